@@ -1,0 +1,143 @@
+"""The structure of one Ising machine: static NumPy arrays, no parameters."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+from jaxtyping import Int32
+
+
+@dataclass(frozen=True, eq=False)
+class BaseGraph:
+    """Nodes, edges, colours and roles; which biases and weights are tied together.
+
+    Every array is int32. Nodes are numbered from 0. A sweep updates the colours in ascending
+    order. Node i has bias number `bias_of_node[i]`, edge e has weight number
+    `weight_of_edge[e]`: several nodes or edges with the same number share one parameter
+    (tied trials of a grey pixel); untied graphs count up 0, 1, 2, ...
+
+    Attributes:
+        edges: undirected, each once: Int32 "edge 2".
+        colors: Int32 "node".
+        image_nodes: the node of every image bit, in the order of the encoding.
+        label_nodes: the node of every label bit.
+        bias_of_node: Int32 "node".
+        weight_of_edge: Int32 "edge".
+
+    Raises:
+        ValueError: an edge joins two nodes of one colour, stands twice or names a node that
+            does not exist; a node has two roles; parameters are not numbered 0, 1, 2, ...;
+            a visible node has no edge.
+    """
+
+    edges: Int32[np.ndarray, "edge 2"]
+    colors: Int32[np.ndarray, " node"]
+    image_nodes: Int32[np.ndarray, " image_bit"]
+    label_nodes: Int32[np.ndarray, " label_bit"]
+    bias_of_node: Int32[np.ndarray, " node"]
+    weight_of_edge: Int32[np.ndarray, " edge"]
+
+    def __post_init__(self) -> None:
+        _check_edges(self.edges, self.colors)
+        _check_numbering("bias_of_node", self.bias_of_node, self.n_nodes)
+        _check_numbering("weight_of_edge", self.weight_of_edge, self.n_edges)
+        _check_visible(self.visible_nodes, self.edges, self.n_nodes)
+
+    @classmethod
+    def untied(
+        cls,
+        edges: Int32[np.ndarray, "edge 2"],
+        colors: Int32[np.ndarray, " node"],
+        image_nodes: Int32[np.ndarray, " image_bit"],
+        label_nodes: Int32[np.ndarray, " label_bit"],
+    ) -> "BaseGraph":
+        """A graph in which every node and every edge has a parameter of its own."""
+        own_bias = np.arange(len(colors), dtype=np.int32)
+        own_weight = np.arange(len(edges), dtype=np.int32)
+        return cls(edges, colors, image_nodes, label_nodes, own_bias, own_weight)
+
+    @property
+    def n_nodes(self) -> int:
+        """How many spins there are, visible and hidden."""
+        return len(self.colors)
+
+    @property
+    def n_edges(self) -> int:
+        """How many undirected edges there are."""
+        return len(self.edges)
+
+    @property
+    def n_colors(self) -> int:
+        """How many groups of nodes a sweep updates one after another."""
+        return int(self.colors.max()) + 1
+
+    @property
+    def n_biases(self) -> int:
+        """How many biases are trained."""
+        return int(self.bias_of_node.max(initial=-1)) + 1
+
+    @property
+    def n_weights(self) -> int:
+        """How many weights are trained."""
+        return int(self.weight_of_edge.max(initial=-1)) + 1
+
+    @property
+    def visible_nodes(self) -> Int32[np.ndarray, " visible"]:
+        """Image nodes, then label nodes: the order of all visible arrays in the library."""
+        return np.concatenate([self.image_nodes, self.label_nodes])
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """The arrays by name, to be saved."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "BaseGraph":
+        """The inverse of `to_arrays`.
+
+        Raises:
+            ValueError: an array is missing.
+        """
+        missing = [field.name for field in fields(cls) if field.name not in arrays]
+        if missing:
+            raise ValueError(f"a saved graph lacks the arrays {missing}: it is not one of ours")
+        return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+
+
+def _check_edges(edges: np.ndarray, colors: np.ndarray) -> None:
+    if edges.ndim != 2 or edges.shape[1] != 2:
+        raise ValueError(
+            f"edges have shape {edges.shape}: they must be pairs, (number of edges, 2)"
+        )
+    outside = edges[(edges < 0).any(axis=1) | (edges >= len(colors)).any(axis=1)]
+    if len(outside):
+        raise ValueError(f"edge {tuple(outside[0])} names a node outside 0..{len(colors) - 1}")
+    same = edges[colors[edges[:, 0]] == colors[edges[:, 1]]]
+    if len(same):
+        raise ValueError(
+            f"edge {tuple(same[0])} joins two nodes of colour {colors[same[0][0]]} "
+            f"({len(same)} such edges): nodes of a colour are updated at once, so no edge may "
+            "lie inside a colour"
+        )
+    if len(np.unique(np.sort(edges, axis=1), axis=0)) != len(edges):
+        raise ValueError("an edge stands twice: list each undirected edge once")
+
+
+def _check_numbering(name: str, numbers: np.ndarray, n_expected: int) -> None:
+    if len(numbers) != n_expected:
+        raise ValueError(f"{name} has {len(numbers)} entries, the graph needs {n_expected}")
+    used = np.unique(numbers)
+    if not np.array_equal(used, np.arange(len(used))):
+        raise ValueError(f"{name} must number the parameters 0, 1, 2, ... without gaps")
+
+
+def _check_visible(visible: np.ndarray, edges: np.ndarray, n_nodes: int) -> None:
+    if len(visible) and (visible.min() < 0 or visible.max() >= n_nodes):
+        raise ValueError(f"a visible node lies outside 0..{n_nodes - 1}")
+    if len(np.unique(visible)) != len(visible):
+        raise ValueError("a node has two roles: every image and label bit needs its own node")
+    lonely = np.setdiff1d(visible, edges)
+    if len(lonely):
+        raise ValueError(
+            f"visible node {lonely[0]} has no edge ({len(lonely)} such nodes): it could not "
+            "learn anything about the others"
+        )

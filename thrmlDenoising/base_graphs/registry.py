@@ -1,0 +1,45 @@
+"""The managers by name."""
+
+import difflib
+
+from thrmlDenoising.base_graphs.binary_representation import BinaryRepresentationGraphManager
+from thrmlDenoising.base_graphs.manager import AbstractBaseGraphManager
+from thrmlDenoising.base_graphs.poisson_binomial import PoissonBinomialIsingGraphManager
+
+_MANAGERS: tuple[type[AbstractBaseGraphManager], ...] = (
+    PoissonBinomialIsingGraphManager,
+    BinaryRepresentationGraphManager,
+)
+
+
+def short_name(name: str) -> str:
+    """`poisson_binomial_ising_graph_manager` to `poisson_binomial`."""
+    return name.removesuffix("_graph_manager").removesuffix("_ising")
+
+
+def resolve_manager(
+    name_or_class: str | type[AbstractBaseGraphManager],
+) -> type[AbstractBaseGraphManager]:
+    """The manager class for a full name, a short name or a class of the user's own.
+
+    Raises:
+        ValueError: unknown name, or a class that is no `AbstractBaseGraphManager`.
+    """
+    if isinstance(name_or_class, type):
+        if not issubclass(name_or_class, AbstractBaseGraphManager):
+            raise ValueError(
+                f"{name_or_class.__name__} is no base-graph manager: derive it from "
+                "thrmlDenoising.base_graphs.AbstractBaseGraphManager"
+            )
+        return name_or_class
+    by_name = {manager.name: manager for manager in _MANAGERS}
+    by_name |= {short_name(manager.name): manager for manager in _MANAGERS}
+    if name_or_class not in by_name:
+        close = difflib.get_close_matches(name_or_class, by_name, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        allowed = ", ".join(short_name(manager.name) for manager in _MANAGERS)
+        raise ValueError(
+            f"unknown base_graph_manager {name_or_class!r}{hint} The managers are {allowed}, or "
+            "give a class derived from AbstractBaseGraphManager."
+        )
+    return by_name[name_or_class]

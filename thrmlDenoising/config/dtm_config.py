@@ -1,0 +1,209 @@
+"""The configuration of a DTM: frozen, validated on construction, exact in YAML.
+
+`DTMConfig()` is the published setting; `make_cfg` of `thrmlDenoising.utils` changes some of it.
+The hyperparameters themselves are documented, each once, in `experiment` and
+`training`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from thrmlDenoising.config.experiment import (
+    DataConfig,
+    DiffusionRatesConfig,
+    DiffusionScheduleConfig,
+    ExpConfig,
+    GraphConfig,
+)
+from thrmlDenoising.config.fields import Section, check_known
+from thrmlDenoising.config.training import (
+    CorrelationPenaltyConfig,
+    GenerationConfig,
+    OptimConfig,
+    SamplingConfig,
+    WeightDecayConfig,
+)
+from thrmlDenoising.config.yaml_text import dump, parse
+from thrmlDenoising.data import dataset_facts
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class DTMConfig:
+    """Everything that defines a Denoising Thermodynamic Model and its training.
+
+    Raises:
+        ValueError: a value is out of its range, or values do not go together.
+    """
+
+    exp: ExpConfig = field(default_factory=ExpConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    graph: GraphConfig = field(default_factory=GraphConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    generation: GenerationConfig = field(default_factory=GenerationConfig)
+    diffusion_schedule: DiffusionScheduleConfig = field(default_factory=DiffusionScheduleConfig)
+    diffusion_rates: DiffusionRatesConfig = field(default_factory=DiffusionRatesConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    cp: CorrelationPenaltyConfig = field(default_factory=CorrelationPenaltyConfig)
+    wd: WeightDecayConfig = field(default_factory=WeightDecayConfig)
+
+    def __post_init__(self) -> None:
+        _check_sections(self)
+        _check_per_step_values(self)
+        _check_controllers_have_their_input(self)
+        _check_data_go_with_the_rest(self)
+        _check_visible_nodes_fit(self)
+
+    def replace(self, **sections: Mapping[str, Any] | Section) -> Self:
+        """A copy with some fields changed, e.g. `cfg.replace(sampling=dict(batch_size=100))`.
+
+        Args:
+            sections: the changed fields of each section, or a whole section.
+
+        Raises:
+            ValueError: an unknown section or field, a wrong value, or values that do not go
+                together.
+        """
+        names = [section.name for section in fields(self)]
+        check_known("section", sections, names)
+        updated: dict[str, Any] = {name: getattr(self, name) for name in names}
+        for name, change in sections.items():
+            updated[name] = _updated(updated[name], change)
+        return type(self)(**updated)
+
+    def per_step(self, values: tuple[T, ...]) -> tuple[T, ...]:
+        """One value for each diffusion step: the last given one serves the remaining steps.
+
+        Raises:
+            ValueError: there are more values than steps, or none at all.
+        """
+        n_steps = self.diffusion_schedule.num_diffusion_steps
+        if not 1 <= len(values) <= n_steps:
+            raise ValueError(
+                f"{len(values)} values, {values}, where diffusion_schedule.num_diffusion_steps="
+                f"{n_steps}: give at least one value and at most one for each step"
+            )
+        return values + values[-1:] * (n_steps - len(values))
+
+    def to_yaml(self) -> str:
+        """The config as YAML, every field written out; `from_yaml` gives back an equal config.
+
+        Raises:
+            ValueError: `graph.base_graph_manager` is a class that cannot be imported again.
+        """
+        return dump(asdict(self))
+
+    @classmethod
+    def from_yaml(cls, text: str) -> Self:
+        """Reads a config from YAML; what the text does not mention keeps its default.
+
+        Raises:
+            ValueError: no valid YAML, or not a valid config.
+        """
+        return cls().replace(**parse(text))
+
+    def save(self, path: str | Path) -> None:
+        """Writes the config to a YAML file."""
+        Path(path).write_text(self.to_yaml(), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Reads a config from a YAML file.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file holds no valid config; names the file.
+        """
+        try:
+            return cls.from_yaml(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise FileNotFoundError(f"there is no config file {str(path)!r}") from None
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+
+
+def _updated(section: Section, change: Mapping[str, Any] | Section) -> Section:
+    if isinstance(change, Section):
+        return change
+    if not isinstance(change, Mapping):
+        raise ValueError(
+            f"section {section.section_name!r} must be a mapping of field names to values, "
+            f"not {change!r} ({type(change).__name__})"
+        )
+    return section.replace(**change)
+
+
+def _check_sections(cfg: DTMConfig) -> None:
+    for section in fields(cfg):
+        value = getattr(cfg, section.name)
+        if not isinstance(value, Section) or value.section_name != section.name:
+            raise ValueError(
+                f"{section.name} must be its section's dataclass, not {value!r}: "
+                f"make_cfg({section.name}=dict(...)) builds it"
+            )
+
+
+def _check_per_step_values(cfg: DTMConfig) -> None:
+    per_step_values: dict[str, tuple[float, ...]] = {
+        "optim.step_learning_rates": cfg.optim.step_learning_rates,
+        "cp.correlation_penalty": cfg.cp.correlation_penalty,
+        "wd.weight_decay": cfg.wd.weight_decay,
+    }
+    if cfg.exp.graph_seeds:
+        per_step_values["exp.graph_seeds"] = cfg.exp.graph_seeds
+    for name, values in per_step_values.items():
+        try:
+            cfg.per_step(values)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+
+
+def _check_controllers_have_their_input(cfg: DTMConfig) -> None:
+    for name, adaptive in {
+        "cp.adaptive_cp": cfg.cp.adaptive_cp,
+        "wd.adaptive_wd": cfg.wd.adaptive_wd,
+    }.items():
+        if adaptive and not cfg.exp.compute_autocorr:
+            raise ValueError(
+                f"{name}=True is driven by the autocorrelation, which exp.compute_autocorr=False "
+                f"leaves out: set exp.compute_autocorr=True or {name}=False"
+            )
+
+
+def _check_data_go_with_the_rest(cfg: DTMConfig) -> None:
+    facts = dataset_facts(cfg.data.dataset_name)
+    if facts.is_toy:
+        if cfg.graph.grayscale_levels != facts.n_levels:
+            raise ValueError(
+                f"graph.grayscale_levels={cfg.graph.grayscale_levels}: the toy data set "
+                f"{cfg.data.dataset_name} needs graph.grayscale_levels={facts.n_levels}"
+            )
+        return
+    n_train = sum(facts.train_counts[c] for c in cfg.data.target_classes)
+    if cfg.sampling.batch_size > n_train:
+        raise ValueError(
+            f"sampling.batch_size={cfg.sampling.batch_size} is more than the {n_train} training "
+            f"images of {cfg.data.dataset_name} in data.target_classes={cfg.data.target_classes}: "
+            "use a smaller batch or more classes"
+        )
+
+
+def _check_visible_nodes_fit(cfg: DTMConfig) -> None:
+    facts = dataset_facts(cfg.data.dataset_name)
+    n_classes = facts.n_classes if facts.is_toy else len(cfg.data.target_classes)
+    height, width = facts.image_shape
+    n_labels = cfg.graph.num_label_spots * n_classes
+    manager, side = cfg.graph.manager_class, cfg.graph.lattice.side
+    needed = manager.n_visible_nodes(height * width, cfg.graph.grayscale_levels, n_labels)
+    places = manager.n_visible_places(side)
+    if needed > places:
+        raise ValueError(
+            f"{height * width} pixels with graph.grayscale_levels={cfg.graph.grayscale_levels} and "
+            f"{n_labels} label nodes want {needed} visible nodes, but the {side} x {side} grid "
+            f"has places for {places}: use a larger side (graph.graph_preset_architecture, or "
+            "graph.side with graph.connection_rules), or fewer graph.num_label_spots, "
+            "graph.grayscale_levels or data.target_classes, or another graph.base_graph_manager"
+        )

@@ -1,0 +1,208 @@
+"""The sections that say what is learnt: experiment, data, graph and diffusion.
+
+Every field is documented once, below it; the command line shows the same text.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from thrmlDenoising.base_graphs import (
+    AbstractBaseGraphManager,
+    Lattice,
+    parse_preset,
+    resolve_manager,
+)
+from thrmlDenoising.config.classes import NAME_OR_CLASS_ARGUMENT, import_class
+from thrmlDenoising.config.fields import (
+    NO_REPEATS,
+    NOT_EMPTY,
+    Count,
+    CountOrZero,
+    Fraction,
+    FractionBelowOne,
+    Must,
+    Positive,
+    Section,
+    Seed,
+)
+from thrmlDenoising.data import dataset_facts
+
+_PART_OF_FILE_NAMES = Must(
+    "of letters, digits and _-.,+= (at most 200 bytes: it names files), starting with a letter, a "
+    "digit or _",
+    lambda text: re.fullmatch(r"(\w[\w.+=,-]*)?", text) and len(text.encode()) <= 200,
+)
+
+
+@dataclass(frozen=True)
+class ExpConfig(Section, name="exp"):
+    """The experiment: seeds, its name, and what is measured and drawn on the way."""
+
+    seed: Seed = 42
+    """Seed of everything random but the graphs that `graph_seeds` names: 0
+    to 2**32 - 1."""
+
+    graph_seeds: tuple[Seed, ...] = ()
+    """Seed of each step's graph (0 to 2**32 - 1); the last one serves the
+    remaining steps. Empty: derived from `seed`, a graph of its own for
+    every step."""
+
+    descriptor: Annotated[str, _PART_OF_FILE_NAMES] = ""
+    """Name of the run in its folder and log: letters, digits and _-.,+= (at
+    most 200 bytes)."""
+
+    compute_autocorr: bool = True
+    """Measure every step's autocorrelation at each evaluation, and after each
+    epoch where an adaptive controller needs it."""
+
+    autocorr_protocol: Literal["replication", "stationary"] = "replication"
+    """How autocorrelation is measured: "replication" under the generation
+    program, on which the thresholds were tuned; "stationary" at the fixed
+    training beta, with the textbook estimator, integrated time and
+    effective sample size."""
+
+    generate_gif: bool = True
+    """Draw an animation of all steps denoising at every evaluation."""
+
+    drawn_images_per_digit: Count = 4
+    """Images per class in the drawn grids: at least 1."""
+
+    animated_images_per_digit: Count = 2
+    """Images per class in the animation: at least 1."""
+
+    steps_per_sample_in_gif: Count = 10
+    """Sweeps between two frames of the animation: at least 1."""
+
+    n_cores: Count | None = None
+    """Accepted for configs of dtm-replication and no longer needed: the
+    samplers find the cores themselves. At least 1, or None."""
+
+
+@dataclass(frozen=True)
+class DataConfig(Section, name="data"):
+    """The images to learn."""
+
+    dataset_name: str = "fashion_mnist_10k"
+    """Data set: fashion_mnist_10k (shipped with the package), fashion_mnist,
+    mnist, mnist_5k, or a toy set
+    smoke_testing_{pixels}_{levels}_{classes}, whose batch is the whole
+    set."""
+
+    target_classes: Annotated[tuple[CountOrZero, ...], NOT_EMPTY, NO_REPEATS] = tuple(range(10))
+    """Classes to learn, each at most once, in the order of their labels. Toy
+    sets always use all of theirs."""
+
+    pixel_threshold_for_single_trials: FractionBelowOne = 0.1
+    """With one grey level, brightness above which a pixel is 1: 0 to below
+    1, as a fraction of full brightness. More levels are rounded and do
+    not use it."""
+
+    data_dir: Annotated[str, Must("that is not empty", len)] | None = None
+    """Folder with the full data sets, laid out as torchvision does. None:
+    the environment variable THRML_DENOISING_DATA, then datasets/, then
+    the places of the system."""
+
+    def check_together(self) -> None:
+        """The classes have to be classes of the data set."""
+        facts = dataset_facts(self.dataset_name)
+        unknown = [c for c in self.target_classes if c >= facts.n_classes]
+        if unknown and not facts.is_toy:
+            raise ValueError(
+                f"data.target_classes: {self.dataset_name} has the classes 0 to "
+                f"{facts.n_classes - 1}, not {', '.join(map(str, unknown))}"
+            )
+
+
+@dataclass(frozen=True)
+class GraphConfig(Section, name="graph"):
+    """The Ising machine of one step: its lattice, and how images and labels lie on it."""
+
+    graph_preset_architecture: int | str = 60_12
+    """Lattice preset side_degree, as an integer (60_12, the same as 6012) or
+    text ("60_12"): a side x side grid in which every node has about
+    `degree` neighbours."""
+
+    connection_rules: tuple[tuple[int, int], ...] = ()
+    """Own connection rules (a, b), a + b odd, in place of the preset's; give
+    `side` with them. Each rule joins (x, y) to (x+a, y+b), (x-b, y+a),
+    (x-a, y-b) and (x+b, y-a)."""
+
+    side: Count | None = None
+    """Own side of the grid in nodes, in place of the preset's; give
+    `connection_rules` with it. At least 1; a torus needs an even one."""
+
+    num_label_spots: CountOrZero = 5
+    """How many times the one-hot label is repeated on the graph: at least 0;
+    0 makes the model unlabelled."""
+
+    grayscale_levels: Annotated[int, Must("from 1 to 255", lambda n: 1 <= n <= 255)] = 1
+    """Grey levels above black: 1 (binary images) to 255."""
+
+    torus: bool = True
+    """Connect opposite edges of the grid, which needs an even side."""
+
+    base_graph_manager: Annotated[str | type, NAME_OR_CLASS_ARGUMENT] = (
+        "poisson_binomial_ising_graph_manager"
+    )
+    """How pixels become Ising nodes: poisson_binomial (one node per grey
+    level), binary_representation (the bits of the level), or an own
+    subclass of AbstractBaseGraphManager, as a class or as
+    "module:ClassName". The long names of dtm-replication work as well."""
+
+    def __post_init__(self) -> None:
+        manager = self.base_graph_manager
+        if isinstance(manager, str) and ":" in manager:
+            object.__setattr__(self, "base_graph_manager", import_class(manager))
+        super().__post_init__()
+
+    @property
+    def lattice(self) -> Lattice:
+        """The lattice that the preset, or `side` and `connection_rules`, describe."""
+        if self.side is not None:
+            return Lattice(self.side, self.connection_rules, self.torus)
+        preset = parse_preset(self.graph_preset_architecture)
+        return Lattice(preset.side, preset.rules, self.torus)
+
+    @property
+    def manager_class(self) -> type[AbstractBaseGraphManager]:
+        """The class that `base_graph_manager` names or is."""
+        return resolve_manager(self.base_graph_manager)
+
+    def check_together(self) -> None:
+        """The lattice has to be two-colourable, and described in one way."""
+        if (self.side is None) != (self.connection_rules == ()):
+            raise ValueError(
+                f"graph.side={self.side} with graph.connection_rules={self.connection_rules}: give "
+                "both for a lattice of your own, or neither to use graph.graph_preset_architecture"
+            )
+        self.lattice.check()
+        _ = self.manager_class  # raises for an unknown one
+
+
+@dataclass(frozen=True)
+class DiffusionScheduleConfig(Section, name="diffusion_schedule"):
+    """When along the forward process the steps lie."""
+
+    num_diffusion_steps: Count = 1
+    """Diffusion steps, each a model of its own: at least 1. One step with
+    kind "log" is the monolithic model (MEBM)."""
+
+    kind: Literal["log", "linear"] = "log"
+    """Times of the steps: "linear" (i / T) or "log" (-ln(1 - i / T), ending
+    in pure noise)."""
+
+    diffusion_offset: Fraction = 0.1
+    """By which fraction training widens a step's interval at both ends: 0 to
+    1."""
+
+
+@dataclass(frozen=True)
+class DiffusionRatesConfig(Section, name="diffusion_rates"):
+    """How fast the forward process forgets, in resamplings of a bit per unit of diffusion time."""
+
+    image_rate: Positive = 0.8
+    """Rate of image bits: above 0."""
+
+    label_rate: Positive = 0.2
+    """Rate of label bits: above 0."""

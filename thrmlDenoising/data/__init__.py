@@ -1,0 +1,23 @@
+"""Image data sets as the models see them: integer pixels and class numbers, in plain NumPy.
+
+    data = load_dataset("fashion_mnist_10k", target_classes=(0, 1), n_levels=1, pixel_threshold=0.1)
+    data.train.pixels   # (1969, 784), values 0 or 1
+    data.train.classes  # (1969,), values 0 or 1: the position in target_classes
+
+`dataset_facts(name)` tells sizes and counts without reading an image.
+"""
+
+from thrmlDenoising.data.dataset import ImageDataset, Split, one_hot_labels
+from thrmlDenoising.data.facts import DatasetFacts, dataset_facts
+from thrmlDenoising.data.loading import load_dataset
+from thrmlDenoising.data.locations import DATA_DIR_VARIABLE
+
+__all__ = [
+    "DATA_DIR_VARIABLE",
+    "DatasetFacts",
+    "ImageDataset",
+    "Split",
+    "dataset_facts",
+    "load_dataset",
+    "one_hot_labels",
+]

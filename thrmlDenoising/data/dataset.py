@@ -1,0 +1,67 @@
+"""What a loaded data set is."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Int32, UInt8
+
+
+class Split(NamedTuple):
+    """One half of a data set: its training or its test images.
+
+    In an `ImageDataset`, pixels are grey levels 0..n_levels and classes are positions in
+    `target_classes`. Before quantising, pixels are 0..255 and classes the original numbers.
+    """
+
+    pixels: UInt8[np.ndarray, "image pixel"]
+    classes: Int32[np.ndarray, " image"]
+
+
+@dataclass(frozen=True, eq=False)
+class ImageDataset:
+    """Quantised images of the chosen classes; pixels are in raster order."""
+
+    name: str
+    train: Split
+    test: Split
+    n_levels: int
+    """Grey levels above 0; 1 means black and white."""
+    image_shape: tuple[int, int]
+    """Rows, columns."""
+    target_classes: tuple[int, ...]
+    """Original class numbers; class k of the splits is `target_classes[k]`."""
+
+    @property
+    def n_pixels(self) -> int:
+        """Pixels of one image."""
+        rows, columns = self.image_shape
+        return rows * columns
+
+    @property
+    def n_classes(self) -> int:
+        """Classes in use."""
+        return len(self.target_classes)
+
+
+def one_hot_labels(
+    classes: Int32[np.ndarray, " image"], n_classes: int, n_label_spots: int
+) -> Bool[np.ndarray, "image label_node"]:
+    """Each class as a one-hot vector, repeated once per label spot.
+
+    Label node `spot * n_classes + k` is on when the class is k. No spots: no columns.
+
+    Raises:
+        ValueError: a class outside 0..n_classes-1, or a negative number of spots.
+    """
+    classes = np.asarray(classes)
+    if n_label_spots < 0:
+        raise ValueError(f"n_label_spots={n_label_spots}: give 0 (no labels) or more.")
+    outside = classes[(classes < 0) | (classes >= n_classes)]
+    if outside.size:
+        raise ValueError(
+            f"class {outside[0]} does not exist: with n_classes={n_classes} classes are "
+            f"0..{n_classes - 1} (positions in target_classes, not original class numbers)."
+        )
+    one_hot = np.eye(n_classes, dtype=bool)[classes]
+    return np.tile(one_hot, (1, n_label_spots))

@@ -1,0 +1,66 @@
+"""What is known of each data set without reading its images."""
+
+import difflib
+from dataclasses import dataclass
+
+from thrmlDenoising.data.toy import TOY_SIZES
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """Sizes of a data set, all classes included."""
+
+    image_shape: tuple[int, int]
+    """Rows, columns."""
+    train_counts: tuple[int, ...]
+    """Training images of each class."""
+    test_counts: tuple[int, ...]
+    """Test images of each class."""
+    n_levels: int | None = None
+    """Grey levels above 0 where the set itself fixes them (toy sets), else None."""
+
+    @property
+    def n_classes(self) -> int:
+        """Classes of the whole set."""
+        return len(self.train_counts)
+
+    @property
+    def is_toy(self) -> bool:
+        """Whether the set fixes its own levels and classes and is always one whole batch."""
+        return self.n_levels is not None
+
+
+def _toy_facts(n_pixels: int, n_levels: int, n_classes: int) -> DatasetFacts:
+    counts = (1,) * n_classes
+    return DatasetFacts((1, n_pixels), counts, counts, n_levels)
+
+
+_IMAGE_SETS = {
+    "fashion_mnist_10k": DatasetFacts(
+        (28, 28),
+        train_counts=(942, 1027, 1016, 1019, 974, 989, 1021, 1022, 990, 1000),
+        test_counts=(107, 105, 111, 93, 115, 87, 97, 95, 95, 95),
+    ),
+    "fashion_mnist": DatasetFacts((28, 28), (6000,) * 10, (1000,) * 10),
+    "mnist": DatasetFacts(
+        (28, 28),
+        train_counts=(5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949),
+        test_counts=(980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009),
+    ),
+    "mnist_5k": DatasetFacts((28, 28), (450,) * 10, (50,) * 10),
+}
+
+_FACTS = _IMAGE_SETS | {name: _toy_facts(*size) for name, size in TOY_SIZES.items()}
+
+
+def dataset_facts(name: str) -> DatasetFacts:
+    """The sizes of a data set; reads no file.
+
+    Raises:
+        ValueError: no data set has this name.
+    """
+    if name in _FACTS:
+        return _FACTS[name]
+    close = difflib.get_close_matches(name, _FACTS, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise ValueError(f"unknown data set {name!r}.{hint} Data sets: {', '.join(_FACTS)}.")

@@ -1,0 +1,32 @@
+"""The forward process, one step of the reverse process, and the whole reverse chain."""
+
+from thrmlDenoising.diffusion.forward import (
+    Flips,
+    Interval,
+    Noised,
+    Rates,
+    add_noise,
+    flip_probabilities,
+    input_coupling,
+    pure_noise,
+    time_grid,
+)
+from thrmlDenoising.diffusion.reverse import Annealing, VisibleSpins, denoise, generate
+from thrmlDenoising.diffusion.step import DiffusionStep
+
+__all__ = [
+    "Annealing",
+    "DiffusionStep",
+    "Flips",
+    "Interval",
+    "Noised",
+    "Rates",
+    "VisibleSpins",
+    "add_noise",
+    "denoise",
+    "flip_probabilities",
+    "generate",
+    "input_coupling",
+    "pure_noise",
+    "time_grid",
+]

@@ -1,0 +1,171 @@
+"""How slowly a step's chains forget: autocorrelation of projected images.
+
+Two protocols. `replication` is dtm-replication's, on which its thresholds were tuned: the
+generation program, whose beta ramps and then stays, and an estimator of its own. `stationary`
+samples at the training beta and uses the textbook estimator.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Key
+
+from thrmlDenoising.diffusion import DiffusionStep, Noised
+from thrmlDenoising.sampling import IsingModel, Schedule
+
+N_IMAGES = 64
+"""Test images whose noised versions condition the chains."""
+N_CHAINS_PER_IMAGE = 16
+N_DIRECTIONS = 32
+SWEEPS_PER_SAMPLE = 4
+
+Projections = Float[np.ndarray, "sample image chain direction"]
+
+
+class AutocorrelationCurve(NamedTuple):
+    """Autocorrelation at lags 0, 1, 2, ... samples, each of `SWEEPS_PER_SAMPLE` sweeps."""
+
+    values: Float[np.ndarray, " lag"]
+
+    @property
+    def tail(self) -> float:
+        """What is left after half the run: max(0, mean over the last 1/16 of the lags)."""
+        n_tail = max(1, len(self.values) // 16)
+        return max(0.0, float(self.values[-n_tail:].mean()))
+
+
+class ProjectImage(eqx.Module):
+    """Observes grey levels / n_levels of a chain's image, projected on fixed directions."""
+
+    step: DiffusionStep
+    directions: Float[Array, "pixel direction"]
+
+    def __call__(self, spins: Bool[Array, " node"]) -> Float[Array, " direction"]:
+        """One number per direction."""
+        pixels = self.step.decode(spins[self.step.visible_nodes]).pixels
+        return (pixels / self.step.manager.n_levels) @ self.directions
+
+
+def sample_projections(
+    key: Key[Array, ""],
+    step: DiffusionStep,
+    model: IsingModel,
+    test_images: Noised,
+    schedule: Schedule,
+) -> Projections:
+    """Runs 16 chains on each of up to 64 test images noised to the step's input.
+
+    All outputs run free; directions are uniform in [-1, 1] / sqrt(pixels). A test set of fewer
+    than 64 images is used whole.
+    """
+    noise_key, start_key, direction_key, run_key = jax.random.split(key, 4)
+    images = jax.tree.map(lambda leaf: leaf[:N_IMAGES], test_images)
+    inputs = step.noisy_input(noise_key, images)
+    inputs = jnp.repeat(inputs, N_CHAINS_PER_IMAGE, axis=0)
+    chains = step.fresh_chains(start_key, model.parameters, inputs, schedule.betas[0])
+    n_pixels = step.manager.n_pixels
+    directions = jax.random.uniform(direction_key, (n_pixels, N_DIRECTIONS), minval=-1, maxval=1)
+    observer = ProjectImage(step, directions / np.sqrt(n_pixels))
+    observed = step.sampler.observe(run_key, model, chains, schedule, "nothing", observer)
+    shape = (schedule.n_samples, len(images.pixels), N_CHAINS_PER_IMAGE, N_DIRECTIONS)
+    return np.asarray(observed).reshape(shape)
+
+
+def replication_curve(projections: Projections) -> AutocorrelationCurve:
+    """dtm-replication's estimator.
+
+    With x divided by its standard deviation over all samples and chains of an image and
+    direction, the value at lag k is the mean of x_t x_{t+k} over chains and the first half of
+    the run, minus (mean of the first half) times (mean of the last quarter); averaged over
+    images and directions. A direction along which nothing ever moves counts as 0.
+    """
+    n_samples = len(projections)
+    half, quarter = max(1, n_samples // 2), max(1, n_samples // 4)
+    n_lags = n_samples - half + 1
+    n_fft = n_samples + half
+    products = np.zeros(n_lags)
+    for image in np.moveaxis(projections, 1, 0).astype(np.float64):
+        deviation = image.std(axis=(0, 1))
+        scaled = image / np.where(deviation > 0, deviation, np.inf)
+        # sum over t < half of x_t x_{t+k} for every lag k at once: a correlation theorem
+        early = np.fft.rfft(scaled[:half], n_fft, axis=0)
+        whole = np.fft.rfft(scaled, n_fft, axis=0)
+        spectrum = (early.conj() * whole).mean(axis=(1, 2))
+        lagged = np.fft.irfft(spectrum, n_fft)[:n_lags] / half
+        means = scaled[:half].mean(axis=(0, 1)) * scaled[-quarter:].mean(axis=(0, 1))
+        products += lagged - means.mean()
+    return AutocorrelationCurve(products / projections.shape[1])
+
+
+def stationary_curve(projections: Projections) -> AutocorrelationCurve:
+    """The textbook estimator for a stationary chain.
+
+    With the mean mu and variance v of an image and direction over samples and chains, the value
+    at lag k is the mean of (x_t - mu)(x_{t+k} - mu) / v over chains and all n - k pairs;
+    averaged over images and the directions that move. Lags run to half the run.
+    """
+    n_samples = len(projections)
+    n_lags = n_samples // 2 + 1
+    n_fft = 2 * n_samples
+    covariance = np.zeros(n_lags)
+    n_moving = 0
+    for image in np.moveaxis(projections, 1, 0).astype(np.float64):
+        deviation = image.std(axis=(0, 1))
+        moving = deviation > 0
+        scaled = (image - image.mean(axis=(0, 1)))[..., moving] / deviation[moving]
+        power = np.abs(np.fft.rfft(scaled, n_fft, axis=0)) ** 2
+        lagged = np.fft.irfft(power.mean(axis=1).sum(axis=-1), n_fft)[:n_lags]
+        covariance += lagged / (n_samples - np.arange(n_lags))
+        n_moving += int(moving.sum())
+    return AutocorrelationCurve(covariance / max(n_moving, 1))
+
+
+def integrated_time(curve: AutocorrelationCurve) -> float:
+    """Integrated autocorrelation time 1 + 2 sum_k rho_k in samples.
+
+    The sum stops at the first lag k >= 5 tau(k), Sokal's window, which balances the noise of the
+    tail against the bias of cutting it.
+    """
+    tau = 2 * np.cumsum(curve.values) - 1
+    lags = np.arange(len(tau))
+    inside = np.flatnonzero(lags >= 5 * tau)
+    return float(tau[inside[0]] if len(inside) else tau[-1])
+
+
+def effective_sample_size(n_samples: int, curve: AutocorrelationCurve) -> float:
+    """How many independent samples a chain of `n_samples` is worth: n / tau."""
+    return n_samples / max(1.0, integrated_time(curve))
+
+
+class Protocol(NamedTuple):
+    """Which temperatures a measurement runs at, and how its curve is estimated."""
+
+    beta_range: tuple[float, float]
+    estimate: Callable[[Projections], AutocorrelationCurve]
+
+
+def measure_autocorrelation(
+    key: Key[Array, ""],
+    step: DiffusionStep,
+    model: IsingModel,
+    test_images: Noised,
+    protocol: Protocol,
+    generation_sweeps: int,
+) -> AutocorrelationCurve:
+    """Autocorrelation of one step.
+
+    Warms up for half of `generation_sweeps`, then takes as many samples as these, one every four
+    sweeps; beta follows the protocol's range over the first `generation_sweeps` sweeps.
+    """
+    schedule = Schedule.ramp(
+        protocol.beta_range,
+        n_ramp=generation_sweeps,
+        n_warmup=max(1, generation_sweeps // 2),
+        n_samples=generation_sweeps,
+        steps_per_sample=SWEEPS_PER_SAMPLE,
+    )
+    return protocol.estimate(sample_projections(key, step, model, test_images, schedule))

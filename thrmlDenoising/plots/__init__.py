@@ -1,0 +1,20 @@
+"""Pictures of a run: image grids, animations and curves, from NumPy arrays."""
+
+from thrmlDenoising.plots.curves import (
+    MetricStyle,
+    draw_autocorrelation_vs_epoch,
+    draw_autocorrelation_vs_lags,
+    draw_metric_vs_epoch,
+)
+from thrmlDenoising.plots.gifs import write_gif
+from thrmlDenoising.plots.grids import draw_grid, tile_images
+
+__all__ = [
+    "MetricStyle",
+    "draw_autocorrelation_vs_epoch",
+    "draw_autocorrelation_vs_lags",
+    "draw_grid",
+    "draw_metric_vs_epoch",
+    "tile_images",
+    "write_gif",
+]

@@ -1,0 +1,28 @@
+"""What a run leaves on disk: its folder, its checkpoints, its measurements and its log."""
+
+from thrmlDenoising.runs.checkpoint import (
+    FORMAT_VERSION,
+    CheckpointError,
+    checkpoint_path,
+    complete_epochs,
+    save_checkpoint,
+    verify_checkpoint,
+)
+from thrmlDenoising.runs.files import written_aside
+from thrmlDenoising.runs.folder import RunFolder
+from thrmlDenoising.runs.history import EpochRecord, History
+from thrmlDenoising.runs.log import TrainingLog
+
+__all__ = [
+    "FORMAT_VERSION",
+    "CheckpointError",
+    "EpochRecord",
+    "History",
+    "RunFolder",
+    "TrainingLog",
+    "checkpoint_path",
+    "complete_epochs",
+    "save_checkpoint",
+    "verify_checkpoint",
+    "written_aside",
+]

@@ -1,0 +1,157 @@
+"""Where the files of a run lie."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Self
+
+_LONGEST_DESCRIPTOR = 200  # bytes; file systems allow 255 for a name, the time stamp included
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths of one run. Nothing is made on disk before `create`.
+
+    - `root`: the folder of the run.
+    - `descriptor`: the user's word for the run, part of the name of the training log; may be empty.
+
+    Raises ValueError if the descriptor cannot be part of a file name.
+    """
+
+    root: Path
+    descriptor: str = ""
+
+    def __post_init__(self):
+        _check_descriptor(self.descriptor)
+
+    @classmethod
+    def new(cls, base_dir: Path, descriptor: str, now: datetime) -> Self:
+        """Plan `base_dir/{descriptor}_{timestamp}`, with _2, _3, ... added while the name is taken.
+
+        An empty descriptor gives `run_{timestamp}`.
+        """
+        _check_descriptor(descriptor)
+        name = f"{descriptor or 'run'}_{now:%Y%m%d_%H%M%S}"
+        names = (name if attempt == 1 else f"{name}_{attempt}" for attempt in count(1))
+        root = next(path for path in (base_dir / name for name in names) if not path.exists())
+        return cls(root, descriptor)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """The run at `path`: its folder, or the `model_saving` folder inside it.
+
+        Raises FileNotFoundError if there is no run, ValueError if its descriptor is ambiguous.
+        """
+        path = path.absolute()
+        candidates = (path.parent, path) if path.name == "model_saving" else (path,)
+        root = next((root for root in candidates if cls(root).config.is_file()), None)
+        if root is None:
+            reason = "there is no such folder" if not path.exists() else "it is no run folder"
+            raise FileNotFoundError(
+                f"No run at {path}: {reason}. Give the folder a training run made "
+                "({descriptor}_{timestamp}, holding model_saving/config.yaml) or the model_saving "
+                f"folder inside it.{_runs_inside(path)}"
+            )
+        return cls(root, _descriptor_of(root))
+
+    def create(self) -> None:
+        """Make the folder and its sub-folders. Raises FileExistsError if the folder exists."""
+        try:
+            self.root.mkdir(parents=True)
+        except FileExistsError as error:
+            raise FileExistsError(
+                f"{self.root} exists already, and a new run never writes into the folder of "
+                "another: choose another descriptor or output directory, or resume that run."
+            ) from error
+        for folder in (self.images, self.gifs, self.autocorrelation_vs_lags, self.model_saving):
+            folder.mkdir()
+
+    @property
+    def training_log(self) -> Path:
+        """Text log of the run."""
+        return self.root / f"training_log{'_' if self.descriptor else ''}{self.descriptor}.txt"
+
+    @property
+    def metrics_csv(self) -> Path:
+        """Table of what was measured, one row an epoch."""
+        return self.root / "metrics.csv"
+
+    @property
+    def images(self) -> Path:
+        """Folder of the image grids."""
+        return self.root / "images"
+
+    @property
+    def gifs(self) -> Path:
+        """Folder of the animations."""
+        return self.root / "gifs"
+
+    @property
+    def fid_vs_epoch(self) -> Path:
+        """Plot of the image metric over the epochs."""
+        return self.root / "fid_vs_epoch.png"
+
+    @property
+    def autocorr_vs_epoch(self) -> Path:
+        """Plot of every step's autocorrelation over the epochs."""
+        return self.root / "autocorr_vs_epoch.png"
+
+    @property
+    def autocorrelation_vs_lags(self) -> Path:
+        """Folder of the plots of autocorrelation against lag."""
+        return self.root / "autocorrelation_vs_lags"
+
+    @property
+    def model_saving(self) -> Path:
+        """Folder of the configuration and the checkpoints."""
+        return self.root / "model_saving"
+
+    @property
+    def config(self) -> Path:
+        """The configuration the run was started with."""
+        return self.model_saving / "config.yaml"
+
+    def image(self, epoch: int, mode: str) -> Path:
+        """The image grid of an epoch; `mode` is "free" or "clamped"."""
+        return self.images / f"epoch{epoch}_{mode}.png"
+
+    def gif(self, epoch: int, mode: str) -> Path:
+        """The animation of an epoch; `mode` is "free" or "clamped"."""
+        return self.gifs / f"epoch{epoch}_{mode}.gif"
+
+    def autocorrelation_plot(self, epoch: int) -> Path:
+        """The plot of autocorrelation against lag of an epoch."""
+        return self.autocorrelation_vs_lags / f"epoch{epoch}.png"
+
+
+def _check_descriptor(descriptor: str) -> None:
+    if descriptor == "":
+        return
+    if not re.fullmatch(r"\w[\w.+=,-]*", descriptor):
+        raise ValueError(
+            f"descriptor={descriptor!r} cannot be part of a file name: start it with a letter, a "
+            "digit or _ and go on with letters, digits and any of _ . + = , -"
+        )
+    if len(descriptor.encode()) > _LONGEST_DESCRIPTOR:
+        raise ValueError(
+            f"descriptor of {len(descriptor.encode())} bytes is too long for a file name: use at "
+            f"most {_LONGEST_DESCRIPTOR}. It begins {descriptor[:40]!r}"
+        )
+
+
+def _descriptor_of(root: Path) -> str:
+    logs = sorted(root.glob("training_log*.txt"))
+    if len(logs) > 1:
+        raise ValueError(
+            f"{root} holds {len(logs)} training logs ({', '.join(log.name for log in logs)}), so "
+            "the run's descriptor is ambiguous: leave only the run's own there."
+        )
+    return logs[0].stem.removeprefix("training_log").removeprefix("_") if logs else ""
+
+
+def _runs_inside(path: Path) -> str:
+    """A hint for who gave the folder of all runs instead of one run."""
+    runs = sorted(config.parent.parent.name for config in path.glob("*/model_saving/config.yaml"))
+    return f" Runs inside {path.name}: {', '.join(runs)}." if runs else ""

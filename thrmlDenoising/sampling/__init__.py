@@ -1,0 +1,27 @@
+"""Samplers: one protocol, and the implementations that agree on it."""
+
+from thrmlDenoising.sampling.protocol import (
+    AbstractSampler,
+    Chains,
+    Clamp,
+    IsingModel,
+    Moments,
+    Observer,
+    Parameters,
+    Schedule,
+    clamped_nodes,
+)
+from thrmlDenoising.sampling.thrml_sampler import ThrmlSampler
+
+__all__ = [
+    "AbstractSampler",
+    "Chains",
+    "Clamp",
+    "IsingModel",
+    "Moments",
+    "Observer",
+    "Parameters",
+    "Schedule",
+    "ThrmlSampler",
+    "clamped_nodes",
+]

@@ -1,0 +1,158 @@
+"""What a sampler is. Nothing outside this folder knows which one runs.
+
+The energy of one step is, with spins s = +-1 and the clamped input s_in of the visible nodes,
+
+    E = - sum_edges J_ij s_i s_j - sum_i h_i s_i - sum_visible w_i s_i s_in,i
+
+and a sweep at inverse temperature beta draws each free spin of one colour after the other from
+P(s_i = +1 | rest) = sigmoid(2 beta f_i), where f_i is its local field. Spins are stored as
+booleans, True for +1.
+"""
+
+import abc
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+
+from thrmlDenoising.base_graphs import BaseGraph
+
+Clamp = Literal["nothing", "labels", "visible"]
+"""Which nodes keep their value: all free, label nodes fixed, or image and label nodes fixed."""
+
+Observer = Callable[[Bool[Array, " node"]], PyTree]
+"""A function of the spins of one chain. Give an `eqx.Module`, not a new lambda a call: a
+compiled sampler is found again by the observer's structure."""
+
+
+def clamped_nodes(graph: BaseGraph, clamp: Clamp) -> Int[np.ndarray, " clamped"]:
+    """The numbers of the nodes that `clamp` fixes."""
+    nodes = {
+        "nothing": graph.visible_nodes[:0],
+        "labels": graph.label_nodes,
+        "visible": graph.visible_nodes,
+    }
+    return nodes[clamp]
+
+
+class Parameters(NamedTuple):
+    """What is trained: one entry per group of tied nodes, and of tied edges."""
+
+    biases: Float[Array, " bias"]
+    weights: Float[Array, " weight"]
+
+
+class IsingModel(NamedTuple):
+    """Everything the energy of a step depends on, besides its graph."""
+
+    parameters: Parameters
+    input_couplings: Float[Array, " visible"]
+
+
+class Chains(NamedTuple):
+    """Where a batch of independent chains starts, and the input each is conditioned on."""
+
+    spins: Bool[Array, "chain node"]
+    inputs: Bool[Array, "chain visible"]
+
+
+class Moments(NamedTuple):
+    """Time averages of spins (+-1) over the samples a run collected, and where it ended.
+
+    `spins` is kept per chain, since the per-condition penalty needs products of a chain's
+    means; `pairs`, the average of s_i s_j over an edge, is averaged over the chains too.
+    """
+
+    spins: Float[Array, "chain node"]
+    pairs: Float[Array, " edge"]
+    last: Bool[Array, "chain node"]
+
+
+class Schedule(eqx.Module):
+    """When a run looks at its chains: after `n_warmup` sweeps, then every `steps_per_sample`.
+
+    `betas` holds the inverse temperature of every sweep of the run.
+    """
+
+    betas: Float[Array, " sweep"]
+    n_warmup: int = eqx.field(static=True)
+    n_samples: int = eqx.field(static=True)
+    steps_per_sample: int = eqx.field(static=True)
+
+    def __check_init__(self) -> None:
+        """Raises ValueError for a schedule without sweeps, or with a beta too many or few."""
+        n_sweeps = self.n_warmup + (self.n_samples - 1) * self.steps_per_sample
+        if min(self.n_samples, self.steps_per_sample, n_sweeps) < 1 or self.n_warmup < 0:
+            raise ValueError(
+                f"a schedule of {self.n_warmup} warm-up sweeps and {self.n_samples} samples every "
+                f"{self.steps_per_sample} sweeps makes no sense: use at least 1 sample, 1 sweep "
+                "between samples and 1 sweep in all"
+            )
+        if self.betas.shape != (n_sweeps,):
+            raise ValueError(f"betas has shape {self.betas.shape}, the run has {n_sweeps} sweeps")
+
+    @classmethod
+    def constant(
+        cls, beta: float, n_warmup: int, n_samples: int = 1, steps_per_sample: int = 1
+    ) -> "Schedule":
+        """One temperature throughout."""
+        return cls.ramp((beta, beta), 1, n_warmup, n_samples, steps_per_sample)
+
+    @classmethod
+    def ramp(
+        cls,
+        beta_range: tuple[float, float],
+        n_ramp: int,
+        n_warmup: int,
+        n_samples: int = 1,
+        steps_per_sample: int = 1,
+    ) -> "Schedule":
+        """Beta rises linearly over the first `n_ramp` sweeps and then stays at its end."""
+        n_sweeps = n_warmup + (n_samples - 1) * steps_per_sample
+        ramp = jnp.linspace(*beta_range, n_ramp)
+        betas = ramp[jnp.minimum(jnp.arange(n_sweeps), n_ramp - 1)]
+        return cls(betas, n_warmup, n_samples, steps_per_sample)
+
+
+class AbstractSampler(eqx.Module):
+    """Block Gibbs sampling of one graph: what every implementation offers.
+
+    A sampler is a pytree whose arrays are the graph's tables, so that the steps of a model,
+    whose graphs have equal shapes, share one compiled program. To add a sampler, implement
+    these two methods and `from_graph`, and hold it to the tests of the others.
+    """
+
+    @classmethod
+    @abc.abstractmethod
+    def from_graph(cls, graph: BaseGraph) -> "AbstractSampler":
+        """Prepares what the sampler needs to know about a graph."""
+
+    @abc.abstractmethod
+    def moments(
+        self,
+        key: Key[Array, ""],
+        model: IsingModel,
+        chains: Chains,
+        schedule: Schedule,
+        clamp: Clamp,
+    ) -> Moments:
+        """Runs the chains and averages spins and pairs over the scheduled samples."""
+
+    @abc.abstractmethod
+    def observe(
+        self,
+        key: Key[Array, ""],
+        model: IsingModel,
+        chains: Chains,
+        schedule: Schedule,
+        clamp: Clamp,
+        observer: Observer,
+    ) -> PyTree:
+        """Runs the chains and applies `observer` to each at every scheduled sample.
+
+        Returns:
+            What the observer returned, stacked: leaves of shape "sample chain ...".
+        """

@@ -1,0 +1,27 @@
+"""What training carries from batch to batch, a checkpoint holds and a resume starts from."""
+
+import equinox as eqx
+from jaxtyping import Array, PyTree, UInt32
+
+from thrmlDenoising.sampling import Parameters
+from thrmlDenoising.training.controllers import Strength
+from thrmlDenoising.training.negative_start import Memory
+
+
+class TrainState(eqx.Module):
+    """The whole changing state of one step of a model.
+
+    Attributes:
+        optimizer: Adam's averages and the position in the learning-rate schedule.
+        epoch: how many epochs have been trained.
+        key: the data of the random key of the next epoch.
+        negative_chains: see `Memory`.
+    """
+
+    parameters: Parameters
+    optimizer: PyTree
+    correlation_penalty: Strength
+    weight_decay: Strength
+    epoch: int
+    key: UInt32[Array, " word"]
+    negative_chains: Memory

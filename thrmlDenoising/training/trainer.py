@@ -1,0 +1,221 @@
+"""Training one step: epochs of batches, each a positive and a negative phase."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Key, PyTree
+
+from thrmlDenoising.config import DTMConfig
+from thrmlDenoising.diffusion import DiffusionStep, Noised
+from thrmlDenoising.sampling import Moments, Parameters, Schedule
+from thrmlDenoising.training.controllers import CONTROLLERS, Limits, Strength, adapt
+from thrmlDenoising.training.gradient import PENALTY_ESTIMATORS, PenaltyEstimator, kl_gradient
+from thrmlDenoising.training.negative_start import (
+    NEGATIVE_STARTS,
+    AbstractNegativeStart,
+    Batch,
+)
+from thrmlDenoising.training.state import TrainState
+
+
+def independent_phases(key: Key[Array, ""]) -> tuple[Key[Array, ""], Key[Array, ""]]:
+    """Both phases walk the epoch's data in an order and with noise of their own."""
+    positive, negative = jax.random.split(key)
+    return positive, negative
+
+
+def paired_phases(key: Key[Array, ""]) -> tuple[Key[Array, ""], Key[Array, ""]]:
+    """Both phases see the same examples with the same noise."""
+    return key, key
+
+
+PHASE_ORDERS = {"independent": independent_phases, "paired": paired_phases}
+"""The orders by the name the config knows them by."""
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """How every step of a model is trained; holds nothing that changes.
+
+    Attributes:
+        optimizer: makes directions from gradients; each step scales them by its learning rate.
+        phase_keys: makes the keys under which the two phases walk an epoch's data.
+    """
+
+    batch_size: int
+    beta: float
+    schedule: Schedule
+    optimizer: optax.GradientTransformation
+    phase_keys: Callable[[Key[Array, ""]], tuple[Key[Array, ""], Key[Array, ""]]]
+    negative_start: AbstractNegativeStart
+    penalty_estimator: PenaltyEstimator
+
+    @classmethod
+    def from_config(cls, cfg: DTMConfig, batch_size: int, n_examples: int) -> "Trainer":
+        """The trainer for a config and a data set of `n_examples`."""
+        sampling, optim = cfg.sampling, cfg.optim
+        n_updates = optim.n_epochs_for_lrd * (n_examples // batch_size)
+        decay = optax.cosine_decay_schedule(1.0, n_updates, optim.alpha_cosine_decay)
+        return cls(
+            batch_size=batch_size,
+            beta=sampling.training_beta,
+            schedule=Schedule.constant(
+                sampling.training_beta,
+                sampling.steps_warmup,
+                sampling.n_samples,
+                sampling.steps_per_sample,
+            ),
+            optimizer=optax.chain(
+                optax.scale_by_adam(b1=optim.momentum, b2=optim.b2_adam),
+                optax.scale_by_schedule(decay),
+            ),
+            phase_keys=PHASE_ORDERS[sampling.phase_order],
+            negative_start=NEGATIVE_STARTS[sampling.negative_start],
+            penalty_estimator=PENALTY_ESTIMATORS[cfg.cp.penalty_estimator],
+        )
+
+    def init(
+        self,
+        key: Key[Array, ""],
+        parameters: Parameters,
+        n_examples: int,
+        n_nodes: int,
+        correlation_penalty: float,
+        weight_decay: float,
+    ) -> TrainState:
+        """The state before the first epoch."""
+        train_key, memory_key = jax.random.split(key)
+        return TrainState(
+            parameters=parameters,
+            optimizer=self.optimizer.init(parameters),
+            correlation_penalty=Strength(correlation_penalty, float("inf")),
+            weight_decay=Strength(weight_decay, float("inf")),
+            epoch=0,
+            key=jax.random.key_data(train_key),
+            negative_chains=self.negative_start.init(memory_key, n_examples, n_nodes),
+        )
+
+    def train_epoch(
+        self,
+        step: DiffusionStep,
+        state: TrainState,
+        data: Noised,
+        learning_rate: float,
+        on_batch: Callable[[], None],
+    ) -> TrainState:
+        """Walks once through the data, with new noise.
+
+        Examples left over after the last whole batch wait for another epoch's order.
+
+        Args:
+            data: the clean training images and their labels.
+            on_batch: called after every batch.
+        """
+        next_key, order_key, run_key = jax.random.split(jax.random.wrap_key_data(state.key), 3)
+        positive_key, negative_key = self.phase_keys(order_key)
+        batches = zip(
+            self._walk(positive_key, step, data),
+            self._walk(negative_key, step, data),
+            strict=True,
+        )
+        for number, (positive, negative) in enumerate(batches):
+            key = jax.random.fold_in(run_key, number)
+            state = self._train_batch(key, step, state, positive, negative, learning_rate)
+            jax.block_until_ready(state.parameters)
+            on_batch()
+        return replace(state, epoch=state.epoch + 1, key=jax.random.key_data(next_key))
+
+    def n_batches(self, n_examples: int) -> int:
+        """Batches an epoch."""
+        return n_examples // self.batch_size
+
+    def _walk(self, key: Key[Array, ""], step: DiffusionStep, data: Noised) -> Iterator[Batch]:
+        """An epoch's batches in random order, noised."""
+        n_examples = len(data.pixels)
+        order_key, noise_key = jax.random.split(key)
+        order = jax.random.permutation(order_key, n_examples)
+        for number in range(self.n_batches(n_examples)):
+            examples = order[number * self.batch_size : (number + 1) * self.batch_size]
+            clean = Noised(data.pixels[examples], data.labels[examples])
+            outputs, inputs = step.noisy_pair(jax.random.fold_in(noise_key, number), clean)
+            yield Batch(examples, outputs, inputs)
+
+    def _train_batch(
+        self,
+        key: Key[Array, ""],
+        step: DiffusionStep,
+        state: TrainState,
+        positive: Batch,
+        negative: Batch,
+        learning_rate: float,
+    ) -> TrainState:
+        """One update: sample both phases, descend their difference."""
+        keys = jax.random.split(key, 4)
+        model = step.model(state.parameters)
+
+        chains = step.fresh_chains(keys[0], state.parameters, positive.inputs, self.beta)
+        chains = step.set_visible(chains, positive.outputs)
+        positive_moments = step.sampler.moments(keys[1], model, chains, self.schedule, "visible")
+
+        chains = self.negative_start.chains(
+            keys[2], step, state.parameters, self.beta, negative, state.negative_chains
+        )
+        negative_moments = step.sampler.moments(keys[3], model, chains, self.schedule, "nothing")
+
+        strengths = jnp.array([state.correlation_penalty.value, state.weight_decay.value])
+        parameters, optimizer = _update(
+            step,
+            self,
+            (state.parameters, state.optimizer),
+            (positive_moments, negative_moments),
+            strengths,
+            jnp.asarray(learning_rate),
+        )
+        memory = self.negative_start.remember(
+            state.negative_chains, negative, negative_moments.last
+        )
+        return replace(state, parameters=parameters, optimizer=optimizer, negative_chains=memory)
+
+
+@eqx.filter_jit
+def _update(
+    step: DiffusionStep,
+    trainer: Trainer,
+    carried: tuple[Parameters, PyTree],
+    phases: tuple[Moments, Moments],
+    strengths: Float[Array, " 2"],
+    learning_rate: Float[Array, ""],
+) -> tuple[Parameters, PyTree]:
+    """Adam on the gradient, with the penalty and an L2 decay of the weights."""
+    parameters, optimizer = carried
+    positive, negative = phases
+    correlation_penalty, weight_decay = strengths
+    penalty = correlation_penalty * trainer.penalty_estimator(step, negative)
+    gradient = kl_gradient(step, parameters, positive, negative, trainer.beta, penalty)
+    gradient = gradient._replace(weights=gradient.weights + weight_decay * parameters.weights)
+    updates, optimizer = trainer.optimizer.update(gradient, optimizer)
+    descended = jax.tree.map(lambda p, update: p - learning_rate * update, parameters, updates)
+    return descended, optimizer
+
+
+def adapt_strengths(cfg: DTMConfig, state: TrainState, autocorrelation: float) -> TrainState:
+    """Lets the controllers that the config switches on react to a step's autocorrelation.
+
+    The measurement before training only becomes what the first epoch is compared with.
+    """
+    sections = {"correlation_penalty": cfg.cp, "weight_decay": cfg.wd}
+    adaptive = {"correlation_penalty": cfg.cp.adaptive_cp, "weight_decay": cfg.wd.adaptive_wd}
+    floors = {"correlation_penalty": cfg.cp.cp_min, "weight_decay": cfg.wd.wd_min}
+    for name, section in sections.items():
+        strength: Strength = getattr(state, name)
+        if state.epoch == 0 or not adaptive[name]:
+            changed = strength._replace(previous_autocorrelation=autocorrelation)
+        else:
+            limits = Limits(cfg.cp.adaptive_threshold, floors[name])
+            changed = adapt(CONTROLLERS[section.controller], strength, autocorrelation, limits)
+        state = replace(state, **{name: changed})
+    return state
