@@ -88,6 +88,40 @@ class DTMConfig:
             )
         return values + values[-1:] * (n_steps - len(values))
 
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """Rows and columns of the data set's images."""
+        return dataset_facts(self.data.dataset_name).image_shape
+
+    @property
+    def n_pixels(self) -> int:
+        """Pixels of an image."""
+        rows, columns = self.image_shape
+        return rows * columns
+
+    @property
+    def target_classes(self) -> tuple[int, ...]:
+        """The classes learnt: `data.target_classes`, or all of a toy set."""
+        facts = dataset_facts(self.data.dataset_name)
+        return tuple(range(facts.n_classes)) if facts.is_toy else self.data.target_classes
+
+    @property
+    def n_label_nodes(self) -> int:
+        """Label spots times classes."""
+        return self.graph.num_label_spots * len(self.target_classes)
+
+    @property
+    def n_train(self) -> int:
+        """Training images of the target classes."""
+        counts = dataset_facts(self.data.dataset_name).train_counts
+        return sum(counts[target] for target in self.target_classes)
+
+    @property
+    def batch_size(self) -> int:
+        """`sampling.batch_size`, or the whole of a toy set."""
+        is_toy = dataset_facts(self.data.dataset_name).is_toy
+        return self.n_train if is_toy else self.sampling.batch_size
+
     def to_yaml(self) -> str:
         """The config as YAML, every field written out; `from_yaml` gives back an equal config.
 
@@ -182,26 +216,23 @@ def _check_data_go_with_the_rest(cfg: DTMConfig) -> None:
                 f"{cfg.data.dataset_name} needs graph.grayscale_levels={facts.n_levels}"
             )
         return
-    n_train = sum(facts.train_counts[c] for c in cfg.data.target_classes)
-    if cfg.sampling.batch_size > n_train:
+    if cfg.batch_size > cfg.n_train:
         raise ValueError(
-            f"sampling.batch_size={cfg.sampling.batch_size} is more than the {n_train} training "
-            f"images of {cfg.data.dataset_name} in data.target_classes={cfg.data.target_classes}: "
+            f"sampling.batch_size={cfg.sampling.batch_size} is more than the {cfg.n_train} "
+            f"training images of {cfg.data.dataset_name} in "
+            f"data.target_classes={cfg.data.target_classes}: "
             "use a smaller batch or more classes"
         )
 
 
 def _check_visible_nodes_fit(cfg: DTMConfig) -> None:
-    facts = dataset_facts(cfg.data.dataset_name)
-    n_classes = facts.n_classes if facts.is_toy else len(cfg.data.target_classes)
-    height, width = facts.image_shape
-    n_labels = cfg.graph.num_label_spots * n_classes
+    n_pixels, n_labels = cfg.n_pixels, cfg.n_label_nodes
     manager, side = cfg.graph.manager_class, cfg.graph.lattice.side
-    needed = manager.n_visible_nodes(height * width, cfg.graph.grayscale_levels, n_labels)
+    needed = manager.n_visible_nodes(n_pixels, cfg.graph.grayscale_levels, n_labels)
     places = manager.n_visible_places(side)
     if needed > places:
         raise ValueError(
-            f"{height * width} pixels with graph.grayscale_levels={cfg.graph.grayscale_levels} and "
+            f"{n_pixels} pixels with graph.grayscale_levels={cfg.graph.grayscale_levels} and "
             f"{n_labels} label nodes want {needed} visible nodes, but the {side} x {side} grid "
             f"has places for {places}: use a larger side (graph.graph_preset_architecture, or "
             "graph.side with graph.connection_rules), or fewer graph.num_label_spots, "

@@ -7,7 +7,7 @@
 `dataset_facts(name)` tells sizes and counts without reading an image.
 """
 
-from thrmlDenoising.data.dataset import ImageDataset, Split, one_hot_labels
+from thrmlDenoising.data.dataset import ImageDataset, Split, class_positions, one_hot_labels
 from thrmlDenoising.data.facts import DatasetFacts, dataset_facts
 from thrmlDenoising.data.loading import load_dataset
 from thrmlDenoising.data.locations import DATA_DIR_VARIABLE
@@ -17,6 +17,7 @@ __all__ = [
     "DatasetFacts",
     "ImageDataset",
     "Split",
+    "class_positions",
     "dataset_facts",
     "load_dataset",
     "one_hot_labels",

@@ -1,10 +1,11 @@
 """What a loaded data set is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int32, UInt8
+from jaxtyping import Bool, Int32, Int64, UInt8
 
 
 class Split(NamedTuple):
@@ -65,3 +66,21 @@ def one_hot_labels(
         )
     one_hot = np.eye(n_classes, dtype=bool)[classes]
     return np.tile(one_hot, (1, n_label_spots))
+
+
+def class_positions(
+    classes: int | Sequence[int] | np.ndarray, target_classes: Sequence[int]
+) -> Int64[np.ndarray, "*shape"]:
+    """Positions in `target_classes` of original class numbers; shape as given.
+
+    Raises:
+        ValueError: a class that is not among the target classes.
+    """
+    wanted = np.asarray(classes)
+    unknown = np.setdiff1d(wanted, target_classes)
+    if unknown.size:
+        raise ValueError(
+            f"class {unknown[0]} is not among the target classes {tuple(target_classes)}."
+        )
+    order = np.argsort(target_classes)
+    return order[np.searchsorted(target_classes, wanted, sorter=order)]

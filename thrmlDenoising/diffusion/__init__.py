@@ -11,13 +11,14 @@ from thrmlDenoising.diffusion.forward import (
     pure_noise,
     time_grid,
 )
-from thrmlDenoising.diffusion.reverse import Annealing, VisibleSpins, denoise, generate
+from thrmlDenoising.diffusion.reverse import Annealing, Generated, VisibleSpins, denoise, generate
 from thrmlDenoising.diffusion.step import DiffusionStep
 
 __all__ = [
     "Annealing",
     "DiffusionStep",
     "Flips",
+    "Generated",
     "Interval",
     "Noised",
     "Rates",

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import equinox as eqx
 import jax
+import numpy as np
 from jaxtyping import Array, Bool, Int32, Key
 
 from thrmlDenoising.diffusion.forward import Noised, pure_noise
@@ -30,6 +31,22 @@ class Annealing(NamedTuple):
             n_samples=n_samples,
             steps_per_sample=every,
         )
+
+
+class Generated(NamedTuple):
+    """A run of the reverse chain: the noise it began with and what each step made of it.
+
+    `outputs` has one entry per step in the order run, each with leaves "sample image ...".
+    """
+
+    noise: Noised
+    outputs: list[Noised]
+
+    @property
+    def last_states(self) -> Noised:
+        """The state each step ended in: leaves "step image ..." in the order run."""
+        ends = [jax.tree.map(lambda leaf: np.asarray(leaf[-1]), out) for out in self.outputs]
+        return jax.tree.map(lambda *leaves: np.stack(leaves), *ends)
 
 
 class VisibleSpins(eqx.Module):
@@ -80,22 +97,21 @@ def generate(
     n_images: int,
     schedule: Schedule,
     labels: Bool[Array, "image label_node"] | None = None,
-) -> list[Noised]:
+) -> Generated:
     """Runs the reverse chain from pure noise, from the last step to the first.
 
     The last state of a step is the input of the next. Its images are decoded and encoded again
     on the way, so that no step sees a code the forward process does not make.
-
-    Returns:
-        One entry per step in the order run, each with leaves "sample image ...".
     """
     manager = steps[0].manager
     noise_key, *step_keys = jax.random.split(key, len(steps) + 1)
-    current = pure_noise(
+    noise = pure_noise(
         noise_key, n_images, manager.n_pixels, manager.n_levels, manager.n_label_nodes
     )
-    outputs = []
+    current, outputs = noise, []
     for step_key, step, model in zip(step_keys, reversed(steps), reversed(models), strict=True):
+        # Steps may live on different devices: what goes from one to the next goes by the host.
+        current = jax.device_get(current)
         outputs.append(denoise(step_key, step, model, current, schedule, labels))
         current = jax.tree.map(lambda leaf: leaf[-1], outputs[-1])
-    return outputs
+    return Generated(noise, outputs)

@@ -2,6 +2,7 @@
 
 from thrmlDenoising.evaluation.accuracy import NearestCentroids, label_votes
 from thrmlDenoising.evaluation.autocorrelation import (
+    SWEEPS_PER_SAMPLE,
     AutocorrelationCurve,
     Protocol,
     effective_sample_size,
@@ -10,9 +11,14 @@ from thrmlDenoising.evaluation.autocorrelation import (
     replication_curve,
     stationary_curve,
 )
+from thrmlDenoising.evaluation.images import Animation, ClassImages, Grid
 
 __all__ = [
+    "SWEEPS_PER_SAMPLE",
+    "Animation",
     "AutocorrelationCurve",
+    "ClassImages",
+    "Grid",
     "NearestCentroids",
     "Protocol",
     "effective_sample_size",

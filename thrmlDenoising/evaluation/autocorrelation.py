@@ -147,6 +147,16 @@ class Protocol(NamedTuple):
     beta_range: tuple[float, float]
     estimate: Callable[[Projections], AutocorrelationCurve]
 
+    @classmethod
+    def replication(cls, beta_start: float, beta_end: float) -> "Protocol":
+        """dtm-replication's: generation's ramp of beta."""
+        return cls((beta_start, beta_end), replication_curve)
+
+    @classmethod
+    def stationary(cls, beta: float) -> "Protocol":
+        """One beta throughout."""
+        return cls((beta, beta), stationary_curve)
+
 
 def measure_autocorrelation(
     key: Key[Array, ""],

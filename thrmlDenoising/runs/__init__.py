@@ -12,6 +12,7 @@ from thrmlDenoising.runs.files import written_aside
 from thrmlDenoising.runs.folder import RunFolder
 from thrmlDenoising.runs.history import EpochRecord, History
 from thrmlDenoising.runs.log import TrainingLog
+from thrmlDenoising.runs.step_files import read_graph, read_state, write_step
 
 __all__ = [
     "FORMAT_VERSION",
@@ -22,7 +23,10 @@ __all__ = [
     "TrainingLog",
     "checkpoint_path",
     "complete_epochs",
+    "read_graph",
+    "read_state",
     "save_checkpoint",
     "verify_checkpoint",
+    "write_step",
     "written_aside",
 ]

@@ -189,12 +189,13 @@ def _could_not_save(error: OSError, epoch: int, model_saving: Path) -> OSError:
         if earlier
         else "No checkpoint was saved before it."
     )
-    # An OSError made with an errno becomes the fitting subclass, PermissionError and the like.
-    return OSError(
-        error.errno,
+    message = (
         f"Could not save the checkpoint of epoch {epoch} in {model_saving}: "
-        f"{error.strerror or error}. {consolation}",
+        f"{error.strerror or error}. {consolation}"
     )
+    # An OSError made with an errno becomes the fitting subclass, PermissionError and the like.
+    # NumPy reports a short write without one.
+    return OSError(message) if error.errno is None else OSError(error.errno, message)
 
 
 # Reading

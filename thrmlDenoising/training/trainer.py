@@ -37,7 +37,7 @@ PHASE_ORDERS = {"independent": independent_phases, "paired": paired_phases}
 """The orders by the name the config knows them by."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trainer:
     """How every step of a model is trained; holds nothing that changes.
 
@@ -207,15 +207,16 @@ def adapt_strengths(cfg: DTMConfig, state: TrainState, autocorrelation: float) -
 
     The measurement before training only becomes what the first epoch is compared with.
     """
-    sections = {"correlation_penalty": cfg.cp, "weight_decay": cfg.wd}
-    adaptive = {"correlation_penalty": cfg.cp.adaptive_cp, "weight_decay": cfg.wd.adaptive_wd}
-    floors = {"correlation_penalty": cfg.cp.cp_min, "weight_decay": cfg.wd.wd_min}
-    for name, section in sections.items():
-        strength: Strength = getattr(state, name)
-        if state.epoch == 0 or not adaptive[name]:
-            changed = strength._replace(previous_autocorrelation=autocorrelation)
-        else:
-            limits = Limits(cfg.cp.adaptive_threshold, floors[name])
-            changed = adapt(CONTROLLERS[section.controller], strength, autocorrelation, limits)
-        state = replace(state, **{name: changed})
-    return state
+
+    def react(strength: Strength, controller: str, floor: float) -> Strength:
+        if state.epoch == 0:
+            return strength._replace(previous_autocorrelation=autocorrelation)
+        limits = Limits(cfg.cp.adaptive_threshold, floor)
+        return adapt(CONTROLLERS[controller], strength, autocorrelation, limits)
+
+    penalty, decay = state.correlation_penalty, state.weight_decay
+    if cfg.cp.adaptive_cp:
+        penalty = react(penalty, cfg.cp.controller, cfg.cp.cp_min)
+    if cfg.wd.adaptive_wd:
+        decay = react(decay, cfg.wd.controller, cfg.wd.wd_min)
+    return replace(state, correlation_penalty=penalty, weight_decay=decay)

@@ -1,0 +1,538 @@
+"""Every sampler against exactly enumerated machines, and broken samplers that must be caught.
+
+Each statistical comparison raises a false alarm with chance 1e-7 (`exactness.ALARM`), whatever
+the seeds: chains are independent and only one state of a chain enters a goodness-of-fit test.
+Add a new sampler to `SAMPLERS`.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from exactness import (
+    ALARM,
+    TINY_CASES,
+    Setting,
+    all_states,
+    boltzmann,
+    chain_means,
+    each_condition,
+    expected_means,
+    fit_p_value,
+    int32,
+    means_p_value,
+    observe,
+    random_model,
+    random_setting,
+    samples_p_value,
+    start_at,
+    state_numbers,
+    sweep,
+    sweeps,
+    three_colored_graph,
+    tied_graph,
+)
+from thrmlDenoising.base_graphs import (
+    BaseGraph,
+    Lattice,
+    PoissonBinomialIsingGraphManager,
+    parse_preset,
+)
+from thrmlDenoising.diffusion import DiffusionStep, Interval, Rates
+from thrmlDenoising.evaluation.exact import exact_distribution
+from thrmlDenoising.sampling import (
+    AbstractSampler,
+    Chains,
+    Clamp,
+    IsingModel,
+    Parameters,
+    Schedule,
+    ThrmlSampler,
+)
+
+SAMPLERS = [ThrmlSampler]
+CLAMPS: tuple[Clamp, ...] = get_args(Clamp)
+SEEDS = (0, 1, 2)
+N_CHAINS = 1500
+"""Chains a condition; with three conditions no multiple of a power of two."""
+
+GRAPHS: dict[str, Callable[[], BaseGraph]] = {
+    **{name: case.build_graph for name, case in TINY_CASES.items()},
+    "three colours, tied": tied_graph,
+}
+BETAS = {"constant": (0.8, 0.8, 0.8), "ramp": (0.3, 0.8, 1.3)}
+SCHEDULES = {
+    name: Schedule(jnp.array(betas), n_warmup=1, n_samples=3, steps_per_sample=1)
+    for name, betas in BETAS.items()
+}
+
+
+@pytest.fixture(scope="module", params=SAMPLERS, ids=lambda sampler: sampler.__name__)
+def sampler_type(request) -> type[AbstractSampler]:
+    return request.param
+
+
+@pytest.fixture(scope="module", params=GRAPHS)
+def graph(request) -> BaseGraph:
+    return GRAPHS[request.param]()
+
+
+@pytest.fixture(scope="module")
+def sampler(sampler_type, graph) -> AbstractSampler:
+    return sampler_type.from_graph(graph)
+
+
+def sweep_p_values(sampler: AbstractSampler, setting: Setting, betas: str, seed: int) -> list[float]:
+    """How well the states after sweeps 1, 2 and 3 fit their exact distributions."""
+    looks = observe(sampler, setting, SCHEDULES[betas], seed, N_CHAINS)
+    exact = [sweeps(setting, condition, BETAS[betas]) for condition in each_condition(setting)]
+    return [
+        samples_p_value(setting, spins, distributions)
+        for spins, distributions in zip(looks, zip(*exact, strict=True), strict=True)
+    ]
+
+
+# --- the yardstick itself ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("clamp", CLAMPS)
+def test_yardstick_sweep_leaves_boltzmann_alone_and_agrees_with_the_library(graph, clamp):
+    setting = random_setting(3, graph, clamp)
+    for condition in each_condition(setting):
+        wanted = boltzmann(setting, condition, 0.9)
+        np.testing.assert_allclose(sweep(setting, condition, 0.9, wanted), wanted, atol=1e-14)
+        exact = exact_distribution(
+            graph,
+            setting.model,
+            setting.inputs[condition],
+            0.9,
+            clamp,
+            setting.starts[condition],
+        )
+        np.testing.assert_array_equal(exact.states, all_states(setting, condition))
+        np.testing.assert_allclose(exact.probabilities, wanted, rtol=1e-10)
+
+
+def test_goodness_of_fit_is_calibrated_and_powerful():
+    rng = np.random.default_rng(0)
+    wanted = np.stack([rng.dirichlet(np.full(64, 0.3)) for _ in range(2)])
+    p_values = [
+        fit_p_value(np.stack([rng.multinomial(1500, p) for p in wanted]), wanted)
+        for _ in range(2000)
+    ]
+    # binomial(2000, 0.01): above 50 with chance 1e-7
+    assert np.sum(np.array(p_values) < 0.01) <= 50
+    shifted = np.roll(wanted, 1, axis=1)
+    assert fit_p_value(np.stack([rng.multinomial(1500, p) for p in shifted]), wanted) < ALARM
+
+
+# --- samplers against exact distributions --------------------------------------------------
+
+
+@pytest.mark.parametrize("betas", BETAS)
+@pytest.mark.parametrize("clamp", CLAMPS)
+def test_the_first_sweeps_have_their_exact_distributions(sampler, graph, clamp, betas):
+    """The sweep itself, colour by colour in ascending order, far from equilibrium."""
+    for seed in SEEDS:
+        setting = random_setting(seed, graph, clamp)
+        assert min(sweep_p_values(sampler, setting, betas, seed)) > ALARM
+
+
+@pytest.mark.parametrize("n_ramp", [1, 40])
+@pytest.mark.parametrize("clamp", CLAMPS)
+def test_long_runs_reach_the_boltzmann_distribution(sampler, graph, clamp, n_ramp):
+    """Constant beta, and a ramp that then stays at its end."""
+    schedule = Schedule.ramp((0.8 if n_ramp == 1 else 0.2, 0.8), n_ramp, n_warmup=140)
+    for seed in SEEDS:
+        setting = random_setting(seed, graph, clamp)
+        wanted = [boltzmann(setting, condition, 0.8) for condition in each_condition(setting)]
+        for condition in each_condition(setting):
+            after = sweeps(setting, condition, np.asarray(schedule.betas))[-1]
+            # What the remaining bias adds to the chi-square statistic, on average: nothing.
+            bias = N_CHAINS * ((after - wanted[condition]) ** 2 / wanted[condition]).sum()
+            assert bias < 1e-3
+        (last,) = observe(sampler, setting, schedule, seed, N_CHAINS)
+        assert samples_p_value(setting, last, wanted) > ALARM
+
+
+def test_a_torus_with_ten_hidden_spins(sampler_type):
+    manager = PoissonBinomialIsingGraphManager(4, 1, 2, Lattice(4, ((0, 1), (2, 1)), torus=True))
+    graph = manager.build_graph(1)
+    sampler = sampler_type.from_graph(graph)
+    for seed in SEEDS:
+        setting = random_setting(seed, graph, "visible")
+        assert min(sweep_p_values(sampler, setting, "ramp", seed)) > ALARM
+
+
+def test_fresh_chains_start_from_the_biases_alone(sampler_type):
+    case = TINY_CASES["poisson_binomial, 1 level"]
+    manager = case.build_manager()
+    graph = case.build_graph()
+    step = DiffusionStep.build(manager, graph, sampler_type, Interval(0, 1), Rates(1, 1), 0.0)
+    for seed in SEEDS:
+        setting = random_setting(seed, graph, n_conditions=1)
+        inputs = setting.chains(6000).inputs
+        parameters = setting.model.parameters
+        chains = step.fresh_chains(jax.random.key(seed), parameters, inputs, 0.7)
+        up = expit(2 * 0.7 * np.asarray(parameters.biases, float))
+        wanted = np.where(all_states(setting, 0), up, 1 - up).prod(axis=1)
+        assert samples_p_value(setting, np.asarray(chains.spins)[None], wanted[None]) > ALARM
+        np.testing.assert_array_equal(chains.inputs, inputs)
+
+
+# --- broken twins --------------------------------------------------------------------------
+
+
+class Misled(AbstractSampler):
+    """A sampler that is handed the wrong model."""
+
+    inner: AbstractSampler
+    mislead: Callable[[IsingModel], IsingModel]
+
+    @classmethod
+    def from_graph(cls, graph):
+        raise NotImplementedError
+
+    def moments(self, key, model, chains, schedule, clamp):
+        return self.inner.moments(key, self.mislead(model), chains, schedule, clamp)
+
+    def observe(self, key, model, chains, schedule, clamp, observer):
+        return self.inner.observe(key, self.mislead(model), chains, schedule, clamp, observer)
+
+
+class SkippedColor(AbstractSampler):
+    """Free hidden nodes of colour 1 are never updated: to the inner sampler they are labels."""
+
+    inner: AbstractSampler
+    n_skipped: int
+
+    @classmethod
+    def from_graph(cls, graph):
+        raise NotImplementedError
+
+    def moments(self, key, model, chains, schedule, clamp):
+        raise NotImplementedError
+
+    def observe(self, key, model, chains, schedule, clamp, observer):
+        couplings = jnp.pad(model.input_couplings, (0, self.n_skipped))
+        inputs = jnp.pad(chains.inputs, ((0, 0), (0, self.n_skipped)))
+        model, chains = model._replace(input_couplings=couplings), chains._replace(inputs=inputs)
+        return self.inner.observe(key, model, chains, schedule, "labels", observer)
+
+
+def scaled(model: IsingModel, factor: float) -> IsingModel:
+    return jax.tree.map(lambda leaf: factor * leaf, model)
+
+
+def flipped_sign(model: IsingModel) -> IsingModel:
+    return scaled(model, -1)
+
+
+def factor_two_dropped(model: IsingModel) -> IsingModel:
+    return scaled(model, 0.5)
+
+
+def edges_counted_twice(model: IsingModel) -> IsingModel:
+    parameters = model.parameters
+    return model._replace(parameters=parameters._replace(weights=2 * parameters.weights))
+
+
+def input_ignored(model: IsingModel) -> IsingModel:
+    return model._replace(input_couplings=jnp.zeros_like(model.input_couplings))
+
+
+def coupling_of_another_input(model: IsingModel) -> IsingModel:
+    return model._replace(input_couplings=jnp.roll(model.input_couplings, 1) * 0.8)
+
+
+MISTAKES = [
+    flipped_sign,
+    factor_two_dropped,
+    edges_counted_twice,
+    input_ignored,
+    coupling_of_another_input,
+]
+
+
+@pytest.mark.parametrize("betas", BETAS)
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_wrong_conditional_is_caught(sampler, graph, mistake, betas):
+    setting = random_setting(0, graph)
+    twin = Misled(sampler, mistake)
+    assert min(sweep_p_values(twin, setting, betas, 0)) < ALARM
+
+
+def test_a_skipped_color_is_caught(sampler_type):
+    graph = three_colored_graph()
+    skipped = np.setdiff1d(np.flatnonzero(graph.colors == 1), graph.visible_nodes)
+    labels = skipped.astype(np.int32)
+    mistaken = replace(graph, image_nodes=graph.visible_nodes, label_nodes=labels)
+    twin = SkippedColor(sampler_type.from_graph(mistaken), len(labels))
+    assert min(sweep_p_values(twin, random_setting(0, graph), "constant", 0)) < ALARM
+
+
+def test_colors_updated_in_another_order_are_caught(sampler_type):
+    graph = three_colored_graph()
+    twin = sampler_type.from_graph(replace(graph, colors=2 - graph.colors))
+    assert min(sweep_p_values(twin, random_setting(0, graph), "constant", 0)) < ALARM
+
+
+def test_a_ramp_run_backwards_is_caught(sampler, graph):
+    setting = random_setting(0, graph)
+    schedule = Schedule(jnp.array(BETAS["ramp"][::-1]), 1, 3, 1)
+    first, *_ = observe(sampler, setting, schedule, 0, N_CHAINS)
+    wanted = [sweeps(setting, condition, BETAS["ramp"])[0] for condition in each_condition(setting)]
+    assert samples_p_value(setting, first, wanted) < ALARM
+
+
+# --- moments -------------------------------------------------------------------------------
+
+MOMENTS_SCHEDULE = Schedule.constant(0.8, n_warmup=100, n_samples=12, steps_per_sample=3)
+N_MOMENT_CHAINS = 300
+
+
+def moments_p_values(sampler: AbstractSampler, setting: Setting, seed: int) -> list[float]:
+    """Moments against enumeration: spins of each condition, then pairs over all.
+
+    Errors come from the spread between independent chains, seen through `observe`.
+    """
+    n_nodes = setting.graph.n_nodes
+    moments = sampler.moments(
+        jax.random.key(seed),
+        setting.model,
+        setting.chains(N_MOMENT_CHAINS),
+        MOMENTS_SCHEDULE,
+        setting.clamp,
+    )
+    observed = observe(sampler, setting, MOMENTS_SCHEDULE, seed + 100, N_MOMENT_CHAINS)
+    means = chain_means(observed, setting.graph)
+    errors = means.std(axis=1, ddof=1) / np.sqrt(N_MOMENT_CHAINS)
+    exact = [
+        expected_means(setting, condition, boltzmann(setting, condition, 0.8))
+        for condition in each_condition(setting)
+    ]
+    nodes = np.asarray(moments.spins).reshape(len(exact), N_MOMENT_CHAINS, n_nodes).mean(axis=1)
+    p_values = [
+        means_p_value(found - wanted, error[:n_nodes], N_MOMENT_CHAINS)
+        for found, (wanted, _), error in zip(nodes, exact, errors, strict=True)
+    ]
+    pairs = np.mean([pairs for _, pairs in exact], axis=0)
+    pair_errors = np.sqrt((errors[:, n_nodes:] ** 2).sum(axis=0)) / len(exact)
+    difference = np.asarray(moments.pairs) - pairs
+    return [*p_values, means_p_value(difference, pair_errors, N_MOMENT_CHAINS)]
+
+
+@pytest.mark.parametrize("clamp", CLAMPS)
+def test_moments_are_the_exact_expectations(sampler, graph, clamp):
+    for seed in SEEDS:
+        assert min(moments_p_values(sampler, random_setting(seed, graph, clamp), seed)) > ALARM
+
+
+@pytest.mark.parametrize("mistake", MISTAKES[:4])
+def test_moments_of_a_wrong_conditional_are_caught(sampler, graph, mistake):
+    twin = Misled(sampler, mistake)
+    assert min(moments_p_values(twin, random_setting(0, graph), 0)) < ALARM
+
+
+@pytest.mark.parametrize("clamp", CLAMPS)
+def test_moments_of_one_sample_are_that_sample(sampler, graph, clamp):
+    """Pins the meaning of each field, chain by chain, without statistics."""
+    setting = random_setting(5, graph, clamp)
+    chains = setting.chains(20)
+    schedule = Schedule.constant(0.8, n_warmup=2)
+    moments = sampler.moments(jax.random.key(1), setting.model, chains, schedule, clamp)
+    last = np.asarray(moments.last)
+    assert last.dtype == bool
+    signs = 2.0 * last - 1
+    np.testing.assert_array_equal(moments.spins, signs)
+    pairs = (signs[:, graph.edges[:, 0]] * signs[:, graph.edges[:, 1]]).mean(axis=0)
+    np.testing.assert_allclose(moments.pairs, pairs, atol=1e-6)
+    np.testing.assert_array_equal(last[:, setting.clamped], chains.spins[:, setting.clamped])
+
+
+def test_moments_average_over_the_samples_of_a_chain(sampler, graph):
+    """Frozen by a field no coupling can beat after a first sample at the start."""
+    setting = random_setting(6, graph)
+    up = np.arange(graph.n_biases) % 2 == 0
+    biases = jnp.where(jnp.asarray(up), 200.0, -200.0)
+    model = setting.model._replace(parameters=setting.model.parameters._replace(biases=biases))
+    chains = setting.chains(5)
+    schedule = Schedule.constant(1.0, n_warmup=0, n_samples=4, steps_per_sample=2)
+    moments = sampler.moments(jax.random.key(0), model, chains, schedule, "nothing")
+    frozen = np.where(up[graph.bias_of_node], 1.0, -1.0)
+    starts = 2.0 * np.asarray(chains.spins) - 1
+    np.testing.assert_allclose(moments.spins, (starts + 3 * frozen) / 4, atol=1e-6)
+    ends = graph.edges.T
+    pairs = ((starts[:, ends[0]] * starts[:, ends[1]]).mean(0) + 3 * frozen[ends].prod(0)) / 4
+    np.testing.assert_allclose(moments.pairs, pairs, atol=1e-6)
+    np.testing.assert_array_equal(moments.last, np.tile(frozen > 0, (len(starts), 1)))
+
+
+# --- observing, clamping, keys -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n_warmup", "n_samples", "steps_per_sample"), [(0, 3, 2), (1, 3, 2), (3, 2, 1), (4, 1, 1)]
+)
+def test_samples_are_taken_at_the_scheduled_sweeps(
+    sampler_type, n_warmup, n_samples, steps_per_sample
+):
+    """Two spins, all sweeps at beta 0 but one that freezes them: seen from that sweep on."""
+    graph = BaseGraph.untied(int32((0, 1)), int32(0, 1), int32(0), int32())
+    model = IsingModel(Parameters(jnp.array([300.0, 300.0]), jnp.zeros(1)), jnp.zeros(1))
+    n_sweeps = n_warmup + (n_samples - 1) * steps_per_sample
+    chains = Chains(jnp.zeros((400, 2), bool), jnp.zeros((400, 1), bool))
+    setting = Setting(graph, model, "nothing", np.zeros((1, 2), bool), np.zeros((1, 1), bool))
+    looks = n_warmup + steps_per_sample * np.arange(n_samples)
+    sampler = sampler_type.from_graph(graph)
+    for hot_until in range(n_sweeps + 1):
+        betas = jnp.where(jnp.arange(n_sweeps) < hot_until, 0.0, 1.0)
+        schedule = Schedule(betas, n_warmup, n_samples, steps_per_sample)
+        observed = observe(sampler, setting, schedule, hot_until, len(chains.spins))[:, 0]
+        for sweeps_done, spins in zip(looks, observed, strict=True):
+            if sweeps_done == 0:
+                assert not spins.any()
+            elif sweeps_done > hot_until:
+                assert spins.all()
+            else:
+                # fair coins: 800 of them are all up, or all down, with chance 2^-799
+                assert 0 < spins.mean() < 1
+
+
+def test_clamped_nodes_keep_their_values_and_free_ones_move(sampler, graph):
+    for clamp in CLAMPS:
+        setting = random_setting(0, graph, clamp)
+        looks = observe(sampler, setting, SCHEDULES["constant"], 0, N_CHAINS)
+        starts = setting.starts[:, None]
+        assert (looks == starts)[..., setting.clamped].all()
+        assert not (looks == starts)[..., setting.free].all(axis=(0, 1, 2)).any()
+
+
+def test_every_chain_is_conditioned_on_its_own_input(sampler, graph):
+    """Inputs so strong that visible spins copy them."""
+    setting = random_setting(0, graph)
+    n_visible = len(graph.visible_nodes)
+    strong = setting.model._replace(input_couplings=jnp.full(n_visible, 100.0))
+    (last,) = observe(
+        sampler, setting._replace(model=strong), Schedule.constant(1.0, n_warmup=2), 0, 50
+    )
+    wanted = np.broadcast_to(setting.inputs[:, None], (len(last), 50, n_visible))
+    np.testing.assert_array_equal(last[..., graph.visible_nodes], wanted)
+
+
+def test_the_key_decides(sampler, graph):
+    setting = random_setting(0, graph)
+    same = [observe(sampler, setting, SCHEDULES["ramp"], 4, N_CHAINS) for _ in range(2)]
+    np.testing.assert_array_equal(*same)
+    other = observe(sampler, setting, SCHEDULES["ramp"], 5, N_CHAINS)
+    # Independent chains agree in all spins of three looks with a chance far below one half.
+    assert (same[0] == other).all(axis=(0, -1)).mean() < 0.5
+
+
+def test_chains_of_a_batch_do_not_copy_each_other(sampler, graph):
+    """Pairs of neighbouring chains under one condition: their joint states factorise."""
+    setting = random_setting(0, graph)
+    first_sweep, *_ = observe(sampler, setting, SCHEDULES["constant"], 0, N_CHAINS)
+    numbers = state_numbers(setting, first_sweep)
+    for condition, row in enumerate(numbers):
+        distribution = sweeps(setting, condition, BETAS["constant"])[0]
+        chance = (distribution**2).sum()
+        n_pairs = N_CHAINS // 2
+        equal = (row[: 2 * n_pairs : 2] == row[1 : 2 * n_pairs : 2]).sum()
+        # six standard deviations and a little for the skewness of rare coincidences
+        assert abs(equal - n_pairs * chance) < 6 * np.sqrt(n_pairs * chance) + 6
+
+
+@pytest.mark.parametrize(
+    ("betas", "n_warmup", "n_samples", "steps_per_sample"),
+    [((), 0, 1, 1), ((1.0,), 1, 0, 1), ((1.0,), 1, 1, 0), ((1.0,), -1, 3, 1), ((1.0,), 2, 1, 1)],
+)
+def test_schedules_that_make_no_sense_are_refused(betas, n_warmup, n_samples, steps_per_sample):
+    with pytest.raises(ValueError, match=r"makes no sense|the run has"):
+        Schedule(jnp.array(betas), n_warmup, n_samples, steps_per_sample)
+
+
+def test_a_ramp_is_linear_and_then_stays():
+    schedule = Schedule.ramp((0.5, 1.5), n_ramp=5, n_warmup=4, n_samples=3, steps_per_sample=2)
+    np.testing.assert_allclose(schedule.betas, [0.5, 0.75, 1.0, 1.25, 1.5, 1.5, 1.5, 1.5])
+    cut = Schedule.ramp((0.5, 1.5), n_ramp=5, n_warmup=3)
+    np.testing.assert_allclose(cut.betas, [0.5, 0.75, 1.0])
+    np.testing.assert_allclose(Schedule.constant(0.7, 2, 2, 3).betas, np.full(5, 0.7))
+
+
+# --- a graph too large to enumerate --------------------------------------------------------
+
+
+class LargeRun:
+    """A 44_12 torus; samplers are compared by moments, errors from independent chains."""
+
+    schedule = Schedule.constant(0.9, n_warmup=40, n_samples=8, steps_per_sample=4)
+    n_chains = 128
+
+    def __init__(self) -> None:
+        preset = parse_preset(44_12)
+        lattice = Lattice(preset.side, preset.rules, torus=True)
+        self.graph = PoissonBinomialIsingGraphManager(300, 1, 20, lattice).build_graph(0)
+        rng = np.random.default_rng(0)
+        # weak enough for 40 sweeps from any start, strong enough to matter
+        setting = random_setting(0, self.graph, n_conditions=1)
+        self.setting = setting._replace(model=random_model(rng, self.graph, scale=0.15))
+
+    def means(self, sampler: AbstractSampler, seed: int) -> np.ndarray:
+        spins = observe(sampler, self.setting, self.schedule, seed, self.n_chains)
+        return chain_means(spins, self.graph)[0]
+
+    def p_value(self, one: np.ndarray, other: np.ndarray) -> float:
+        errors = np.sqrt((one.var(axis=0, ddof=1) + other.var(axis=0, ddof=1)) / self.n_chains)
+        return means_p_value(one.mean(axis=0) - other.mean(axis=0), errors, self.n_chains)
+
+
+@pytest.fixture(scope="module")
+def large_run() -> LargeRun:
+    return LargeRun()
+
+
+@pytest.fixture(scope="module")
+def reference_means(large_run) -> np.ndarray:
+    return large_run.means(ThrmlSampler.from_graph(large_run.graph), seed=0)
+
+
+@pytest.mark.parametrize("sampler_type", SAMPLERS)
+def test_samplers_agree_on_a_large_graph(large_run, reference_means, sampler_type):
+    sampler = sampler_type.from_graph(large_run.graph)
+    assert large_run.p_value(reference_means, large_run.means(sampler, seed=1)) > ALARM
+    twin = Misled(sampler, factor_two_dropped)
+    assert large_run.p_value(reference_means, large_run.means(twin, seed=2)) < ALARM
+
+
+@pytest.mark.parametrize("sampler_type", SAMPLERS)
+def test_moments_agree_with_observations_on_a_large_graph(large_run, reference_means, sampler_type):
+    setting = large_run.setting
+    moments = sampler_type.from_graph(large_run.graph).moments(
+        jax.random.key(3),
+        setting.model,
+        setting.chains(large_run.n_chains),
+        large_run.schedule,
+        "nothing",
+    )
+    found = np.concatenate([np.asarray(moments.spins).mean(axis=0), np.asarray(moments.pairs)])
+    errors = np.sqrt(2 * reference_means.var(axis=0, ddof=1) / large_run.n_chains)
+    difference = found - reference_means.mean(axis=0)
+    assert means_p_value(difference, errors, large_run.n_chains) > ALARM
+
+
+def test_the_start_distribution_is_what_no_sweep_leaves():
+    """The yardstick's delta at the start, as the sampler sees it before its first sweep."""
+    graph = three_colored_graph()
+    setting = random_setting(0, graph)
+    schedule = Schedule.constant(1.0, n_warmup=0, n_samples=2)
+    first, _ = observe(ThrmlSampler.from_graph(graph), setting, schedule, 0, 10)
+    wanted = [start_at(setting, condition) for condition in each_condition(setting)]
+    numbers = state_numbers(setting, first)
+    assert all(wanted[condition][row].all() for condition, row in enumerate(numbers))

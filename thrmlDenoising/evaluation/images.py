@@ -1,0 +1,99 @@
+"""Images of every class from the reverse chain: generated, judged and laid out for drawing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key, UInt8
+
+from thrmlDenoising.diffusion import DiffusionStep, Generated, generate
+from thrmlDenoising.evaluation.accuracy import NearestCentroids, label_votes
+from thrmlDenoising.sampling import IsingModel, Schedule
+
+
+class Grid(NamedTuple):
+    """A few images of every class, and the share of label spots that vote for each class."""
+
+    pixels: UInt8[np.ndarray, "class step drawn pixel"]
+    votes: Float[np.ndarray, "class step drawn label_class"]
+
+
+class Animation(NamedTuple):
+    """All states of all steps one after another, the noise first."""
+
+    pixels: UInt8[np.ndarray, "frame image pixel"]
+    votes: Float[np.ndarray, "frame image label_class"]
+    captions: list[str]
+
+
+@dataclass(frozen=True)
+class ClassImages:
+    """Equally many images of every class, class by class.
+
+    Free images choose their own label: there, the class an image stands under is only a place.
+    """
+
+    generated: Generated
+    n_classes: int
+
+    @classmethod
+    def generate(
+        cls,
+        key: Key[Array, ""],
+        chain: tuple[Sequence[DiffusionStep], Sequence[IsingModel]],
+        n_per_class: int,
+        one_hot_labels: Bool[np.ndarray, "class label_node"],
+        clamped: bool,
+        schedule: Schedule,
+    ) -> "ClassImages":
+        """Runs the reverse chain, with the labels clamped to their class or free."""
+        labels = np.repeat(one_hot_labels, n_per_class, axis=0)
+        bits = jnp.asarray(labels) if clamped else None
+        return cls(generate(key, *chain, len(labels), schedule, bits), len(one_hot_labels))
+
+    @property
+    def final_pixels(self) -> UInt8[np.ndarray, "image pixel"]:
+        """What the last step run made."""
+        return np.asarray(self.generated.last_states.pixels[-1])
+
+    @property
+    def final_classes(self) -> Int[np.ndarray, " image"]:
+        """The class most label spots of the final state vote for."""
+        votes = self._votes(self.generated.last_states.labels[-1])
+        return votes.argmax(axis=-1)
+
+    def accuracy(self, judge: NearestCentroids) -> float:
+        """Per cent of the final images that the judge puts into the class of their label."""
+        return judge.accuracy(self.final_pixels, self.final_classes)
+
+    def grid(self, n_drawn: int) -> Grid:
+        """The first `n_drawn` images of every class (or all, if fewer) after every step."""
+        states = self.generated.last_states
+        votes = self._votes(states.labels)
+        return Grid(self._first(np.asarray(states.pixels), n_drawn), self._first(votes, n_drawn))
+
+    def animation(self, schedule: Schedule) -> Animation:
+        """Every observed state; `schedule` is the one that generated them."""
+        noise = jax.tree.map(lambda leaf: leaf[None], self.generated.noise)
+        frames = [noise, *self.generated.outputs]
+        n_steps = len(self.generated.outputs)
+        sweeps = schedule.n_warmup + schedule.steps_per_sample * np.arange(schedule.n_samples)
+        steps = range(1, n_steps + 1)
+        return Animation(
+            np.concatenate([np.asarray(frame.pixels) for frame in frames]),
+            np.concatenate([self._votes(frame.labels) for frame in frames]),
+            ["noise", *(f"step {i} of {n_steps} · sweep {s}" for i in steps for s in sweeps)],
+        )
+
+    def _votes(
+        self, label_bits: Bool[Array, "*batch label_node"]
+    ) -> Float[np.ndarray, "*batch label_class"]:
+        return label_votes(np.asarray(label_bits), self.n_classes)
+
+    def _first(self, leaf: np.ndarray, n_drawn: int) -> np.ndarray:
+        """ "step image ..." to "class step drawn ..."."""
+        by_class = leaf.reshape(len(leaf), self.n_classes, -1, leaf.shape[-1])
+        return by_class.swapaxes(0, 1)[:, :, :n_drawn]

@@ -1,0 +1,120 @@
+"""One step of a model with everything that belongs to it, and how a config becomes steps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Sharding, SingleDeviceSharding
+from jaxtyping import PyTree
+
+from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph
+from thrmlDenoising.config import DTMConfig
+from thrmlDenoising.diffusion import DiffusionStep, Rates, time_grid
+from thrmlDenoising.sampling import IsingModel, Parameters, ThrmlSampler
+from thrmlDenoising.training.randomness import purpose_key
+from thrmlDenoising.training.state import TrainState
+from thrmlDenoising.training.trainer import Trainer
+
+_INITIAL_WEIGHT_SCALE = 0.01
+"""Standard deviation of untrained weights: enough to tell hidden nodes apart."""
+
+
+@dataclass
+class ModelStep:
+    """A step of a model.
+
+    Attributes:
+        graph: its Ising machine's structure.
+        diffusion: its noise, couplings and sampler.
+        state: what training has made of it.
+        autocorrelations: what was measured, by epoch.
+    """
+
+    graph: BaseGraph
+    diffusion: DiffusionStep
+    state: TrainState
+    autocorrelations: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def model(self) -> IsingModel:
+        """The Ising model with the parameters as trained so far."""
+        return self.diffusion.model(self.state.parameters)
+
+    @property
+    def device(self) -> Sharding:
+        """Where the step's arrays live, and so where it is computed."""
+        return self.state.parameters.biases.sharding
+
+    @property
+    def weights(self) -> np.ndarray:
+        """The trained weight of every edge of `graph`."""
+        return np.asarray(self.state.parameters.weights)[self.graph.weight_of_edge]
+
+    @property
+    def biases(self) -> np.ndarray:
+        """The trained bias of every node of `graph`."""
+        return np.asarray(self.state.parameters.biases)[self.graph.bias_of_node]
+
+
+def make_manager(cfg: DTMConfig) -> AbstractBaseGraphManager:
+    """The base-graph manager that all steps of a model share."""
+    return cfg.graph.manager_class(
+        n_pixels=cfg.n_pixels,
+        n_levels=cfg.graph.grayscale_levels,
+        n_label_nodes=cfg.n_label_nodes,
+        lattice=cfg.graph.lattice,
+    )
+
+
+def draw_graphs(cfg: DTMConfig, manager: AbstractBaseGraphManager) -> list[BaseGraph]:
+    """A graph for every step, from `exp.graph_seeds` or, if there are none, from `exp.seed`."""
+    n_steps = cfg.diffusion_schedule.num_diffusion_steps
+    derived = np.random.SeedSequence(cfg.exp.seed).generate_state(n_steps)
+    seeds = cfg.per_step(cfg.exp.graph_seeds) if cfg.exp.graph_seeds else derived
+    return [manager.build_graph(int(seed)) for seed in seeds]
+
+
+def build_steps(
+    cfg: DTMConfig,
+    manager: AbstractBaseGraphManager,
+    trainer: Trainer,
+    graphs: Sequence[BaseGraph],
+) -> list[ModelStep]:
+    """Untrained steps on these graphs, spread over the devices JAX shows."""
+    schedule = cfg.diffusion_schedule
+    rates = Rates(cfg.diffusion_rates.image_rate, cfg.diffusion_rates.label_rate)
+    intervals = time_grid(schedule.kind, schedule.num_diffusion_steps)
+    penalties = cfg.per_step(cfg.cp.correlation_penalty)
+    decays = cfg.per_step(cfg.wd.weight_decay)
+    devices = jax.devices()
+    steps = []
+    for index, (graph, interval) in enumerate(zip(graphs, intervals, strict=True)):
+        diffusion = DiffusionStep.build(
+            manager, graph, ThrmlSampler, interval, rates, schedule.diffusion_offset
+        )
+        state = trainer.init(
+            purpose_key(cfg.exp.seed, "training", index),
+            _initial_parameters(cfg, graph, index),
+            cfg.n_train,
+            graph.n_nodes,
+            penalties[index],
+            decays[index],
+        )
+        device = SingleDeviceSharding(devices[index % len(devices)])
+        steps.append(ModelStep(graph, *put_on(device, (diffusion, state))))
+    return steps
+
+
+def _initial_parameters(cfg: DTMConfig, graph: BaseGraph, index: int) -> Parameters:
+    key = purpose_key(cfg.exp.seed, "parameters", index)
+    weights = _INITIAL_WEIGHT_SCALE * jax.random.normal(key, (graph.n_weights,))
+    return Parameters(jnp.zeros(graph.n_biases), weights)
+
+
+def put_on(device: Sharding, tree: PyTree) -> PyTree:
+    """Moves the arrays of a tree, and leaves its other leaves alone."""
+    arrays, rest = eqx.partition(tree, eqx.is_array)
+    return eqx.combine(jax.device_put(arrays, device), rest)

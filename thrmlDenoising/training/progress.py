@@ -1,0 +1,57 @@
+"""Bars over epochs and batches, with the time left; silent where nobody looks."""
+
+import threading
+from typing import Self
+
+from tqdm import tqdm
+
+
+class Progress:
+    """Two bars on a terminal, nothing elsewhere.
+
+    Example:
+        >>> with Progress(n_epochs=1, n_batches=2) as progress:
+        ...     progress.start_epoch(1, 1)
+        ...     progress.batch_done()
+        ...     progress.batch_done()
+        ...     progress.epoch_done()
+    """
+
+    def __init__(self, n_epochs: int, n_batches: int) -> None:
+        self._n_batches = n_batches
+        # disable=None is tqdm's "only on a terminal"
+        self._epochs = tqdm(total=n_epochs, desc="epochs", unit="epoch", disable=None)
+        self._batches = tqdm(
+            total=n_batches, desc="batches", unit="batch", disable=None, leave=False, position=1
+        )
+        self._cancelled = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._batches.close()
+        self._epochs.close()
+
+    def start_epoch(self, epoch: int, last_epoch: int) -> None:
+        """Names the epoch and empties the bar of batches."""
+        self._batches.reset(total=self._n_batches)
+        self._batches.set_description(f"epoch {epoch} of {last_epoch}")
+
+    def batch_done(self) -> None:
+        """One batch of one step is trained.
+
+        Raises:
+            InterruptedError: another step has failed or the user has interrupted.
+        """
+        if self._cancelled.is_set():
+            raise InterruptedError("training was stopped in another thread")
+        self._batches.update()
+
+    def epoch_done(self) -> None:
+        """All steps have been trained, measured and saved."""
+        self._epochs.update()
+
+    def cancel(self) -> None:
+        """Makes the next `batch_done` of every thread raise."""
+        self._cancelled.set()

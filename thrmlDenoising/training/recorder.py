@@ -1,0 +1,107 @@
+"""What a training run leaves behind as it goes: log, tables, plots and checkpoints."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from thrmlDenoising.config import DTMConfig
+from thrmlDenoising.evaluation import SWEEPS_PER_SAMPLE, AutocorrelationCurve
+from thrmlDenoising.plots import (
+    MetricStyle,
+    draw_autocorrelation_vs_epoch,
+    draw_autocorrelation_vs_lags,
+    draw_metric_vs_epoch,
+)
+from thrmlDenoising.runs import EpochRecord, History, RunFolder, TrainingLog
+from thrmlDenoising.training.model_step import ModelStep
+from thrmlDenoising.training.saved_model import save_model
+
+
+class RunRecorder:
+    """Writes the run folder of one training run."""
+
+    def __init__(self, cfg: DTMConfig, folder: RunFolder, metric_style: MetricStyle) -> None:
+        self._cfg = cfg
+        self._folder = folder
+        self._metric_style = metric_style
+        self._log = TrainingLog(folder.training_log)
+
+    def start(self) -> None:
+        """Makes the folder and writes the config down.
+
+        Raises:
+            ValueError: the config cannot be written, because its manager is a class that
+                cannot be imported.
+        """
+        config = self._cfg.to_yaml()
+        self._folder.create()
+        self._folder.config.write_text(config, encoding="utf-8")
+        self.log(f"config\n{config}")
+
+    def log(self, text: str) -> None:
+        """A line, or several, in the training log."""
+        self._log.write(text)
+
+    def curves(self, epoch: int, curves: Sequence[AutocorrelationCurve]) -> None:
+        """Draws autocorrelation against lag for every step."""
+        values = np.stack([curve.values for curve in curves])
+        draw_autocorrelation_vs_lags(
+            SWEEPS_PER_SAMPLE * np.arange(values.shape[1]),
+            values,
+            f"epoch {epoch}",
+            self._folder.autocorrelation_plot(epoch),
+        )
+
+    def epoch_done(self, steps: Sequence[ModelStep], history: History) -> None:
+        """Tables, plots and the checkpoint of the epoch the history ends with."""
+        record = history.records[-1]
+        self.tables(history)
+        path = save_model(self._folder.model_saving, record.epoch, steps, history)
+        self.log(f"{_summary(record)}; checkpoint {path.name}")
+
+    def tables(self, history: History) -> None:
+        """metrics.csv and the curves over epochs, from everything measured so far."""
+        history.write_csv(self._folder.metrics_csv)
+        self._draw_metrics(history)
+        self._draw_autocorrelation(history)
+
+    def _draw_metrics(self, history: History) -> None:
+        if history.metric_names:
+            series = {name: history.series(name) for name in history.metric_names}
+            draw_metric_vs_epoch(series, self._metric_style, self._folder.fid_vs_epoch)
+
+    def _draw_autocorrelation(self, history: History) -> None:
+        values = np.array([record.autocorrelation for record in history.records], dtype=float)
+        if not np.isnan(values).all():
+            threshold = self._cfg.cp.adaptive_threshold if self._is_adaptive else None
+            epochs = [record.epoch for record in history.records]
+            path = self._folder.autocorr_vs_epoch
+            draw_autocorrelation_vs_epoch(epochs, values, threshold, path)
+
+    @property
+    def _is_adaptive(self) -> bool:
+        return self._cfg.cp.adaptive_cp or self._cfg.wd.adaptive_wd
+
+    def image_path(self, epoch: int, mode: str) -> Path:
+        """Where the image grid of an epoch goes."""
+        return self._folder.image(epoch, mode)
+
+    def gif_path(self, epoch: int, mode: str) -> Path:
+        """Where the animation of an epoch goes."""
+        return self._folder.gif(epoch, mode)
+
+
+def _summary(record: EpochRecord) -> str:
+    """One epoch in one line."""
+
+    def listed(values: Sequence[float | None]) -> str:
+        return ", ".join("-" if value is None else f"{value:.4g}" for value in values)
+
+    metrics = "".join(f"; {name} {value:.4g}" for name, value in record.metrics.items())
+    return (
+        f"epoch {record.epoch}: {record.seconds:.1f} s; "
+        f"autocorrelation {listed(record.autocorrelation)}; "
+        f"correlation penalty {listed(record.correlation_penalty)}; "
+        f"weight decay {listed(record.weight_decay)}{metrics}"
+    )
