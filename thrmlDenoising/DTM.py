@@ -268,6 +268,10 @@ class DTM:
         generated = generate(key, *self._chain, n, self._annealing.schedule(), bits)
         return np.asarray(generated.last_states.pixels[-1]).reshape(n, *self.cfg.image_shape)
 
+    def class_images(self, key: Key[Array, ""], mode: Mode, n_per_class: int) -> ClassImages:
+        """Generates images of every class, labels "free" or "clamped", with all their states."""
+        return self._run_chain(key, mode, n_per_class, self._annealing.schedule())
+
     def gen_images(
         self,
         key: Key[Array, ""],
@@ -291,7 +295,7 @@ class DTM:
             images, class by class.
         """
         mode: Mode = "free" if free else "clamped"
-        images = self._class_images(key, mode, batch_size, self._annealing.schedule())
+        images = self.class_images(key, mode, batch_size)
         grid = images.grid(drawn_images_per_digit)
         return grid.pixels, grid.votes, images.final_pixels
 
@@ -300,7 +304,7 @@ class DTM:
         exp = self.cfg.exp
         schedule = self._annealing.schedule(exp.steps_per_sample_in_gif)
         key = purpose_key(exp.seed, "animation", epoch)
-        images = self._class_images(key, mode, exp.animated_images_per_digit, schedule)
+        images = self._run_chain(key, mode, exp.animated_images_per_digit, schedule)
         path = path or self._open_run().gif_path(epoch, mode)
         write_gif(*images.animation(schedule), *self._picture_facts, path)
         return path
@@ -315,7 +319,7 @@ class DTM:
         for number, mode in enumerate(modes):
             key = purpose_key(exp.seed, "evaluation", epoch, number)
             n_per_class = self.cfg.generation.fid_images_per_digit
-            images = self._class_images(key, mode, n_per_class, self._annealing.schedule())
+            images = self.class_images(key, mode, n_per_class)
             if self.n_label_nodes:
                 metrics[f"{mode}_{_METRIC}"] = images.accuracy(self._judge)
             grid = images.grid(exp.drawn_images_per_digit)
@@ -442,15 +446,14 @@ class DTM:
     def _judge(self) -> NearestCentroids:
         return NearestCentroids.fit(*self.test_dataset)
 
-    def _class_images(
+    def _run_chain(
         self, key: Key[Array, ""], mode: Mode, n_per_class: int, schedule: Schedule
     ) -> ClassImages:
-        if mode == "clamped":
+        clamped = mode == "clamped"
+        if clamped:
             self._check_labelled()
         labels = self.one_hot_target_labels
-        return ClassImages.generate(
-            key, self._chain, n_per_class, labels, mode == "clamped", schedule
-        )
+        return ClassImages.generate(key, self._chain, n_per_class, labels, clamped, schedule)
 
     def _clean(self, split: Split) -> Noised:
         """Images and labels before any noise."""

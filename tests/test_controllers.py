@@ -1,0 +1,111 @@
+"""The adaptive controllers against a table worked out by hand from their published rules."""
+
+import math
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from thrmlDenoising import config
+from thrmlDenoising.training.controllers import CONTROLLERS, Limits, Strength, adapt
+
+EPSILON, FLOOR = 0.03, 0.001
+
+# value, previous autocorrelation, autocorrelation, wanted value
+REPLICATION = [
+    # below the threshold: times 0.6 + 0.2 a / eps
+    (0.1, 0.5, 0.0, 0.06),
+    (0.1, 0.5, 0.015, 0.07),
+    (0.1, 0.0, 0.015, 0.07),  # also when it rose
+    (0.1, 0.5, 0.0297, 0.0798),
+    # at the threshold or above and risen: times 1.2, or 1.5 from 1.8 eps = 0.054 on
+    (0.1, 0.02, 0.03, 0.12),
+    (0.1, 0.02, 0.05, 0.12),
+    (0.1, 0.02, 0.06, 0.15),
+    (0.1, 0.05, 0.9, 0.15),
+    # at the threshold or above, not risen: times 0.95
+    (0.1, 0.03, 0.03, 0.095),
+    (0.1, 0.5, 0.5, 0.095),
+    (0.1, 0.9, 0.5, 0.095),
+    (0.1, math.inf, 0.5, 0.095),
+    # restart from the floor, rising
+    (0.0, 0.02, 0.05, 0.0012),
+    (0.0, 0.02, 0.06, 0.0015),
+    (0.0005, 0.02, 0.06, 0.0015),
+    # at or near the floor, falling: off
+    (0.0, 0.5, 0.01, 0.0),
+    (0.0, 0.9, 0.5, 0.0),
+    (0.001, 0.9, 0.5, 0.0),
+    (0.0015, 0.5, 0.0, 0.0),
+    (0.002, 0.5, 0.0, 0.0012),
+]
+PAPER = [
+    (0.1, 0.5, 0.0, 0.08),
+    (0.1, 0.0, 0.029, 0.08),
+    (0.1, 0.02, 0.03, 0.12),
+    (0.1, 0.02, 0.9, 0.12),
+    (0.1, 0.03, 0.03, 0.1),
+    (0.1, 0.9, 0.5, 0.1),
+    (0.0, 0.02, 0.05, 0.0012),
+    (0.0, 0.9, 0.5, 0.001),  # unchanged is not below the floor
+    (0.0, 0.5, 0.01, 0.0),
+    (0.00124, 0.5, 0.01, 0.0),
+    (0.0013, 0.5, 0.01, 0.00104),
+]
+TABLE = [("replication", *row) for row in REPLICATION] + [("paper", *row) for row in PAPER]
+
+
+@pytest.mark.parametrize(("rule", "value", "previous", "current", "wanted"), TABLE)
+def test_one_update(rule, value, previous, current, wanted):
+    changed = adapt(CONTROLLERS[rule], Strength(value, previous), current, Limits(EPSILON, FLOOR))
+    assert changed.value == pytest.approx(wanted, rel=1e-12, abs=0)
+    assert changed.previous_autocorrelation == current
+
+
+@pytest.mark.parametrize("rule", CONTROLLERS)
+def test_a_threshold_of_zero_never_counts_as_met(rule):
+    limits = Limits(0.0, FLOOR)
+    assert adapt(CONTROLLERS[rule], Strength(0.1, 0.0), 0.2, limits).value > 0.1
+    assert adapt(CONTROLLERS[rule], Strength(0.1, 0.0), 0.0, limits).value <= 0.1
+
+
+def test_a_run_of_the_replication_controller():
+    """Rise, rise harder, ease off, switch off, and come back."""
+    strength = Strength(0.0, 0.01)
+    values = []
+    for autocorrelation in (0.04, 0.08, 0.05, 0.0, 0.0, 0.04):
+        limits = Limits(EPSILON, FLOOR)
+        strength = adapt(CONTROLLERS["replication"], strength, autocorrelation, limits)
+        values.append(strength.value)
+    wanted = [0.0012, 0.0018, 0.00171, 0.001026, 0.0, 0.0012]
+    assert values == pytest.approx(wanted, rel=1e-12)
+
+
+def section(controller: str, **fields) -> SimpleNamespace:
+    return SimpleNamespace(controller=controller, **fields)
+
+
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_each_controller_reads_its_own_floor_and_epoch_zero_only_measures(epoch):
+    from thrmlDenoising.training.trainer import adapt_strengths
+
+    cfg = config.make_cfg(
+        cp={"adaptive_cp": True, "cp_min": 0.01, "adaptive_threshold": 0.03},
+        wd={"adaptive_wd": True, "wd_min": 0.0001},
+    )
+    state = train_state(Strength(0.0, 0.02), Strength(0.0, 0.02), epoch)
+    changed = adapt_strengths(cfg, state, 0.04)
+    wanted = (0.012, 0.00012) if epoch else (0.0, 0.0)
+    found = (changed.correlation_penalty.value, changed.weight_decay.value)
+    assert found == pytest.approx(wanted, rel=1e-12)
+    assert changed.correlation_penalty.previous_autocorrelation == 0.04
+    assert changed.weight_decay.previous_autocorrelation == 0.04
+
+
+def test_controllers_that_are_off_leave_their_strength_alone():
+    from thrmlDenoising.training.trainer import adapt_strengths
+
+    cfg = config.make_cfg(cp={"adaptive_cp": False}, wd={"adaptive_wd": False})
+    state = train_state(Strength(0.3, 0.02), Strength(0.2, 0.02), 4)
+    changed = adapt_strengths(cfg, state, 0.9)
+    assert (changed.correlation_penalty.value, changed.weight_decay.value) == (0.3, 0.2)

@@ -1,0 +1,265 @@
+"""The gradient of a step, penalty included, against enumeration and finite differences.
+
+Statistical comparisons raise a false alarm with chance 1e-7 each (`exactness.ALARM`).
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from exactness import (
+    ALARM,
+    TINY_CASES,
+    Setting,
+    boltzmann,
+    chain_means,
+    each_condition,
+    expected_means,
+    means_p_value,
+    observe,
+    random_setting,
+    start_at,
+    sweep,
+    tied_graph,
+)
+
+from thrmlDenoising.base_graphs import BaseGraph, Lattice, PoissonBinomialIsingGraphManager
+from thrmlDenoising.diffusion import DiffusionStep, Interval, Rates
+from thrmlDenoising.evaluation.exact import exact_kl_gradient
+from thrmlDenoising.sampling import IsingModel, Moments, Parameters, Schedule, ThrmlSampler
+from thrmlDenoising.training.gradient import (
+    PENALTY_ESTIMATORS,
+    batch_mean_correlation,
+    kl_gradient,
+    per_condition_correlation,
+)
+
+BETA = 0.8
+SEEDS = (0, 1, 2)
+GRAPHS = {
+    "untied": TINY_CASES["poisson_binomial, 1 level"].build_graph,
+    "tied": tied_graph,
+}
+
+
+@pytest.fixture(scope="module", params=GRAPHS)
+def graph(request) -> BaseGraph:
+    return GRAPHS[request.param]()
+
+
+def build_step(graph: BaseGraph) -> DiffusionStep:
+    lattice = Lattice(3, ((0, 1),), torus=False)
+    n_pixels, n_labels = len(graph.image_nodes), len(graph.label_nodes)
+    manager = PoissonBinomialIsingGraphManager(n_pixels, 1, n_labels, lattice)
+    return DiffusionStep.build(manager, graph, ThrmlSampler, Interval(0, 1), Rates(1, 1), 0.0)
+
+
+@pytest.fixture(scope="module")
+def step(graph) -> DiffusionStep:
+    return build_step(graph)
+
+
+def both_phases(seed: int, graph: BaseGraph) -> tuple[Setting, Setting]:
+    """Three examples: outputs are the visible part of the starts, inputs the conditions."""
+    negative = random_setting(seed, graph)
+    return negative._replace(clamp="visible"), negative
+
+
+def exact_moments(setting: Setting) -> Moments:
+    """What infinitely many samples give, one chain a condition."""
+    means = [
+        expected_means(setting, condition, boltzmann(setting, condition, BETA))
+        for condition in each_condition(setting)
+    ]
+    nodes, pairs = (np.stack(part) for part in zip(*means, strict=True))
+    return Moments(
+        jnp.asarray(nodes), jnp.asarray(pairs.mean(axis=0)), jnp.zeros(nodes.shape, bool)
+    )
+
+
+def exact_gradient(setting: Setting, model: IsingModel | None = None) -> Parameters:
+    outputs = setting.starts[:, setting.graph.visible_nodes]
+    return exact_kl_gradient(setting.graph, model or setting.model, outputs, setting.inputs, BETA)
+
+
+def mean_surprise(setting: Setting, biases: np.ndarray, weights: np.ndarray) -> float:
+    """Mean of -log P(output | input), by enumeration in double precision."""
+    model = IsingModel(Parameters(biases, weights), setting.model.input_couplings)  # pyright: ignore[reportArgumentType]
+    setting = setting._replace(model=model, clamp="nothing")
+    visible = setting.graph.visible_nodes
+    n_nodes = setting.graph.n_nodes
+    states = (np.arange(2**n_nodes)[:, None] >> np.arange(n_nodes) & 1).astype(bool)
+    surprises = []
+    for condition in each_condition(setting):
+        matches = (states[:, visible] == setting.starts[condition, visible]).all(axis=1)
+        surprises.append(-np.log(boltzmann(setting, condition, BETA)[matches].sum()))
+    return float(np.mean(surprises))
+
+
+def numerical_gradient(setting: Setting) -> np.ndarray:
+    """Central differences; the error is of order 1e-10."""
+    biases, weights = (np.asarray(p, float) for p in setting.model.parameters)
+    values = np.concatenate([biases, weights])
+    step_size, slopes = 1e-5, []
+    for number in range(len(values)):
+        ends = []
+        for sign in (-1, 1):
+            moved = values.copy()
+            moved[number] += sign * step_size
+            ends.append(mean_surprise(setting, *np.split(moved, [len(biases)])))
+        slopes.append((ends[1] - ends[0]) / (2 * step_size))
+    return np.array(slopes)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_exact_gradient_is_the_slope_of_the_surprise(graph, seed):
+    _, setting = both_phases(seed, graph)
+    exact = np.concatenate(list(exact_gradient(setting)))
+    numerical = numerical_gradient(setting)
+    # single precision of the result against slopes of order 0.1 to 1
+    np.testing.assert_allclose(exact, numerical, atol=1e-6)
+    assert np.abs(numerical).max() > 0.1
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_gradient_of_exact_moments_is_exact(graph, step, seed):
+    """No statistics: signs, beta, and sums over tied nodes and edges."""
+    positive, negative = (exact_moments(setting) for setting in both_phases(seed, graph))
+    setting = both_phases(seed, graph)[1]
+    no_penalty = jnp.zeros(graph.n_edges)
+    parameters = setting.model.parameters
+    found = kl_gradient(step, parameters, positive, negative, BETA, no_penalty)
+    wanted = exact_gradient(setting)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), found, wanted)
+
+
+def gradient_p_value(step: DiffusionStep, graph: BaseGraph, seed: int, swap: bool = False) -> float:
+    """The gradient of sampled moments against enumeration; errors from the chains' spread."""
+    n_chains = 300
+    schedule = Schedule.constant(BETA, n_warmup=80, n_samples=8, steps_per_sample=4)
+    settings = both_phases(seed, graph)
+    variances, moments = [], []
+    for number, setting in enumerate(settings):
+        key = jax.random.key(10 * seed + number)
+        chains = setting.chains(n_chains)
+        moments.append(
+            step.sampler.moments(key, setting.model, chains, schedule, setting.clamp)
+        )
+        spins = observe(step.sampler, setting, schedule, 1000 + 10 * seed + number, n_chains)
+        spread = chain_means(spins, graph)
+        tied = [
+            (graph.bias_of_node, graph.n_biases),
+            (graph.weight_of_edge, graph.n_weights),
+        ]
+        parts = np.split(spread, [graph.n_nodes], axis=-1)
+        sums = [part @ np.eye(n)[numbers] for part, (numbers, n) in zip(parts, tied, strict=True)]
+        per_chain = np.concatenate(sums, axis=-1)
+        n_conditions = len(per_chain)
+        variances.append(per_chain.var(axis=1, ddof=1).sum(axis=0) / n_conditions**2 / n_chains)
+    if swap:
+        moments.reverse()
+    setting = settings[1]
+    found = kl_gradient(step, setting.model.parameters, *moments, BETA, jnp.zeros(graph.n_edges))
+    difference = np.concatenate(list(found)) - np.concatenate(list(exact_gradient(setting)))
+    return means_p_value(difference, BETA * np.sqrt(sum(variances)), n_chains)
+
+
+def test_gradient_of_sampled_moments(graph, step):
+    for seed in SEEDS:
+        assert gradient_p_value(step, graph, seed) > ALARM
+
+
+def test_swapped_phases_are_caught(graph, step):
+    assert gradient_p_value(step, graph, 0, swap=True) < ALARM
+
+
+# --- the total-correlation penalty -----------------------------------------------------------
+
+
+def test_per_condition_penalty_of_exact_moments(graph, step):
+    """<s_i><s_j> - <s_i s_j> for each input, then averaged."""
+    _, setting = both_phases(0, graph)
+    ends = graph.edges.T
+    wanted = []
+    for condition in each_condition(setting):
+        means, pairs = expected_means(setting, condition, boltzmann(setting, condition, BETA))
+        wanted.append(means[ends[0]] * means[ends[1]] - pairs)
+    found = per_condition_correlation(step, exact_moments(setting))
+    np.testing.assert_allclose(found, np.mean(wanted, axis=0), atol=1e-6)
+
+
+def test_batch_mean_penalty_averages_before_the_product(graph, step):
+    rng = np.random.default_rng(0)
+    spins = rng.uniform(-1, 1, (5, graph.n_nodes))
+    pairs = rng.uniform(-1, 1, graph.n_edges)
+    moments = Moments(jnp.asarray(spins), jnp.asarray(pairs), jnp.zeros(spins.shape, bool))
+    wanted = []
+    for edge, (i, j) in enumerate(graph.edges):
+        mean_i = sum(row[i] for row in spins) / 5
+        mean_j = sum(row[j] for row in spins) / 5
+        wanted.append(mean_i * mean_j - pairs[edge])
+    np.testing.assert_allclose(batch_mean_correlation(step, moments), wanted, atol=1e-6)
+    # The two differ wherever means vary between conditions.
+    assert np.abs(per_condition_correlation(step, moments) - np.array(wanted)).max() > 0.05
+
+
+def test_both_estimators_agree_under_a_single_input(graph, step):
+    moments = exact_moments(random_setting(0, graph, n_conditions=1))
+    found = [estimate(step, moments) for estimate in PENALTY_ESTIMATORS.values()]
+    np.testing.assert_allclose(found[0], found[1], atol=1e-6)
+
+
+def test_the_penalty_of_sampled_moments():
+    """From n independent samples a chain, the estimate is (1 - 1/n) times the exact value."""
+    graph = GRAPHS["untied"]()
+    step = build_step(graph)
+    setting = random_setting(4, graph)
+    n_samples, apart, n_groups, n_chains = 4, 40, 30, 40
+    schedule = Schedule.constant(BETA, 80, n_samples, apart)
+    wanted = []
+    for condition in each_condition(setting):
+        exact = boltzmann(setting, condition, BETA)
+        # samples so far apart that the first tells nothing about the next
+        later = start_at(setting, condition)
+        for _ in range(apart):
+            later = sweep(setting, condition, BETA, later)
+        assert np.abs(later - exact).sum() < 1e-4
+        means, pairs = expected_means(setting, condition, exact)
+        ends = graph.edges.T
+        wanted.append((1 - 1 / n_samples) * (means[ends[0]] * means[ends[1]] - pairs))
+    found = []
+    for group in range(n_groups):
+        moments = step.sampler.moments(
+            jax.random.key(group), setting.model, setting.chains(n_chains), schedule, "nothing"
+        )
+        found.append(np.asarray(per_condition_correlation(step, moments)))
+    errors = np.std(found, axis=0, ddof=1) / np.sqrt(n_groups)
+    difference = np.mean(found, axis=0) - np.mean(wanted, axis=0)
+    assert means_p_value(difference, errors, n_groups) > ALARM
+    assert means_p_value(np.mean(found, axis=0), errors, n_groups) < ALARM
+
+
+def test_the_penalty_joins_the_difference_of_the_phases(graph, step):
+    """Lambda (<s_i><s_j> - <s_i s_j>) is added to (pos - neg) of the weights, before -beta."""
+    positive, negative = (exact_moments(setting) for setting in both_phases(0, graph))
+    parameters = random_setting(0, graph).model.parameters
+    penalty = jnp.linspace(-1, 1, graph.n_edges)
+    plain, penalised = (
+        kl_gradient(step, parameters, positive, negative, BETA, extra)
+        for extra in (jnp.zeros(graph.n_edges), penalty)
+    )
+    np.testing.assert_array_equal(penalised.biases, plain.biases)
+    added = np.zeros(graph.n_weights)
+    for edge, weight in enumerate(graph.weight_of_edge):
+        added[weight] += -BETA * float(penalty[edge])
+    np.testing.assert_allclose(penalised.weights - plain.weights, added, atol=1e-6)
+
+
+def test_descending_the_penalty_lowers_a_positive_correlation(graph, step):
+    """A direction test: with equal phases only the penalty is left."""
+    strong = random_setting(0, graph)
+    ferromagnet = strong.model.parameters._replace(weights=jnp.full(graph.n_weights, 0.6))
+    negative = exact_moments(strong._replace(model=strong.model._replace(parameters=ferromagnet)))
+    penalty = per_condition_correlation(step, negative)
+    gradient = kl_gradient(step, ferromagnet, negative, negative, BETA, penalty)
+    assert (gradient.weights > 0).all()  # so that descending makes weights smaller

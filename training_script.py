@@ -1,0 +1,77 @@
+"""Trains a Denoising Thermodynamic Model and leaves a run folder.
+
+    python training_script.py                                   # a short run on Fashion-MNIST
+    python training_script.py --epochs 20 --sampling.batch_size 200
+    python training_script.py my_config.yaml --exp.seed 7       # a YAML file, then overrides
+    python training_script.py --resume model_logging_and_saving/short_20261121_120000
+
+Without a YAML file, SHORT_RUN below is what differs from the published setting.
+"""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from thrmlDenoising import DTM, DTMConfig, make_cfg
+from thrmlDenoising.runs import RunFolder, complete_epochs
+
+SHORT_RUN = make_cfg(
+    exp=dict(descriptor="short"),
+    graph=dict(graph_preset_architecture=44_12),
+    sampling=dict(batch_size=100, n_samples=10, steps_per_sample=4, steps_warmup=40),
+    generation=dict(fid_images_per_digit=20, steps_warmup=100),
+    diffusion_schedule=dict(num_diffusion_steps=2),
+    optim=dict(step_learning_rates=(0.02,), n_epochs_for_lrd=6),
+)
+
+
+@dataclass
+class Arguments:
+    """Trains a Denoising Thermodynamic Model; a YAML file may come first."""
+
+    epochs: int = 6
+    """How many epochs to train, or, with --resume, how many more."""
+    evaluate_every: int = 3
+    """Epochs between two evaluations, which generate, judge and draw images."""
+    resume: Path | None = None
+    """Run folder to go on with, from its last complete checkpoint."""
+    output_dir: Path = Path("model_logging_and_saving")
+    """Where the run folder is made."""
+    cfg: Annotated[DTMConfig, tyro.conf.arg(name="")] = field(default_factory=lambda: SHORT_RUN)
+
+
+def parse(argv: list[str]) -> Arguments:
+    """Arguments from the command line; the YAML file, or the resumed run's, is the default."""
+    default = Arguments()
+    if argv and not argv[0].startswith("-"):
+        default.cfg = DTMConfig.load(argv[0])
+        argv = argv[1:]
+    elif "--resume" in argv[:-1]:
+        run = RunFolder.open(Path(argv[argv.index("--resume") + 1]))
+        default.cfg = DTMConfig.load(run.config)
+    return tyro.cli(Arguments, args=argv, default=default, config=(tyro.conf.FlagConversionOff,))
+
+
+def main() -> None:
+    """Parses, trains, and says where to look."""
+    dtm = None
+    try:
+        arguments = parse(sys.argv[1:])
+        dtm = DTM(arguments.cfg, base_dir=arguments.output_dir)
+        dtm.train(arguments.epochs, arguments.evaluate_every, arguments.resume)
+    except (ValueError, OSError, ImportError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        saved = complete_epochs(dtm.model_saving_path) if dtm else []
+        hint = f"; go on with --resume {dtm.logging_and_saving_dir}" if dtm and saved else ""
+        print(f"\ninterrupted; complete checkpoints: {saved}{hint}", file=sys.stderr)
+        sys.exit(130)
+    print(f"run folder: {dtm.logging_and_saving_dir}")
+    print(f"images: {dtm.logging_and_saving_dir / 'images'}")
+
+
+if __name__ == "__main__":
+    main()
