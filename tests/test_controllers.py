@@ -1,13 +1,15 @@
 """The adaptive controllers against a table worked out by hand from their published rules."""
 
 import math
-from types import SimpleNamespace
-from typing import Any, cast
 
+import jax.numpy as jnp
 import pytest
 
-from thrmlDenoising import config
+from thrmlDenoising.sampling import Parameters
 from thrmlDenoising.training.controllers import CONTROLLERS, Limits, Strength, adapt
+from thrmlDenoising.training.state import TrainState
+from thrmlDenoising.training.trainer import adapt_strengths
+from thrmlDenoising.utils import make_cfg
 
 EPSILON, FLOOR = 0.03, 0.001
 
@@ -81,15 +83,22 @@ def test_a_run_of_the_replication_controller():
     assert values == pytest.approx(wanted, rel=1e-12)
 
 
-def section(controller: str, **fields) -> SimpleNamespace:
-    return SimpleNamespace(controller=controller, **fields)
+def train_state(correlation_penalty: Strength, weight_decay: Strength, epoch: int) -> TrainState:
+    nothing = jnp.zeros(0)
+    return TrainState(
+        parameters=Parameters(nothing, nothing),
+        optimizer=(),
+        correlation_penalty=correlation_penalty,
+        weight_decay=weight_decay,
+        epoch=epoch,
+        key=jnp.zeros(2, jnp.uint32),
+        negative_chains=jnp.zeros((0, 0), jnp.uint8),
+    )
 
 
 @pytest.mark.parametrize("epoch", [0, 1])
 def test_each_controller_reads_its_own_floor_and_epoch_zero_only_measures(epoch):
-    from thrmlDenoising.training.trainer import adapt_strengths
-
-    cfg = config.make_cfg(
+    cfg = make_cfg(
         cp={"adaptive_cp": True, "cp_min": 0.01, "adaptive_threshold": 0.03},
         wd={"adaptive_wd": True, "wd_min": 0.0001},
     )
@@ -103,9 +112,7 @@ def test_each_controller_reads_its_own_floor_and_epoch_zero_only_measures(epoch)
 
 
 def test_controllers_that_are_off_leave_their_strength_alone():
-    from thrmlDenoising.training.trainer import adapt_strengths
-
-    cfg = config.make_cfg(cp={"adaptive_cp": False}, wd={"adaptive_wd": False})
+    cfg = make_cfg(cp={"adaptive_cp": False}, wd={"adaptive_wd": False})
     state = train_state(Strength(0.3, 0.02), Strength(0.2, 0.02), 4)
     changed = adapt_strengths(cfg, state, 0.9)
     assert (changed.correlation_penalty.value, changed.weight_decay.value) == (0.3, 0.2)

@@ -15,41 +15,30 @@ sampled in `thrmlDenoising.sampling`.
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key, UInt8
 
 from thrmlDenoising.config import DTMConfig
-from thrmlDenoising.data import (
-    ImageDataset,
-    Split,
-    class_positions,
-    load_dataset,
-    one_hot_labels,
-)
-from thrmlDenoising.diffusion import Annealing, DiffusionStep, Noised, generate
-from thrmlDenoising.evaluation import (
-    ClassImages,
-    NearestCentroids,
-    Protocol,
-    measure_autocorrelation,
-)
-from thrmlDenoising.plots import MetricStyle, draw_grid, write_gif
+from thrmlDenoising.data import Split
+from thrmlDenoising.diffusion import generate
+from thrmlDenoising.evaluation import ClassImages
 from thrmlDenoising.runs import EpochRecord, History, RunFolder, complete_epochs
-from thrmlDenoising.sampling import IsingModel, Schedule
 from thrmlDenoising.training import (
+    Mode,
     ModelStep,
     Progress,
     RunRecorder,
     StepSource,
+    Task,
     Trainer,
     adapt_strengths,
     build_steps,
+    chain_of,
     check_resumable,
     draw_graphs,
     load_history,
@@ -60,7 +49,6 @@ from thrmlDenoising.training import (
     save_model,
 )
 
-Mode = Literal["free", "clamped"]
 _METRIC = "centroid_accuracy"
 
 
@@ -87,36 +75,25 @@ class DTM:
             self.cfg, self.manager, self._trainer, draw_graphs(self.cfg, self.manager)
         )
         self.history = History()
+        self._task = Task(self.cfg)
         self._folder = RunFolder.new(Path(base_dir), self.cfg.exp.descriptor, datetime.now())
 
     # ------------------------------------------------------------------ what a user reads
 
-    @cached_property
-    def dataset(self) -> ImageDataset:
-        """The images, read when first needed."""
-        return load_dataset(
-            self.cfg.data.dataset_name,
-            target_classes=self.cfg.data.target_classes,
-            n_levels=self.n_grayscale_levels,
-            pixel_threshold=self.cfg.data.pixel_threshold_for_single_trials,
-            data_dir=self.cfg.data.data_dir,
-        )
-
     @property
     def train_dataset(self) -> Split:
         """Training images (grey levels) and their classes."""
-        return self.dataset.train
+        return self._task.dataset.train
 
     @property
     def test_dataset(self) -> Split:
         """Held-out images and their classes."""
-        return self.dataset.test
+        return self._task.dataset.test
 
     @property
     def one_hot_target_labels(self) -> Bool[np.ndarray, "class label_node"]:
         """The label nodes of each target class."""
-        n_classes = len(self.cfg.target_classes)
-        return one_hot_labels(np.arange(n_classes), n_classes, self.cfg.graph.num_label_spots)
+        return self._task.one_hot_labels
 
     @property
     def n_image_pixels(self) -> int:
@@ -208,7 +185,7 @@ class DTM:
 
     def _train_epoch(self, progress: Progress) -> None:
         """One epoch of every step; no step changes before all are through."""
-        clean = self._clean(self.train_dataset)
+        clean = self._task.clean(self.train_dataset)
         rates = self.cfg.per_step(self.cfg.optim.step_learning_rates)
 
         def train(step: ModelStep, rate: float):
@@ -259,18 +236,14 @@ class DTM:
         Raises:
             ValueError: a class the model does not know, or a wrong number of labels.
         """
-        bits = None
-        if labels is not None:
-            self._check_labelled()
-            wanted = np.broadcast_to(class_positions(labels, self.cfg.target_classes), n)
-            bits = jnp.asarray(self.one_hot_target_labels[wanted])
         key = purpose_key(self.cfg.exp.seed, "sample") if key is None else key
-        generated = generate(key, *self._chain, n, self._annealing.schedule(), bits)
+        bits = None if labels is None else self._task.label_bits(labels, n)
+        generated = generate(key, *chain_of(self.steps), n, self._task.schedule(), bits)
         return np.asarray(generated.last_states.pixels[-1]).reshape(n, *self.cfg.image_shape)
 
     def class_images(self, key: Key[Array, ""], mode: Mode, n_per_class: int) -> ClassImages:
         """Generates images of every class, labels "free" or "clamped", with all their states."""
-        return self._run_chain(key, mode, n_per_class, self._annealing.schedule())
+        return self._task.generate(key, self.steps, mode, n_per_class, self._task.schedule())
 
     def gen_images(
         self,
@@ -299,53 +272,49 @@ class DTM:
         grid = images.grid(drawn_images_per_digit)
         return grid.pixels, grid.votes, images.final_pixels
 
-    def generate_gif(self, epoch: int, mode: Mode = "clamped", path: Path | None = None) -> Path:
-        """Animates all steps denoising in turn, the noise first; returns the file's path."""
-        exp = self.cfg.exp
-        schedule = self._annealing.schedule(exp.steps_per_sample_in_gif)
+    def generate_gif(self, epoch: int, mode: Mode = "clamped") -> Path:
+        """Animates all steps denoising in turn, the noise first, into the run folder.
+
+        Returns:
+            The file.
+        """
+        exp, recorder = self.cfg.exp, self._open_run()
+        schedule = self._task.schedule(exp.steps_per_sample_in_gif)
         key = purpose_key(exp.seed, "animation", epoch)
-        images = self._run_chain(key, mode, exp.animated_images_per_digit, schedule)
-        path = path or self._open_run().gif_path(epoch, mode)
-        write_gif(*images.animation(schedule), *self._picture_facts, path)
-        return path
+        n_images = exp.animated_images_per_digit
+        images = self._task.generate(key, self.steps, mode, n_images, schedule)
+        return recorder.animation(epoch, mode, images.animation(schedule))
 
     # ------------------------------------------------------------------ measuring
 
     def eval_epoch(self, epoch: int) -> dict[str, float]:
-        """Generates images with free and with clamped labels, judges them and draws them."""
+        """Generates images with free and with clamped labels, judges them and draws them.
+
+        Returns:
+            The per cent of images whose nearest class centroid is that of their label, as
+            "free_centroid_accuracy" and "clamped_centroid_accuracy"; nothing for a model
+            without labels.
+        """
         exp, recorder = self.cfg.exp, self._open_run()
         modes: tuple[Mode, ...] = ("free", "clamped") if self.n_label_nodes else ("free",)
         metrics = {}
         for number, mode in enumerate(modes):
             key = purpose_key(exp.seed, "evaluation", epoch, number)
-            n_per_class = self.cfg.generation.fid_images_per_digit
-            images = self.class_images(key, mode, n_per_class)
+            images = self.class_images(key, mode, self.cfg.generation.fid_images_per_digit)
             if self.n_label_nodes:
-                metrics[f"{mode}_{_METRIC}"] = images.accuracy(self._judge)
-            grid = images.grid(exp.drawn_images_per_digit)
-            draw_grid(*grid, *self._picture_facts, recorder.image_path(epoch, mode))
+                metrics[f"{mode}_{_METRIC}"] = self._task.accuracy(images)
+            recorder.images(epoch, mode, images.grid(exp.drawn_images_per_digit))
             if exp.generate_gif:
                 self.generate_gif(epoch, mode)
         return metrics
 
     def compute_autocorr(self, epoch: int) -> list[float]:
         """Measures every step's autocorrelation, draws it against the lag and remembers it."""
-        generation = self.cfg.generation
-        protocol = {
-            "replication": Protocol.replication(
-                generation.generation_beta_start, generation.generation_beta_end
-            ),
-            "stationary": Protocol.stationary(self.cfg.sampling.training_beta),
-        }[self.cfg.exp.autocorr_protocol]
-        test_images = self._clean(self.test_dataset)
         curves = []
         for index, step in enumerate(self.steps):
             key = purpose_key(self.cfg.exp.seed, "autocorrelation", epoch, index)
-            curve = measure_autocorrelation(
-                key, step.diffusion, step.model, test_images, protocol, generation.steps_warmup
-            )
-            step.autocorrelations[epoch] = curve.tail
-            curves.append(curve)
+            curves.append(self._task.autocorrelation(key, step))
+            step.autocorrelations[epoch] = curves[-1].tail
         self._open_run().curves(epoch, curves)
         return [curve.tail for curve in curves]
 
@@ -383,12 +352,10 @@ class DTM:
         if step_sources is None:
             dtm._restore(StepSource(base_path, epoch))
         else:
-            sources = [_as_source(base_path, source) for source in step_sources]
-            if len(sources) != len(dtm.steps):
-                raise ValueError(
-                    f"step_sources names {len(sources)} steps, the model has {len(dtm.steps)}: "
-                    "give one source for each"
-                )
+            sources = [
+                StepSource(base_path, source) if isinstance(source, int) else StepSource(*source)
+                for source in step_sources
+            ]
             dtm.steps = load_steps(cfg, dtm.manager, dtm._trainer, sources)
         return dtm
 
@@ -415,60 +382,7 @@ class DTM:
 
     def _open_run(self) -> RunRecorder:
         """The recorder of the run folder, which is made if it does not exist yet."""
-        style = MetricStyle("nearest-centroid accuracy (%)", inverted=False)
-        recorder = RunRecorder(self.cfg, self._folder, style)
+        recorder = RunRecorder(self.cfg, self._folder)
         if not self._folder.config.is_file():
             recorder.start()
         return recorder
-
-    # ------------------------------------------------------------------ small things
-
-    @property
-    def _annealing(self) -> Annealing:
-        generation = self.cfg.generation
-        return Annealing(
-            generation.generation_beta_start,
-            generation.generation_beta_end,
-            generation.steps_warmup,
-        )
-
-    @property
-    def _chain(self) -> tuple[list[DiffusionStep], list[IsingModel]]:
-        return [step.diffusion for step in self.steps], [step.model for step in self.steps]
-
-    @property
-    def _picture_facts(self) -> tuple[tuple[int, int], int, list[str]]:
-        """What every picture needs to know: image shape, grey levels, names of the classes."""
-        names = [str(target) for target in self.cfg.target_classes]
-        return self.cfg.image_shape, self.n_grayscale_levels, names
-
-    @cached_property
-    def _judge(self) -> NearestCentroids:
-        return NearestCentroids.fit(*self.test_dataset)
-
-    def _run_chain(
-        self, key: Key[Array, ""], mode: Mode, n_per_class: int, schedule: Schedule
-    ) -> ClassImages:
-        clamped = mode == "clamped"
-        if clamped:
-            self._check_labelled()
-        labels = self.one_hot_target_labels
-        return ClassImages.generate(key, self._chain, n_per_class, labels, clamped, schedule)
-
-    def _clean(self, split: Split) -> Noised:
-        """Images and labels before any noise."""
-        labels = self.one_hot_target_labels[split.classes]
-        return Noised(jnp.asarray(split.pixels), jnp.asarray(labels))
-
-    def _check_labelled(self) -> None:
-        if self.n_label_nodes == 0:
-            raise ValueError(
-                "this model has no labels (graph.num_label_spots=0), so none can be clamped: "
-                "generate free images"
-            )
-
-
-def _as_source(
-    base_path: str | Path, source: StepSource | tuple[str | Path, int] | int
-) -> StepSource:
-    return StepSource(base_path, source) if isinstance(source, int) else StepSource(*source)

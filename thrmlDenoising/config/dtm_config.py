@@ -106,6 +106,12 @@ class DTMConfig:
         return tuple(range(facts.n_classes)) if facts.is_toy else self.data.target_classes
 
     @property
+    def class_names(self) -> list[str]:
+        """The target classes in words, for pictures."""
+        names = dataset_facts(self.data.dataset_name).class_names
+        return [names[target] for target in self.target_classes]
+
+    @property
     def n_label_nodes(self) -> int:
         """Label spots times classes."""
         return self.graph.num_label_spots * len(self.target_classes)

@@ -19,6 +19,15 @@ class DatasetFacts:
     n_levels: int | None = None
     """Grey levels above 0 where the set itself fixes them (toy sets), else None."""
 
+    nouns: tuple[str, ...] = ()
+    """What the classes show, where their numbers do not say it."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Number and noun of each class."""
+        nouns = self.nouns or ("",) * self.n_classes
+        return tuple(f"{number} {noun}".rstrip() for number, noun in enumerate(nouns))
+
     @property
     def n_classes(self) -> int:
         """Classes of the whole set."""
@@ -35,13 +44,19 @@ def _toy_facts(n_pixels: int, n_levels: int, n_classes: int) -> DatasetFacts:
     return DatasetFacts((1, n_pixels), counts, counts, n_levels)
 
 
+_CLOTHES = (
+    "T-shirt", "trouser", "pullover", "dress", "coat",
+    "sandal", "shirt", "sneaker", "bag", "ankle boot",
+)  # fmt: skip
+
 _IMAGE_SETS = {
     "fashion_mnist_10k": DatasetFacts(
         (28, 28),
         train_counts=(942, 1027, 1016, 1019, 974, 989, 1021, 1022, 990, 1000),
         test_counts=(107, 105, 111, 93, 115, 87, 97, 95, 95, 95),
+        nouns=_CLOTHES,
     ),
-    "fashion_mnist": DatasetFacts((28, 28), (6000,) * 10, (1000,) * 10),
+    "fashion_mnist": DatasetFacts((28, 28), (6000,) * 10, (1000,) * 10, nouns=_CLOTHES),
     "mnist": DatasetFacts(
         (28, 28),
         train_counts=(5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949),

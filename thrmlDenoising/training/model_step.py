@@ -59,6 +59,11 @@ class ModelStep:
         return np.asarray(self.state.parameters.biases)[self.graph.bias_of_node]
 
 
+def chain_of(steps: Sequence[ModelStep]) -> tuple[list[DiffusionStep], list[IsingModel]]:
+    """What the reverse chain needs of the steps."""
+    return [step.diffusion for step in steps], [step.model for step in steps]
+
+
 def make_manager(cfg: DTMConfig) -> AbstractBaseGraphManager:
     """The base-graph manager that all steps of a model share."""
     return cfg.graph.manager_class(

@@ -6,25 +6,28 @@ from pathlib import Path
 import numpy as np
 
 from thrmlDenoising.config import DTMConfig
-from thrmlDenoising.evaluation import SWEEPS_PER_SAMPLE, AutocorrelationCurve
+from thrmlDenoising.evaluation import SWEEPS_PER_SAMPLE, Animation, AutocorrelationCurve, Grid
 from thrmlDenoising.plots import (
     MetricStyle,
     draw_autocorrelation_vs_epoch,
     draw_autocorrelation_vs_lags,
+    draw_grid,
     draw_metric_vs_epoch,
+    write_gif,
 )
 from thrmlDenoising.runs import EpochRecord, History, RunFolder, TrainingLog
 from thrmlDenoising.training.model_step import ModelStep
 from thrmlDenoising.training.saved_model import save_model
 
+_METRIC_STYLE = MetricStyle("nearest-centroid accuracy (%)", inverted=False)
+
 
 class RunRecorder:
     """Writes the run folder of one training run."""
 
-    def __init__(self, cfg: DTMConfig, folder: RunFolder, metric_style: MetricStyle) -> None:
+    def __init__(self, cfg: DTMConfig, folder: RunFolder) -> None:
         self._cfg = cfg
         self._folder = folder
-        self._metric_style = metric_style
         self._log = TrainingLog(folder.training_log)
 
     def start(self) -> None:
@@ -53,6 +56,16 @@ class RunRecorder:
             self._folder.autocorrelation_plot(epoch),
         )
 
+    def images(self, epoch: int, mode: str, grid: Grid) -> None:
+        """Draws images of every class after every step."""
+        draw_grid(*grid, *self._picture_facts, self._folder.image(epoch, mode))
+
+    def animation(self, epoch: int, mode: str, animation: Animation) -> Path:
+        """Draws all states of all steps; returns the file."""
+        path = self._folder.gif(epoch, mode)
+        write_gif(*animation, *self._picture_facts, path)
+        return path
+
     def epoch_done(self, steps: Sequence[ModelStep], history: History) -> None:
         """Tables, plots and the checkpoint of the epoch the history ends with."""
         record = history.records[-1]
@@ -69,7 +82,7 @@ class RunRecorder:
     def _draw_metrics(self, history: History) -> None:
         if history.metric_names:
             series = {name: history.series(name) for name in history.metric_names}
-            draw_metric_vs_epoch(series, self._metric_style, self._folder.fid_vs_epoch)
+            draw_metric_vs_epoch(series, _METRIC_STYLE, self._folder.fid_vs_epoch)
 
     def _draw_autocorrelation(self, history: History) -> None:
         values = np.array([record.autocorrelation for record in history.records], dtype=float)
@@ -80,16 +93,13 @@ class RunRecorder:
             draw_autocorrelation_vs_epoch(epochs, values, threshold, path)
 
     @property
+    def _picture_facts(self) -> tuple[tuple[int, int], int, list[str]]:
+        """What every picture needs to know: image shape, grey levels, names of the classes."""
+        return self._cfg.image_shape, self._cfg.graph.grayscale_levels, self._cfg.class_names
+
+    @property
     def _is_adaptive(self) -> bool:
         return self._cfg.cp.adaptive_cp or self._cfg.wd.adaptive_wd
-
-    def image_path(self, epoch: int, mode: str) -> Path:
-        """Where the image grid of an epoch goes."""
-        return self._folder.image(epoch, mode)
-
-    def gif_path(self, epoch: int, mode: str) -> Path:
-        """Where the animation of an epoch goes."""
-        return self._folder.gif(epoch, mode)
 
 
 def _summary(record: EpochRecord) -> str:

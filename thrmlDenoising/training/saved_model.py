@@ -76,6 +76,11 @@ def load_steps(
         CheckpointError: a checkpoint is damaged or does not fit.
         ValueError: a source's config makes a different kind of step; names the fields.
     """
+    n_steps = cfg.diffusion_schedule.num_diffusion_steps
+    if len(sources) != n_steps:
+        raise ValueError(
+            f"{len(sources)} step sources for a model of {n_steps} steps: give one for each step"
+        )
     for source in sources:
         _check_compatible(cfg, source)
     folders = [_checkpoint_of(source) for source in sources]

@@ -1,0 +1,312 @@
+"""Lattices, presets, placement, encodings, and what users get wrong about them."""
+
+import re
+from collections import Counter
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from exactness import int32, three_colored_graph
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from thrmlDenoising.base_graphs import (
+    AbstractBaseGraphManager,
+    BaseGraph,
+    BinaryRepresentationGraphManager,
+    Lattice,
+    PoissonBinomialIsingGraphManager,
+    parse_preset,
+    preset_names,
+    resolve_manager,
+)
+from thrmlDenoising.base_graphs.topology import scatter
+
+MANAGERS = [PoissonBinomialIsingGraphManager, BinaryRepresentationGraphManager]
+
+odd_rules = st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda rule: sum(rule) % 2)
+
+
+def neighbours(lattice: Lattice, x: int, y: int) -> set[int]:
+    """The definition: (x+a, y+b), (x-b, y+a), (x-a, y-b), (x+b, y-a), node (x, y) = x L + y."""
+    found = set()
+    for a, b in lattice.rules:
+        for far_x, far_y in ((x + a, y + b), (x - b, y + a), (x - a, y - b), (x + b, y - a)):
+            if lattice.torus:
+                found.add(far_x % lattice.side * lattice.side + far_y % lattice.side)
+            elif 0 <= far_x < lattice.side and 0 <= far_y < lattice.side:
+                found.add(far_x * lattice.side + far_y)
+    return found
+
+
+# --- lattices ------------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 9), st.lists(odd_rules, min_size=1, max_size=3), st.booleans())
+def test_edges_are_those_of_the_definition(side, rules, torus):
+    lattice = Lattice(2 * side if torus else side, tuple(rules), torus)
+    lattice.check()
+    edges, colors = lattice.edges(), lattice.colors()
+    wanted = {
+        (min(node, far), max(node, far))
+        for node in range(lattice.n_nodes)
+        for far in neighbours(lattice, *divmod(node, lattice.side))
+    }
+    assert {tuple(edge) for edge in edges.tolist()} == wanted
+    assert len(edges) == len(wanted)  # each once
+    assert (colors[edges[:, 0]] != colors[edges[:, 1]]).all()
+    assert edges.dtype == colors.dtype == np.int32
+
+
+def test_colors_are_a_chessboard():
+    colors = Lattice(4, ((0, 1),), torus=True).colors().reshape(4, 4)
+    np.testing.assert_array_equal(colors, [[0, 1, 0, 1], [1, 0, 1, 0]] * 2)
+
+
+def test_without_a_torus_nothing_wraps():
+    """A 3 x 3 grid: 4 corners of degree 2, 4 sides of degree 3, a centre of degree 4."""
+    edges = Lattice(3, ((0, 1),), torus=False).edges()
+    degrees = np.bincount(edges.ravel()).reshape(3, 3)
+    np.testing.assert_array_equal(degrees, [[2, 3, 2], [3, 4, 3], [2, 3, 2]])
+    assert len(Lattice(3, ((4, 1),), torus=False).edges()) == 0
+
+
+@pytest.mark.parametrize(
+    ("lattice", "words"),
+    [
+        (Lattice(61, ((0, 1),), True), r"side=61 with torus=True .* use an even side"),
+        (Lattice(8, ((0, 1), (2, 4)), True), r"\[\(2, 4\)\].*a \+ b must be odd"),
+        (Lattice(0, ((0, 1),), False), "side=0"),
+    ],
+)
+def test_lattices_that_cannot_be_colored_are_refused(lattice, words):
+    with pytest.raises(ValueError, match=words):
+        lattice.check()
+    with pytest.raises(ValueError, match=words):
+        PoissonBinomialIsingGraphManager(1, 1, 0, lattice)
+
+
+# --- presets -------------------------------------------------------------------------------
+
+SHORT = [(0, 1), (4, 1), (10, 9), (11, 14), (23, 6), (3, 28), (6, 33), (20, 35)]
+LONG = [(0, 1), (6, 1), (12, 5), (11, 14), (23, 6), (3, 28), (6, 33), (20, 35), (34, 29)]
+LONG += [(47, 20), (4, 5), (2, 9), (1, 14), (17, 8), (8, 21)]
+LONG += [(11, 26), (21, 24), (31, 18), (23, 34)]
+LONG_PRESETS = {"70_36", "70_52", "60_40", "60_44", "120_36"}
+LONG_PRESETS |= {"80_24", "80_36", "80_48", "80_60", "100_40", "100_60", "100_76"}
+SHORT_PRESETS = {"3_4", "4_4", "6_4", "8_8", "20_8", "42_8", "70_24", "60_32"}
+SHORT_PRESETS |= {f"{side}_{d}" for side in (44, 50, 60, 70, 80, 90) for d in (8, 12, 16, 20)}
+
+
+def test_the_presets_are_the_published_ones():
+    assert set(preset_names()) == SHORT_PRESETS | LONG_PRESETS
+    assert len(preset_names()) == len(set(preset_names()))
+    for name in preset_names():
+        side, degree = map(int, name.split("_"))
+        rules = (LONG if name in LONG_PRESETS else SHORT)[: degree // 4]
+        assert parse_preset(name) == (side, tuple(rules), degree)
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_node_of_a_preset_has_its_degree(name):
+    preset = parse_preset(name)
+    torus = preset.side % 2 == 0
+    lattice = Lattice(preset.side, preset.rules, torus)
+    lattice.check()
+    edges = lattice.edges()
+    degrees = np.bincount(edges.ravel(), minlength=lattice.n_nodes)
+    if torus:
+        assert set(degrees) == {preset.degree}
+        assert len(edges) == lattice.n_nodes * preset.degree // 2
+    else:
+        assert name == "3_4"
+        assert degrees.max() == preset.degree
+
+
+def test_ints_name_presets_without_ambiguity():
+    numbers = Counter(int(name.replace("_", "")) for name in preset_names())
+    assert max(numbers.values()) == 1
+    for name in preset_names():
+        assert parse_preset(int(name)) == parse_preset(name)
+    assert parse_preset(60_12) == parse_preset(6012) == parse_preset("60_12")
+    assert parse_preset(6_4) == parse_preset(64) == parse_preset("6_4")
+
+
+@pytest.mark.parametrize("unknown", [61_12, "60_13", "60-12", "", 60])
+def test_unknown_presets_are_refused_with_the_known_ones(unknown):
+    with pytest.raises(ValueError, match=re.escape(f"{unknown!r}") + r".*44_12.*connection_rules"):
+        parse_preset(unknown)
+
+
+# --- placement -----------------------------------------------------------------------------
+
+
+def test_scattered_groups_are_disjoint_and_in_raster_order():
+    places = np.arange(0, 60, 3)
+    groups = scatter(np.random.default_rng(0), places, (7, 0, 5))
+    assert [len(group) for group in groups] == [7, 0, 5]
+    for group in groups:
+        assert (np.diff(group) > 0).all()
+        assert group.dtype == np.int32
+    used = np.concatenate(groups)
+    assert len(np.unique(used)) == 12
+    assert set(used) <= set(places)
+
+
+def test_every_place_is_equally_likely_in_every_group():
+    """3000 draws, 2 groups of 2 out of 8 places: each place 750 times, sd 23.7; 6 sd allowed."""
+    rng = np.random.default_rng(0)
+    draws = np.array([scatter(rng, np.arange(8), (2, 2)) for _ in range(3000)])
+    counts = np.stack([np.bincount(draws[:, group].ravel(), minlength=8) for group in (0, 1)])
+    assert np.abs(counts - 750).max() < 6 * np.sqrt(3000 * 0.25 * 0.75)
+
+
+def test_too_many_visible_nodes_are_refused():
+    lattice = Lattice(4, ((0, 1),), torus=True)
+    with pytest.raises(ValueError, match=r"9 visible nodes do not fit the 8 places"):
+        PoissonBinomialIsingGraphManager(7, 1, 2, lattice).build_graph(0)
+
+
+@pytest.mark.parametrize("manager_type", MANAGERS)
+def test_a_built_graph_has_its_roles_on_the_even_color(manager_type):
+    manager = manager_type(9, 3, 4, Lattice(10, ((0, 1), (4, 1)), torus=True))
+    graph = manager.build_graph(5)
+    n_image_bits = 9 * manager_type.bits_per_pixel(3)
+    assert len(graph.image_nodes) == n_image_bits
+    assert len(graph.label_nodes) == 4
+    assert manager_type.n_visible_nodes(9, 3, 4) == len(graph.visible_nodes) == n_image_bits + 4
+    assert manager_type.n_visible_places(10) == (graph.colors == 0).sum()
+    assert (graph.colors[graph.visible_nodes] == 0).all()
+    assert (graph.n_nodes, graph.n_colors, graph.n_biases) == (100, 2, 100)
+    assert graph.n_weights == graph.n_edges == 400
+    np.testing.assert_array_equal(
+        graph.visible_nodes, np.concatenate([graph.image_nodes, graph.label_nodes])
+    )
+
+
+def test_a_seed_is_a_graph():
+    manager = PoissonBinomialIsingGraphManager(30, 1, 5, Lattice(12, ((0, 1),), torus=True))
+    one, same, other = (manager.build_graph(seed) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(one.visible_nodes, same.visible_nodes)
+    assert (one.visible_nodes != other.visible_nodes).any()
+    np.testing.assert_array_equal(one.edges, other.edges)
+
+
+def test_odd_sides_offer_the_larger_color():
+    for side in (3, 4, 5):
+        colors = Lattice(side, ((0, 1),), torus=False).colors()
+        assert AbstractBaseGraphManager.n_visible_places(side) == (colors == 0).sum()
+
+
+# --- encodings -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_levels", [1, 2, 3, 5, 7, 8, 255])
+@pytest.mark.parametrize("manager_type", MANAGERS)
+def test_decoding_undoes_encoding_at_every_level(manager_type, n_levels):
+    n_pixels = 6
+    lattice = Lattice(2, ((0, 1),), torus=False)
+    manager = manager_type(n_pixels, n_levels, 0, lattice)
+    levels = np.arange(n_levels + 1, dtype=np.uint8)
+    pixels = np.stack([np.roll(np.resize(levels, n_pixels), k) for k in range(n_levels + 1)])
+    pixels[:, 0] = levels
+    bits = jax.jit(manager.encode)(pixels)
+    assert bits.shape == (n_levels + 1, n_pixels * manager_type.bits_per_pixel(n_levels))
+    assert bits.dtype == bool
+    decoded = jax.jit(manager.decode)(bits)
+    assert decoded.dtype == jnp.uint8
+    np.testing.assert_array_equal(decoded, pixels)
+    np.testing.assert_array_equal(manager.decode(bits[0]), pixels[0])  # and without a batch
+
+
+def test_thermometer_codes_never_have_a_one_after_a_zero():
+    manager = PoissonBinomialIsingGraphManager(1, 5, 0, Lattice(2, ((0, 1),), torus=False))
+    codes = np.asarray(manager.encode(np.arange(6)[:, None])).astype(int)
+    assert (np.diff(codes, axis=1) <= 0).all()
+    np.testing.assert_array_equal(codes.sum(axis=1), np.arange(6))
+
+
+def test_poisson_binomial_counts_ones_wherever_they_stand():
+    manager = PoissonBinomialIsingGraphManager(2, 3, 0, Lattice(2, ((0, 1),), torus=False))
+    bits = jnp.array([[0, 1, 1, 1, 0, 0]], bool)
+    np.testing.assert_array_equal(manager.decode(bits), [[2, 1]])
+
+
+def test_binary_digits_stand_lowest_first_and_unused_codes_are_the_top_level():
+    manager = BinaryRepresentationGraphManager(2, 5, 0, Lattice(4, ((0, 1),), torus=False))
+    np.testing.assert_array_equal(manager.encode(np.array([4, 3])), [0, 0, 1, 1, 1, 0])
+    np.testing.assert_array_equal(manager.decode(jnp.array([1, 1, 1, 0, 1, 1], bool)), [5, 5])
+    sizes = [BinaryRepresentationGraphManager.bits_per_pixel(n) for n in (1, 2, 3, 4, 7, 8, 255)]
+    assert sizes == [1, 2, 2, 3, 3, 4, 8]
+
+
+# --- managers by name ----------------------------------------------------------------------
+
+
+def test_managers_are_found_by_full_name_short_name_and_class():
+    for name, wanted in (
+        ("poisson_binomial_ising_graph_manager", PoissonBinomialIsingGraphManager),
+        ("poisson_binomial", PoissonBinomialIsingGraphManager),
+        ("binary_representation_graph_manager", BinaryRepresentationGraphManager),
+        ("binary_representation", BinaryRepresentationGraphManager),
+        (BinaryRepresentationGraphManager, BinaryRepresentationGraphManager),
+    ):
+        assert resolve_manager(name) is wanted
+    with pytest.raises(ValueError, match="did you mean 'poisson_binomial'"):
+        resolve_manager("poison_binomial")
+    with pytest.raises(ValueError, match="int is no base-graph manager"):
+        resolve_manager(int)  # pyright: ignore[reportArgumentType]
+
+
+# --- graphs built by hand ------------------------------------------------------------------
+
+
+def test_a_graph_survives_being_saved():
+    graph = three_colored_graph()
+    again = BaseGraph.from_arrays(graph.to_arrays())
+    for name, array in graph.to_arrays().items():
+        np.testing.assert_array_equal(array, again.to_arrays()[name])
+    with pytest.raises(ValueError, match=r"lacks the arrays .*colors"):
+        BaseGraph.from_arrays({"edges": graph.edges})
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"edges": int32(0, 1, 2)}, r"shape \(3,\)"),
+        ({"edges": int32((0, 1), (0, 6))}, "a node outside 0..5"),
+        ({"edges": int32((0, 1), (-1, 2))}, "a node outside 0..5"),
+        ({"edges": int32((0, 1), (0, 3))}, "two nodes of colour 0 .1 such edges"),
+        ({"edges": int32((0, 1), (2, 2))}, "two nodes of colour 2"),
+        ({"edges": int32((0, 1), (1, 2), (1, 0))}, "an edge stands twice"),
+        ({"bias_of_node": int32(0, 1, 2)}, "bias_of_node has 3 entries, the graph needs 6"),
+        ({"bias_of_node": int32(0, 1, 1, 3, 3, 3)}, "bias_of_node must number .* without gaps"),
+        ({"weight_of_edge": int32(*range(1, 9))}, "weight_of_edge must number"),
+        ({"weight_of_edge": int32(-1, *range(7))}, "weight_of_edge must number"),
+        ({"image_nodes": int32(3, 6)}, "outside 0..5"),
+        ({"image_nodes": int32(3, 3)}, "two roles"),
+        ({"label_nodes": int32(3)}, "two roles"),
+    ],
+)
+def test_impossible_graphs_are_refused(changes, words):
+    with pytest.raises(ValueError, match=words):
+        replace(three_colored_graph(), **changes)
+
+
+def test_a_visible_node_without_an_edge_is_refused():
+    edges, colors = int32((0, 1)), int32(0, 1, 0)
+    with pytest.raises(ValueError, match="visible node 2 has no edge"):
+        BaseGraph.untied(edges, colors, int32(2), int32())
+    assert BaseGraph.untied(edges, colors, int32(0), int32()).n_nodes == 3  # hidden: allowed
+
+
+def test_tied_numbers_are_counted_once():
+    graph = replace(
+        three_colored_graph(),
+        bias_of_node=int32(0, 0, 1, 1, 0, 2),
+        weight_of_edge=int32(1, 0, 0, 1, 0, 0, 0, 0),
+    )
+    assert (graph.n_biases, graph.n_weights, graph.n_colors) == (3, 2, 3)
