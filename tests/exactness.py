@@ -304,6 +304,13 @@ def samples_p_value(
     return fit_p_value(counts, probabilities)
 
 
+def sign_errors(
+    means: Float[np.ndarray, "*quantity"], n_independent: int
+) -> Float[np.ndarray, "*quantity"]:
+    """Standard errors of averages of independent values +-1 with these expectations."""
+    return np.sqrt(np.maximum(1 - means**2, 0) / n_independent)
+
+
 def means_p_value(
     differences: Float[np.ndarray, " quantity"],
     standard_errors: Float[np.ndarray, " quantity"],

@@ -1,9 +1,12 @@
-"""The gradient of a step, penalty included, against enumeration and finite differences.
+"""What an update of a step is made of: where its negative chains start, and its gradient.
+
+The gradient, penalty included, is held against enumeration and finite differences.
 
 Statistical comparisons raise a false alarm with chance 1e-7 each (`exactness.ALARM`).
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,30 +16,33 @@ from exactness import (
     ALARM,
     TINY_CASES,
     Setting,
+    all_states,
     boltzmann,
-    chain_means,
     each_condition,
     expected_means,
     means_p_value,
-    observe,
     random_setting,
     start_at,
     sweep,
     tied_graph,
 )
+from scipy.stats import binomtest
 
 from thrmlDenoising.base_graphs import BaseGraph, Lattice, PoissonBinomialIsingGraphManager
 from thrmlDenoising.diffusion import DiffusionStep, Interval, Rates
 from thrmlDenoising.evaluation.exact import exact_kl_gradient
-from thrmlDenoising.sampling import IsingModel, Moments, Parameters, Schedule, ThrmlSampler
+from thrmlDenoising.sampling import Chains, IsingModel, Moments, Parameters, Schedule, ThrmlSampler
 from thrmlDenoising.training.gradient import (
     PENALTY_ESTIMATORS,
     batch_mean_correlation,
     kl_gradient,
     per_condition_correlation,
 )
+from thrmlDenoising.training.negative_start import NEGATIVE_STARTS, Batch, Memory
 
 BETA = 0.8
+N_CHAINS = 2000
+SCHEDULE = Schedule.constant(BETA, n_warmup=80, n_samples=4, steps_per_sample=4)
 SEEDS = (0, 1, 2)
 GRAPHS = {
     "untied": TINY_CASES["poisson_binomial, 1 level"].build_graph,
@@ -143,35 +149,45 @@ def beta_forgotten(step, parameters, positive, negative, beta, extra_pairs) -> P
     return kl_gradient(step, parameters, positive, negative, 1.0, extra_pairs)
 
 
+def gradient_variance(setting: Setting) -> np.ndarray:
+    """Of one phase and one sample a condition, for each parameter: the exact variance."""
+    graph = setting.graph
+    total = np.zeros(graph.n_biases + graph.n_weights)
+    for condition in each_condition(setting):
+        exact = boltzmann(setting, condition, BETA)
+        signs = 2.0 * all_states(setting, condition) - 1
+        pairs = signs[:, graph.edges[:, 0]] * signs[:, graph.edges[:, 1]]
+        biases = signs @ np.eye(graph.n_biases)[graph.bias_of_node]
+        weights = pairs @ np.eye(graph.n_weights)[graph.weight_of_edge]
+        slopes = np.concatenate([biases, weights], axis=1)
+        total += np.maximum(exact @ slopes**2 - (exact @ slopes) ** 2, 0)
+    return total / len(setting.starts) ** 2
+
+
 def gradient_p_value(
     step: DiffusionStep, graph: BaseGraph, seed: int, estimate: Callable[..., Parameters]
 ) -> float:
-    """The gradient of sampled moments against enumeration; errors from the chains' spread."""
-    n_chains = 300
-    schedule = Schedule.constant(BETA, n_warmup=80, n_samples=8, steps_per_sample=4)
+    """The gradient of sampled moments against enumeration.
+
+    A chain's average varies no more than a single sample would: errors are at most those of one
+    exact sample a chain.
+    """
     settings = both_phases(seed, graph)
-    variances, moments = [], []
-    for number, setting in enumerate(settings):
-        key = jax.random.key(10 * seed + number)
-        chains = setting.chains(n_chains)
-        moments.append(
-            step.sampler.moments(key, setting.model, chains, schedule, setting.clamp)
+    moments = [
+        step.sampler.moments(
+            jax.random.key(10 * seed + number),
+            setting.model,
+            setting.chains(N_CHAINS),
+            SCHEDULE,
+            setting.clamp,
         )
-        spins = observe(step.sampler, setting, schedule, 1000 + 10 * seed + number, n_chains)
-        spread = chain_means(spins, graph)
-        tied = [
-            (graph.bias_of_node, graph.n_biases),
-            (graph.weight_of_edge, graph.n_weights),
-        ]
-        parts = np.split(spread, [graph.n_nodes], axis=-1)
-        sums = [part @ np.eye(n)[numbers] for part, (numbers, n) in zip(parts, tied, strict=True)]
-        per_chain = np.concatenate(sums, axis=-1)
-        n_conditions = len(per_chain)
-        variances.append(per_chain.var(axis=1, ddof=1).sum(axis=0) / n_conditions**2 / n_chains)
+        for number, setting in enumerate(settings)
+    ]
     setting = settings[1]
     found = estimate(step, setting.model.parameters, *moments, BETA, jnp.zeros(graph.n_edges))
     difference = np.concatenate(list(found)) - np.concatenate(list(exact_gradient(setting)))
-    return means_p_value(difference, BETA * np.sqrt(sum(variances)), n_chains)
+    variance = sum(gradient_variance(setting) for setting in settings) / N_CHAINS
+    return means_p_value(difference, BETA * np.sqrt(variance), N_CHAINS)
 
 
 def test_gradient_of_sampled_moments(graph, step):
@@ -274,3 +290,77 @@ def test_descending_the_penalty_lowers_a_positive_correlation(graph, step):
     penalty = per_condition_correlation(step, negative)
     gradient = kl_gradient(step, ferromagnet, negative, negative, BETA, penalty)
     assert (gradient.weights > 0).all()  # so that descending makes weights smaller
+
+
+# --- where the negative chains start -------------------------------------------------------
+
+
+class Start(NamedTuple):
+    """A batch of three of eight training examples, and a step with biases that decide alone."""
+
+    step: DiffusionStep
+    parameters: Parameters
+    batch: Batch
+
+    def chains(self, name: str, memory: Memory) -> Chains:
+        start, key = NEGATIVE_STARTS[name], jax.random.key(0)
+        return start.chains(key, self.step, self.parameters, BETA, self.batch, memory)
+
+    @property
+    def fresh_spins(self) -> np.ndarray:
+        return np.asarray(self.parameters.biases)[self.step.bias_of_node] > 0
+
+
+@pytest.fixture
+def start(graph, step) -> Start:
+    rng = np.random.default_rng(0)
+    biases = jnp.asarray(rng.choice([-99.0, 99.0], graph.n_biases))
+    shape = (3, len(graph.visible_nodes))
+    batch = Batch(
+        jnp.array([6, 0, 3]),
+        jnp.asarray(rng.random(shape) < 0.5),
+        jnp.asarray(rng.random(shape) < 0.5),
+    )
+    return Start(step, Parameters(biases, jnp.zeros(graph.n_weights)), batch)
+
+
+@pytest.mark.parametrize("name", ["fresh", "data"])
+def test_starts_without_memory(graph, start, name):
+    memory = NEGATIVE_STARTS[name].init(jax.random.key(0), 8, graph.n_nodes)
+    chains = start.chains(name, memory)
+    wanted = np.tile(start.fresh_spins, (3, 1))
+    if name == "data":
+        wanted[:, graph.visible_nodes] = start.batch.outputs
+    np.testing.assert_array_equal(chains.spins, wanted)
+    np.testing.assert_array_equal(chains.inputs, start.batch.inputs)
+    remembered = NEGATIVE_STARTS[name].remember(memory, start.batch, chains.spins)
+    assert memory.size == remembered.size == 0
+
+
+def test_persistent_chains_go_on_where_their_example_ended(graph, start):
+    """Six or nine nodes: no multiple of the eight spins in a byte."""
+    persistent = NEGATIVE_STARTS["persistent"]
+    before = persistent.init(jax.random.key(0), 8, graph.n_nodes)
+    last = jnp.asarray(np.random.default_rng(1).random((3, graph.n_nodes)) < 0.5)
+    memory = persistent.remember(before, start.batch, last)
+    chains = start.chains("persistent", memory)
+    np.testing.assert_array_equal(chains.spins, last)
+    assert chains.spins.dtype == bool
+    np.testing.assert_array_equal(chains.inputs, start.batch.inputs)
+    # the same examples in another order, with others between them
+    moved = start.batch._replace(examples=jnp.array([3, 5, 6]))
+    again = start._replace(batch=moved).chains("persistent", memory).spins
+    np.testing.assert_array_equal(again[0], last[2])
+    np.testing.assert_array_equal(again[2], last[0])
+    # nobody else's chain has changed
+    others = np.array([1, 2, 4, 5, 7])
+    np.testing.assert_array_equal(np.asarray(memory)[others], np.asarray(before)[others])
+
+
+def test_persistent_chains_begin_as_fair_coins(graph, start):
+    n_examples = 4000
+    memory = NEGATIVE_STARTS["persistent"].init(jax.random.key(0), n_examples, graph.n_nodes)
+    everyone = start.batch._replace(examples=jnp.arange(n_examples))
+    spins = start._replace(batch=everyone).chains("persistent", memory).spins
+    for node in np.asarray(spins).T:
+        assert binomtest(int(node.sum()), n_examples).pvalue > ALARM

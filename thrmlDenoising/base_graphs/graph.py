@@ -26,8 +26,8 @@ class BaseGraph:
 
     Raises:
         ValueError: an edge joins two nodes of one colour, stands twice or names a node that
-            does not exist; a node has two roles; parameters are not numbered 0, 1, 2, ...;
-            a visible node has no edge.
+            does not exist; a node has two roles; colours or parameters are not numbered
+            0, 1, 2, ...; a visible node has no edge; an array is not int32.
     """
 
     edges: Int32[np.ndarray, "edge 2"]
@@ -38,6 +38,8 @@ class BaseGraph:
     weight_of_edge: Int32[np.ndarray, " edge"]
 
     def __post_init__(self) -> None:
+        _check_types(self.to_arrays())
+        _check_numbering("colors", self.colors, self.n_nodes)
         _check_edges(self.edges, self.colors)
         _check_numbering("bias_of_node", self.bias_of_node, self.n_nodes)
         _check_numbering("weight_of_edge", self.weight_of_edge, self.n_edges)
@@ -103,6 +105,14 @@ class BaseGraph:
         return cls(**{field.name: arrays[field.name] for field in fields(cls)})
 
 
+def _check_types(arrays: Mapping[str, np.ndarray]) -> None:
+    for name, array in arrays.items():
+        if array.dtype != np.int32:
+            raise ValueError(f"{name} has dtype {array.dtype}: use int32")
+    if not len(arrays["colors"]):
+        raise ValueError("a graph needs at least one node")
+
+
 def _check_edges(edges: np.ndarray, colors: np.ndarray) -> None:
     if edges.ndim != 2 or edges.shape[1] != 2:
         raise ValueError(
@@ -110,11 +120,13 @@ def _check_edges(edges: np.ndarray, colors: np.ndarray) -> None:
         )
     outside = edges[(edges < 0).any(axis=1) | (edges >= len(colors)).any(axis=1)]
     if len(outside):
-        raise ValueError(f"edge {tuple(outside[0])} names a node outside 0..{len(colors) - 1}")
+        raise ValueError(
+            f"edge {tuple(outside[0].tolist())} names a node outside 0..{len(colors) - 1}"
+        )
     same = edges[colors[edges[:, 0]] == colors[edges[:, 1]]]
     if len(same):
         raise ValueError(
-            f"edge {tuple(same[0])} joins two nodes of colour {colors[same[0][0]]} "
+            f"edge {tuple(same[0].tolist())} joins two nodes of colour {colors[same[0][0]]} "
             f"({len(same)} such edges): nodes of a colour are updated at once, so no edge may "
             "lie inside a colour"
         )
@@ -127,7 +139,7 @@ def _check_numbering(name: str, numbers: np.ndarray, n_expected: int) -> None:
         raise ValueError(f"{name} has {len(numbers)} entries, the graph needs {n_expected}")
     used = np.unique(numbers)
     if not np.array_equal(used, np.arange(len(used))):
-        raise ValueError(f"{name} must number the parameters 0, 1, 2, ... without gaps")
+        raise ValueError(f"{name} must count 0, 1, 2, ... without gaps")
 
 
 def _check_visible(visible: np.ndarray, edges: np.ndarray, n_nodes: int) -> None:

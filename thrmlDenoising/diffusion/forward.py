@@ -56,10 +56,15 @@ def time_grid(kind: Literal["linear", "log"], n_steps: int) -> list[Interval]:
     The last time of `log` is infinite: that step's input is pure noise, and with T = 1 the model
     is a monolithic EBM.
 
+    Raises:
+        ValueError: fewer than 1 step.
+
     Example:
         >>> time_grid("linear", 2)
         [Interval(start=0.0, end=0.5), Interval(start=0.5, end=1.0)]
     """
+    if n_steps < 1:
+        raise ValueError(f"n_steps={n_steps}: a chain needs at least 1 step")
     fraction = np.arange(n_steps + 1) / n_steps
     with np.errstate(divide="ignore"):
         times = {"linear": fraction, "log": 0.0 - np.log1p(-fraction)}[kind]
@@ -75,7 +80,7 @@ def input_coupling(rate: float, duration: float) -> float:
         ValueError: no noise at all: the coupling would be infinite.
     """
     exponent = rate * duration / 2
-    if exponent <= 0:
+    if not exponent > 0:
         raise ValueError(f"rate {rate} over a time of {duration} adds no noise: use a rate above 0")
     return -0.5 * float(np.log(np.tanh(exponent)))
 

@@ -22,6 +22,8 @@ N_IMAGES = 64
 N_CHAINS_PER_IMAGE = 16
 N_DIRECTIONS = 32
 SWEEPS_PER_SAMPLE = 4
+_DIRECTIONS_SEED = 0
+"""The directions are the same in every measurement, so that epochs and runs can be compared."""
 
 Projections = Float[np.ndarray, "sample image chain direction"]
 
@@ -59,16 +61,18 @@ def sample_projections(
 ) -> Projections:
     """Runs 16 chains on each of up to 64 test images noised to the step's input.
 
-    All outputs run free; directions are uniform in [-1, 1] / sqrt(pixels). A test set of fewer
-    than 64 images is used whole.
+    All outputs run free; the fixed directions are uniform in [-1, 1] / sqrt(pixels). A test set of
+    fewer than 64 images is used whole.
     """
-    noise_key, start_key, direction_key, run_key = jax.random.split(key, 4)
+    noise_key, start_key, run_key = jax.random.split(key, 3)
     images = jax.tree.map(lambda leaf: leaf[:N_IMAGES], test_images)
     inputs = step.noisy_input(noise_key, images)
     inputs = jnp.repeat(inputs, N_CHAINS_PER_IMAGE, axis=0)
     chains = step.fresh_chains(start_key, model.parameters, inputs, schedule.betas[0])
     n_pixels = step.manager.n_pixels
-    directions = jax.random.uniform(direction_key, (n_pixels, N_DIRECTIONS), minval=-1, maxval=1)
+    directions = jax.random.uniform(
+        jax.random.key(_DIRECTIONS_SEED), (n_pixels, N_DIRECTIONS), minval=-1, maxval=1
+    )
     observer = ProjectImage(step, directions / np.sqrt(n_pixels))
     observed = step.sampler.observe(run_key, model, chains, schedule, "nothing", observer)
     shape = (schedule.n_samples, len(images.pixels), N_CHAINS_PER_IMAGE, N_DIRECTIONS)
@@ -85,11 +89,11 @@ def replication_curve(projections: Projections) -> AutocorrelationCurve:
     """
     n_samples = len(projections)
     half, quarter = max(1, n_samples // 2), max(1, n_samples // 4)
-    n_lags = n_samples - half + 1
+    n_lags = n_samples // 2 + 1
     n_fft = n_samples + half
     products = np.zeros(n_lags)
     for image in np.moveaxis(projections, 1, 0).astype(np.float64):
-        deviation = image.std(axis=(0, 1))
+        deviation = _deviation(image)
         scaled = image / np.where(deviation > 0, deviation, np.inf)
         # sum over t < half of x_t x_{t+k} for every lag k at once: a correlation theorem
         early = np.fft.rfft(scaled[:half], n_fft, axis=0)
@@ -114,7 +118,7 @@ def stationary_curve(projections: Projections) -> AutocorrelationCurve:
     covariance = np.zeros(n_lags)
     n_moving = 0
     for image in np.moveaxis(projections, 1, 0).astype(np.float64):
-        deviation = image.std(axis=(0, 1))
+        deviation = _deviation(image)
         moving = deviation > 0
         scaled = (image - image.mean(axis=(0, 1)))[..., moving] / deviation[moving]
         power = np.abs(np.fft.rfft(scaled, n_fft, axis=0)) ** 2
@@ -124,12 +128,22 @@ def stationary_curve(projections: Projections) -> AutocorrelationCurve:
     return AutocorrelationCurve(covariance / max(n_moving, 1))
 
 
+def _deviation(
+    image: Float[np.ndarray, "sample chain direction"],
+) -> Float[np.ndarray, " direction"]:
+    """The standard deviation over samples and chains; 0 where only rounding moves."""
+    deviation = image.std(axis=(0, 1))
+    return np.where(deviation > 1e-6 * np.abs(image).max(axis=(0, 1)), deviation, 0.0)
+
+
 def integrated_time(curve: AutocorrelationCurve) -> float:
     """Integrated autocorrelation time 1 + 2 sum_k rho_k in samples.
 
     The sum stops at the first lag k >= 5 tau(k), Sokal's window, which balances the noise of the
-    tail against the bias of cutting it.
+    tail against the bias of cutting it. NaN where nothing ever moved: such chains say nothing.
     """
+    if curve.values[0] == 0:
+        return float("nan")
     tau = 2 * np.cumsum(curve.values) - 1
     lags = np.arange(len(tau))
     inside = np.flatnonzero(lags >= 5 * tau)
@@ -137,8 +151,8 @@ def integrated_time(curve: AutocorrelationCurve) -> float:
 
 
 def effective_sample_size(n_samples: int, curve: AutocorrelationCurve) -> float:
-    """How many independent samples a chain of `n_samples` is worth: n / tau."""
-    return n_samples / max(1.0, integrated_time(curve))
+    """How many independent samples a chain of `n_samples` is worth: n / tau, at most n."""
+    return float(n_samples / np.maximum(1.0, integrated_time(curve)))
 
 
 class Protocol(NamedTuple):

@@ -62,7 +62,7 @@ def exact_distribution(
         spins: where the clamped nodes get their values from; may be left out if none is.
 
     Raises:
-        ValueError: more than 20 free spins.
+        ValueError: more than 20 free spins, or clamped nodes without values.
     """
     clamped = clamped_nodes(graph, clamp)
     free = np.setdiff1d(np.arange(graph.n_nodes), clamped)
@@ -71,6 +71,8 @@ def exact_distribution(
             f"{len(free)} free spins are too many to enumerate: use a graph with at most "
             f"{_MOST_FREE_SPINS}"
         )
+    if len(clamped) and spins is None:
+        raise ValueError(f"clamp={clamp!r} fixes {len(clamped)} nodes: give their values as spins")
     codes = np.arange(2 ** len(free))[:, None] >> np.arange(len(free)) & 1
     states = np.zeros((len(codes), graph.n_nodes), dtype=bool)
     if spins is not None:

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, PyTree
 
 from thrmlDenoising.base_graphs import BaseGraph
 
@@ -59,6 +59,34 @@ class Chains(NamedTuple):
     inputs: Bool[Array, "chain visible"]
 
 
+class GraphSizes(NamedTuple):
+    """How long the arrays that describe a model and its chains have to be."""
+
+    n_nodes: int
+    n_visible: int
+    n_biases: int
+    n_weights: int
+
+    @classmethod
+    def of(cls, graph: BaseGraph) -> "GraphSizes":
+        """The sizes of a graph."""
+        return cls(graph.n_nodes, len(graph.visible_nodes), graph.n_biases, graph.n_weights)
+
+    def check(self, model: IsingModel, chains: Chains) -> None:
+        """Raises ValueError for arrays of another graph; JAX itself would read past their ends."""
+        n_chains = len(chains.spins)
+        expected = {
+            "biases": (model.parameters.biases, (self.n_biases,)),
+            "weights": (model.parameters.weights, (self.n_weights,)),
+            "input_couplings": (model.input_couplings, (self.n_visible,)),
+            "spins": (chains.spins, (n_chains, self.n_nodes)),
+            "inputs": (chains.inputs, (n_chains, self.n_visible)),
+        }
+        for name, (array, shape) in expected.items():
+            if array.shape != shape:
+                raise ValueError(f"{name} have shape {array.shape}, this graph needs {shape}")
+
+
 class Moments(NamedTuple):
     """Time averages of spins (+-1) over the samples a run collected, and where it ended.
 
@@ -96,10 +124,15 @@ class Schedule(eqx.Module):
 
     @classmethod
     def constant(
-        cls, beta: float, n_warmup: int, n_samples: int = 1, steps_per_sample: int = 1
+        cls,
+        beta: Float[ArrayLike, ""],
+        n_warmup: int,
+        n_samples: int = 1,
+        steps_per_sample: int = 1,
     ) -> "Schedule":
         """One temperature throughout."""
-        return cls.ramp((beta, beta), 1, n_warmup, n_samples, steps_per_sample)
+        n_sweeps = n_warmup + (n_samples - 1) * steps_per_sample
+        return cls(jnp.full(n_sweeps, beta), n_warmup, n_samples, steps_per_sample)
 
     @classmethod
     def ramp(
@@ -110,10 +143,17 @@ class Schedule(eqx.Module):
         n_samples: int = 1,
         steps_per_sample: int = 1,
     ) -> "Schedule":
-        """Beta rises linearly over the first `n_ramp` sweeps and then stays at its end."""
+        """Beta rises linearly over the first `n_ramp` sweeps and then stays at its end.
+
+        Raises:
+            ValueError: a ramp over no sweep, or see the class.
+        """
+        if n_ramp < 1:
+            raise ValueError(f"n_ramp={n_ramp}: a ramp needs at least 1 sweep")
         n_sweeps = n_warmup + (n_samples - 1) * steps_per_sample
-        ramp = jnp.linspace(*beta_range, n_ramp)
-        betas = ramp[jnp.minimum(jnp.arange(n_sweeps), n_ramp - 1)]
+        sweeps = jnp.arange(n_sweeps)
+        ramp = jnp.linspace(*beta_range, n_ramp)[jnp.minimum(sweeps, n_ramp - 1)]
+        betas = jnp.where(sweeps < n_ramp, ramp, beta_range[1])
         return cls(betas, n_warmup, n_samples, steps_per_sample)
 
 

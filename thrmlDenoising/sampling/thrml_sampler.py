@@ -34,6 +34,7 @@ from thrmlDenoising.sampling.protocol import (
     AbstractSampler,
     Chains,
     Clamp,
+    GraphSizes,
     IsingModel,
     Moments,
     Observer,
@@ -138,6 +139,7 @@ class _Program(eqx.Module):
 class ThrmlSampler(AbstractSampler):
     """The sampler that runs on thrml as it comes."""
 
+    sizes: GraphSizes = eqx.field(static=True)
     programs: dict[Clamp, _Program]
     edges: Int32[Array, "edge 2"]
     bias_of_node: Int32[Array, " node"]
@@ -148,6 +150,7 @@ class ThrmlSampler(AbstractSampler):
         """Builds the thrml programs of a graph, one for each choice of clamped nodes."""
         clamps: tuple[Clamp, ...] = ("nothing", "labels", "visible")
         return cls(
+            sizes=GraphSizes.of(graph),
             programs={clamp: _build_program(graph, clamp) for clamp in clamps},
             edges=jnp.asarray(graph.edges),
             bias_of_node=jnp.asarray(graph.bias_of_node),
@@ -204,6 +207,7 @@ def _run(
     observer: AbstractObserver,
 ) -> tuple[PyTree, PyTree]:
     """Runs every chain under its own key; leaves of the result start with the chain axis."""
+    sampler.sizes.check(model, chains)
     program = sampler.programs[clamp]
     thrml_program = program.fill(sampler._table(model), schedule.betas)
     thrml_schedule = SamplingSchedule(

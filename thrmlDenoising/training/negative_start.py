@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Key, UInt8
 
 from thrmlDenoising.diffusion import DiffusionStep
-from thrmlDenoising.sampling import Chains, Parameters
+from thrmlDenoising.sampling import Chains, Parameters, Schedule
 
 Memory = UInt8[Array, "example byte"]
 """The last spins of every training example's chain, eight to a byte; empty if not needed."""
@@ -41,11 +41,11 @@ class AbstractNegativeStart(abc.ABC):
         key: Key[Array, ""],
         step: DiffusionStep,
         parameters: Parameters,
-        beta: float,
+        schedule: Schedule,
         batch: Batch,
         memory: Memory,
     ) -> Chains:
-        """The chains a batch starts from."""
+        """The chains a batch starts from; `schedule` is the one they will be run by."""
 
     def remember(self, memory: Memory, batch: Batch, last: Bool[Array, "chain node"]) -> Memory:
         """What is remembered after the batch, given where its chains ended."""
@@ -55,18 +55,29 @@ class AbstractNegativeStart(abc.ABC):
 class FreshStart(AbstractNegativeStart):
     """Bernoulli(sigmoid(2 beta h)), as in the positive phase: dtm-replication's choice."""
 
-    def chains(self, key, step, parameters, beta, batch, memory) -> Chains:
+    def chains(self, key, step, parameters, schedule, batch, memory) -> Chains:
         """See `AbstractNegativeStart.chains`."""
-        return step.fresh_chains(key, parameters, batch.inputs, beta)
+        return step.fresh_chains(key, parameters, batch.inputs, schedule.betas[0])
 
 
 class DataStart(AbstractNegativeStart):
-    """Visible nodes at the data, hidden ones fresh: contrastive divergence."""
+    """At the data, as the positive phase would leave it after its warm-up: contrastive divergence.
 
-    def chains(self, key, step, parameters, beta, batch, memory) -> Chains:
+    The hidden nodes have to be sampled given the data before anything is let free. A sweep may
+    update the visible nodes first, and these then only see their neighbours: data next to
+    hidden nodes that know nothing of it would be forgotten at once.
+    """
+
+    def chains(self, key, step, parameters, schedule, batch, memory) -> Chains:
         """See `AbstractNegativeStart.chains`."""
-        fresh = step.fresh_chains(key, parameters, batch.inputs, beta)
-        return step.set_visible(fresh, batch.outputs)
+        start_key, run_key = jax.random.split(key)
+        beta = schedule.betas[0]
+        fresh = step.fresh_chains(start_key, parameters, batch.inputs, beta)
+        at_data = step.set_visible(fresh, batch.outputs)
+        clamped = Schedule.constant(beta, n_warmup=max(1, schedule.n_warmup))
+        model = step.model(parameters)
+        moments = step.sampler.moments(run_key, model, at_data, clamped, "visible")
+        return Chains(moments.last, batch.inputs)
 
 
 class PersistentStart(AbstractNegativeStart):
@@ -76,7 +87,7 @@ class PersistentStart(AbstractNegativeStart):
         """Fair coins for every example."""
         return jax.random.bits(key, (n_examples, -(-n_nodes // 8)), jnp.uint8)
 
-    def chains(self, key, step, parameters, beta, batch, memory) -> Chains:
+    def chains(self, key, step, parameters, schedule, batch, memory) -> Chains:
         """See `AbstractNegativeStart.chains`."""
         n_nodes = len(step.bias_of_node)
         spins = jnp.unpackbits(memory[batch.examples], axis=1, count=n_nodes)

@@ -162,7 +162,7 @@ class Trainer:
         positive_moments = step.sampler.moments(keys[1], model, chains, self.schedule, "visible")
 
         chains = self.negative_start.chains(
-            keys[2], step, state.parameters, self.beta, negative, state.negative_chains
+            keys[2], step, state.parameters, self.schedule, negative, state.negative_chains
         )
         negative_moments = step.sampler.moments(keys[3], model, chains, self.schedule, "nothing")
 

@@ -1,0 +1,247 @@
+"""Autocorrelation estimators on processes whose autocorrelation is known.
+
+Errors are stated by Bartlett's formulas for the variance of estimated autocorrelations; five
+and a half standard errors fail by chance with probability 4e-8 a comparison.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from exactness import int32, random_model
+
+from thrmlDenoising.base_graphs import BaseGraph, Lattice, PoissonBinomialIsingGraphManager
+from thrmlDenoising.diffusion import DiffusionStep, Interval, Noised, Rates
+from thrmlDenoising.evaluation.autocorrelation import (
+    AutocorrelationCurve,
+    ProjectImage,
+    Protocol,
+    effective_sample_size,
+    integrated_time,
+    measure_autocorrelation,
+    replication_curve,
+    sample_projections,
+    stationary_curve,
+)
+from thrmlDenoising.sampling import IsingModel, Parameters, Schedule, ThrmlSampler
+
+SIGMAS = 5.5
+
+
+def ar1(rng: np.random.Generator, rho: float, shape: tuple[int, ...]) -> np.ndarray:
+    """Stationary, of variance 1: x_t = rho x_{t-1} + sqrt(1 - rho^2) noise; time comes first."""
+    x = rng.normal(size=shape)
+    for now in range(1, len(x)):
+        x[now] = rho * x[now - 1] + np.sqrt(1 - rho**2) * x[now]
+    return x
+
+
+def bartlett_error(rho: float, n_samples: int) -> float:
+    """The largest standard error of any lag of an AR(1) process, estimated from one series."""
+    return np.sqrt((1 + rho**2) / (1 - rho**2) / n_samples)
+
+
+# --- the textbook estimator ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.5, 0.9, -0.6])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_stationary_curve_of_an_autoregressive_process(rho, seed):
+    n_samples, n_images, n_chains, n_directions = 600, 4, 8, 5
+    # A mean and a scale for every image and direction, which the estimator must remove.
+    rng = np.random.default_rng(seed)
+    scale = rng.uniform(0.1, 10, (n_images, 1, n_directions))
+    offset = rng.normal(0, 30, (n_images, 1, n_directions))
+    x = ar1(rng, rho, (n_samples, n_images, n_chains, n_directions)) * scale + offset
+    curve = stationary_curve(x).values
+    assert curve.shape == (n_samples // 2 + 1,)
+    assert curve[0] == pytest.approx(1)
+    # Half of the pairs are left at the last lag; mean and variance come from all chains.
+    time = (1 + abs(rho)) / (1 - abs(rho))
+    error = bartlett_error(rho, n_images * n_chains * n_directions * n_samples // 2)
+    bias = 2 * time / (n_chains * n_samples)
+    wanted = rho ** np.arange(len(curve))
+    assert np.abs(curve - wanted).max() < SIGMAS * error + bias
+    # and a wrong time scale is seen
+    if rho == 0.9:
+        assert np.abs(curve - 0.8 ** np.arange(len(curve))).max() > SIGMAS * error + bias
+
+
+def test_chains_stuck_in_different_places_stay_correlated():
+    x = np.broadcast_to(np.random.default_rng(0).normal(size=(1, 3, 8, 4)), (40, 3, 8, 4))
+    np.testing.assert_allclose(stationary_curve(x).values, 1, atol=1e-9)
+
+
+def test_frozen_directions_do_not_count():
+    rng = np.random.default_rng(0)
+    x = ar1(rng, 0.7, (200, 2, 4, 3))
+    frozen = np.concatenate([x, np.full((200, 2, 4, 2), 0.25)], axis=-1)
+    np.testing.assert_allclose(stationary_curve(frozen).values, stationary_curve(x).values)
+    # in dtm-replication's average they count as 0
+    np.testing.assert_allclose(
+        replication_curve(frozen).values, replication_curve(x).values * 3 / 5, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.5, 0.8, 0.9])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_integrated_time_of_an_autoregressive_process(rho, seed):
+    """(1 + rho) / (1 - rho); error by Madras and Sokal: var = 2 (2 M + 1) / n tau^2, M = 5 tau."""
+    shape = (1500, 4, 16, 4)
+    curve = stationary_curve(ar1(np.random.default_rng(seed), rho, shape))
+    wanted = (1 + rho) / (1 - rho)
+    window = 5 * wanted + 1
+    error = wanted * np.sqrt(2 * (2 * window + 1) / np.prod(shape))
+    # mean removed over 16 chains: every one of 2 x window lags is low by tau / n
+    bias = 2 * window * wanted / (16 * 1500)
+    assert abs(integrated_time(curve) - wanted) < SIGMAS * error + bias
+    size = effective_sample_size(1500, curve)
+    assert size == pytest.approx(1500 / max(1, integrated_time(curve)))
+
+
+def test_integrated_time_of_an_exact_curve():
+    curve = AutocorrelationCurve(0.8 ** np.arange(200.0))
+    assert integrated_time(curve) == pytest.approx(9, abs=1e-3)
+    short = AutocorrelationCurve(np.ones(10))  # never decays: all there is
+    assert integrated_time(short) == pytest.approx(19)
+    # no chain is worth more than its samples
+    anti = AutocorrelationCurve((-0.5) ** np.arange(50.0))
+    assert effective_sample_size(100, anti) == 100
+
+
+# --- dtm-replication's estimator -----------------------------------------------------------
+
+
+def replication_by_loops(x: np.ndarray) -> list[float]:
+    """The definition, lag by lag and number by number."""
+    n_samples, n_images, n_chains, n_directions = x.shape
+    half, quarter = n_samples // 2, n_samples // 4
+    curve = []
+    for lag in range(n_samples // 2 + 1):
+        total = 0.0
+        for image in range(n_images):
+            for direction in range(n_directions):
+                series = x[:, image, :, direction] / x[:, image, :, direction].std()
+                products = [
+                    series[now, chain] * series[now + lag, chain]
+                    for now in range(half)
+                    for chain in range(n_chains)
+                ]
+                first_half = np.mean(series[:half])
+                last_quarter = np.mean(series[n_samples - quarter :])
+                total += np.mean(products) - first_half * last_quarter
+        curve.append(total / (n_images * n_directions))
+    return curve
+
+
+@pytest.mark.parametrize("n_samples", [4, 5, 16, 17, 18, 19, 40])
+def test_replication_curve_is_its_definition(n_samples):
+    """Odd runs may know one lag more than the definition's N/2."""
+    rng = np.random.default_rng(n_samples)
+    x = ar1(rng, 0.8, (n_samples, 3, 4, 2)) * 3 + rng.normal(size=(3, 1, 2))
+    wanted = replication_by_loops(x)
+    found = replication_curve(x).values
+    np.testing.assert_allclose(found[: len(wanted)], wanted, atol=1e-8)
+    assert len(found) == len(wanted) + n_samples % 2
+
+
+@pytest.mark.parametrize("n_lags", [3, 16, 33, 160])
+def test_the_tail_is_the_mean_of_the_last_sixteenth(n_lags):
+    values = np.random.default_rng(n_lags).normal(size=n_lags) + 1
+    n_tail = {3: 1, 16: 1, 33: 2, 160: 10}[n_lags]
+    wanted = sum(values[n_lags - n_tail :]) / n_tail
+    assert AutocorrelationCurve(values).tail == pytest.approx(max(0, wanted))
+    assert AutocorrelationCurve(-np.abs(values)).tail == 0
+
+
+def test_a_mixing_process_has_no_tail_and_a_stuck_one_has():
+    rng = np.random.default_rng(0)
+    mixing = replication_curve(ar1(rng, 0.5, (200, 8, 16, 8))).tail
+    # one lag: sd about sqrt(3 / (8 x 16 x 8 x 100)) = 0.005
+    assert mixing < 0.03
+    stuck = np.broadcast_to(rng.normal(size=(1, 8, 16, 8)), (200, 8, 16, 8))
+    # 1 + mean^2 - mean^2 for every image and direction
+    assert replication_curve(stuck).tail == pytest.approx(1)
+
+
+# --- measured on machines ------------------------------------------------------------------
+
+
+def pair_machine(coupling: float, bias: float = 0.0) -> tuple[DiffusionStep, IsingModel]:
+    """One pixel and one hidden spin, coupled; the input is pure noise and says nothing."""
+    graph = BaseGraph.untied(int32((0, 1)), int32(0, 1), int32(0), int32())
+    manager = PoissonBinomialIsingGraphManager(1, 1, 0, Lattice(2, ((0, 1),), torus=False))
+    interval = Interval(0.0, float("inf"))
+    step = DiffusionStep.build(manager, graph, ThrmlSampler, interval, Rates(1, 1), 0.0)
+    return step, step.model(Parameters(jnp.array([bias, 0.0]), jnp.array([coupling])))
+
+
+def blank_images(n_images: int, n_pixels: int) -> Noised:
+    return Noised(jnp.zeros((n_images, n_pixels), jnp.uint8), jnp.zeros((n_images, 0), bool))
+
+
+N_SWEEPS = 64
+
+
+@pytest.mark.parametrize("beta", [1.0, 0.5])
+def test_a_slow_pair_decays_as_its_transition_matrix_says(beta):
+    """With J = 2 the pixel remembers tanh(beta J)^2 of itself each sweep, lags are 4 sweeps."""
+    step, model = pair_machine(2.0)
+    up = (1 + np.tanh(beta * 2.0)) / 2
+    half_sweep = np.array([[up, 1 - up], [1 - up, up]])  # one spin given the other
+    matrix = np.linalg.matrix_power(half_sweep @ half_sweep, 4)
+    rho = matrix[0, 0] - matrix[0, 1]
+    assert rho == pytest.approx(np.tanh(beta * 2.0) ** 8)
+    curve = measure_autocorrelation(
+        jax.random.key(0), step, model, blank_images(64, 1), Protocol.stationary(beta), N_SWEEPS
+    ).values
+    # all 32 directions of one pixel are the same number up to a factor
+    error = bartlett_error(rho, 64 * 16 * N_SWEEPS // 2)
+    bias = 2 * (1 + rho) / (1 - rho) / (16 * N_SWEEPS)
+    assert np.abs(curve - rho ** np.arange(len(curve))).max() < SIGMAS * error + bias
+
+
+def test_independent_spins_forget_at_once():
+    step, model = pair_machine(0.0, bias=0.3)
+    curve = measure_autocorrelation(
+        jax.random.key(1), step, model, blank_images(64, 1), Protocol.stationary(1.0), N_SWEEPS
+    )
+    error = bartlett_error(0.0, 64 * 16 * N_SWEEPS // 2)
+    assert len(curve.values) == N_SWEEPS // 2 + 1
+    assert np.abs(curve.values[1:]).max() < SIGMAS * error + 2 / (16 * N_SWEEPS)
+    assert integrated_time(curve) == pytest.approx(1, abs=0.1)
+
+
+def test_the_replication_protocol_ends_at_the_end_of_the_ramp():
+    """A pair that is free at the ramp's start and stuck at its end keeps its memory."""
+    step, model = pair_machine(1.0)
+    tails = [
+        measure_autocorrelation(
+            jax.random.key(2), step, model, blank_images(64, 1), Protocol.replication(*betas), 64
+        ).tail
+        for betas in ((0.1, 8.0), (8.0, 0.1))
+    ]
+    assert tails[0] > 0.9
+    assert tails[1] < 0.1
+
+
+def test_projections_are_of_grey_levels_and_few_images_are_used_whole():
+    n_levels, n_images = 3, 5
+    lattice = Lattice(4, ((0, 1),), torus=True)
+    manager = PoissonBinomialIsingGraphManager(2, n_levels, 1, lattice)
+    graph = manager.build_graph(0)
+    step = DiffusionStep.build(manager, graph, ThrmlSampler, Interval(0, 1), Rates(1, 1), 0.1)
+    directions = jnp.array([[1.0, 0.0, 2.0], [0.0, 1.0, -1.0]])
+    spins = np.zeros(graph.n_nodes, bool)
+    spins[graph.image_nodes] = [True, False, True, True, True, True]  # levels 2 and 3
+    projected = ProjectImage(step, directions)(jnp.asarray(spins))
+    np.testing.assert_allclose(projected, [2 / 3, 1, 1 / 3], atol=1e-6)
+
+    model = random_model(np.random.default_rng(0), graph)
+    images = Noised(jnp.zeros((n_images, 2), jnp.uint8), jnp.zeros((n_images, 1), bool))
+    schedule = Schedule.constant(1.0, n_warmup=2, n_samples=3, steps_per_sample=4)
+    projections = sample_projections(jax.random.key(0), step, model, images, schedule)
+    assert projections.shape == (3, n_images, 16, 32)
+    # directions lie in [-1, 1] / sqrt(2 pixels), levels / 3 in [0, 1]
+    assert np.abs(projections).max() <= np.sqrt(2)
+    assert projections.std() > 0.05
