@@ -35,7 +35,7 @@ def smoke_testing_cfg(sizes: str, n_steps: int = 2, seed: int = 42) -> DTMConfig
         data=dict(dataset_name=name),
         graph=dict(
             graph_preset_architecture=8_8,
-            num_label_spots=2,
+            num_label_spots=4,
             grayscale_levels=dataset_facts(name).n_levels,
         ),
         sampling=dict(n_samples=20, steps_per_sample=4, steps_warmup=40),

@@ -102,7 +102,12 @@ def generate(
 
     The last state of a step is the input of the next. Its images are decoded and encoded again
     on the way, so that no step sees a code the forward process does not make.
+
+    Raises:
+        ValueError: less than 1 image asked for.
     """
+    if n_images < 1:
+        raise ValueError(f"{n_images} images asked for: generate at least 1")
     manager = steps[0].manager
     noise_key, *step_keys = jax.random.split(key, len(steps) + 1)
     noise = pure_noise(

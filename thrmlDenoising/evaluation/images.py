@@ -49,7 +49,13 @@ class ClassImages:
         clamped: bool,
         schedule: Schedule,
     ) -> "ClassImages":
-        """Runs the reverse chain, with the labels clamped to their class or free."""
+        """Runs the reverse chain, with the labels clamped to their class or free.
+
+        Raises:
+            ValueError: less than 1 image a class asked for.
+        """
+        if n_per_class < 1:
+            raise ValueError(f"{n_per_class} images a class asked for: generate at least 1")
         labels = np.repeat(one_hot_labels, n_per_class, axis=0)
         bits = jnp.asarray(labels) if clamped else None
         return cls(generate(key, *chain, len(labels), schedule, bits), len(one_hot_labels))
@@ -70,7 +76,13 @@ class ClassImages:
         return judge.accuracy(self.final_pixels, self.final_classes)
 
     def grid(self, n_drawn: int) -> Grid:
-        """The first `n_drawn` images of every class (or all, if fewer) after every step."""
+        """The first `n_drawn` images of every class (or all, if fewer) after every step.
+
+        Raises:
+            ValueError: less than 1 image asked for.
+        """
+        if n_drawn < 1:
+            raise ValueError(f"{n_drawn} drawn images a class asked for: draw at least 1")
         states = self.generated.last_states
         votes = self._votes(states.labels)
         return Grid(self._first(np.asarray(states.pixels), n_drawn), self._first(votes, n_drawn))
@@ -95,5 +107,6 @@ class ClassImages:
 
     def _first(self, leaf: np.ndarray, n_drawn: int) -> np.ndarray:
         """ "step image ..." to "class step drawn ..."."""
-        by_class = leaf.reshape(len(leaf), self.n_classes, -1, leaf.shape[-1])
+        n_steps, n_images, size = leaf.shape
+        by_class = leaf.reshape(n_steps, self.n_classes, n_images // self.n_classes, size)
         return by_class.swapaxes(0, 1)[:, :, :n_drawn]

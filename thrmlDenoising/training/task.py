@@ -71,6 +71,8 @@ class Task:
         """
         self._check_labelled()
         wanted = class_positions(labels, self._cfg.target_classes)
+        if n < 1:
+            raise ValueError(f"{n} images asked for: generate at least 1")
         if wanted.shape not in ((), (n,)):
             raise ValueError(f"{wanted.size} labels for {n} images: give one, or one for each")
         return jnp.asarray(self.one_hot_labels[np.broadcast_to(wanted, n)])
