@@ -15,7 +15,7 @@ sampled in `thrmlDenoising.sampling`.
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Self
 
@@ -61,7 +61,6 @@ class DTM:
 
     Attributes:
         cfg: the hyperparameters.
-        steps: the steps of the chain, the cleanest first; see `ModelStep`.
         history: everything measured so far, epoch by epoch.
     """
 
@@ -71,14 +70,17 @@ class DTM:
         self.cfg = cfg if cfg is not None else DTMConfig()
         self.manager = make_manager(self.cfg)
         self._trainer = Trainer.from_config(self.cfg, self.cfg.batch_size, self.cfg.n_train)
-        self.steps: list[ModelStep] = build_steps(
-            self.cfg, self.manager, self._trainer, draw_graphs(self.cfg, self.manager)
-        )
         self.history = History()
         self._task = Task(self.cfg)
         self._folder = RunFolder.new(Path(base_dir), self.cfg.exp.descriptor, datetime.now())
 
     # ------------------------------------------------------------------ what a user reads
+
+    @cached_property
+    def steps(self) -> list[ModelStep]:
+        """The steps of the chain, the cleanest first; untrained unless trained or loaded."""
+        graphs = draw_graphs(self.cfg, self.manager)
+        return build_steps(self.cfg, self.manager, self._trainer, graphs)
 
     @property
     def train_dataset(self) -> Split:
@@ -330,7 +332,7 @@ class DTM:
         cls,
         base_path: str | Path,
         epoch: int | None = None,
-        step_sources: Sequence[StepSource | tuple[str | Path, int] | int] | None = None,
+        step_sources: Sequence[StepSource | tuple[str | Path, int | None] | int] | None = None,
     ) -> Self:
         """Loads a model from a run folder.
 
@@ -347,21 +349,19 @@ class DTM:
             FileNotFoundError: there is no such run or checkpoint.
             ValueError: a checkpoint is damaged, or the runs are not compatible; names the fields.
         """
-        cfg = DTMConfig.load(RunFolder.open(Path(base_path)).config)
-        dtm = cls(cfg)
+        run = RunFolder.open(Path(base_path))
+        cfg = DTMConfig.load(run.config)
+        dtm = cls(cfg, base_dir=run.root.parent)
         if step_sources is None:
             dtm._restore(StepSource(base_path, epoch))
         else:
-            sources = [
-                StepSource(base_path, source) if isinstance(source, int) else StepSource(*source)
-                for source in step_sources
-            ]
+            sources = [StepSource.parse(source, base_path) for source in step_sources]
             dtm.steps = load_steps(cfg, dtm.manager, dtm._trainer, sources)
         return dtm
 
     def _restore(self, source: StepSource) -> None:
         """Takes steps and history from a checkpoint."""
-        sources = [source] * len(self.steps)
+        sources = [source] * self.cfg.diffusion_schedule.num_diffusion_steps
         self.steps = load_steps(self.cfg, self.manager, self._trainer, sources)
         self.history = load_history(source)
         for record in self.history.records:

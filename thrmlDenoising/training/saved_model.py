@@ -5,9 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.runs import (
+    CheckpointError,
     History,
     RunFolder,
     checkpoint_path,
@@ -17,7 +20,8 @@ from thrmlDenoising.runs import (
     verify_checkpoint,
     write_step,
 )
-from thrmlDenoising.training.model_step import ModelStep, build_steps, put_on
+from thrmlDenoising.sampling import GraphSizes
+from thrmlDenoising.training.model_step import ModelStep, build_steps, draw_graphs, put_on
 from thrmlDenoising.training.trainer import Trainer
 
 _HISTORY = "history.json"
@@ -38,6 +42,23 @@ class StepSource(NamedTuple):
 
     run: str | Path
     epoch: int | None = None
+
+    @classmethod
+    def parse(cls, source: Any, base: str | Path) -> "StepSource":
+        """An epoch of the run `base`, or a pair of a run and an epoch.
+
+        Raises:
+            ValueError: it is neither.
+        """
+        match source:
+            case int() | np.integer():
+                return cls(base, int(source))
+            case (str() | Path() as run, None | int() | np.integer() as epoch):
+                return cls(run, None if epoch is None else int(epoch))
+        raise ValueError(
+            f"step source {source!r} is neither an epoch, such as 5, nor a run and an epoch, such "
+            "as ('model_logging_and_saving/run_20261122_101500', 5)"
+        )
 
 
 def save_model(
@@ -89,6 +110,13 @@ def load_steps(
     graphs = [
         BaseGraph.from_arrays(read_graph(folder, index)) for index, folder in enumerate(folders)
     ]
+    for folder, graph, expected in zip(folders, graphs, draw_graphs(cfg, manager), strict=True):
+        if GraphSizes.of(graph) != GraphSizes.of(expected):
+            raise CheckpointError(
+                f"{folder} was saved with another config than the config.yaml beside it now: its "
+                f"graph has {GraphSizes.of(graph)}, the config makes {GraphSizes.of(expected)}. "
+                "Restore the run's own config.yaml."
+            )
     steps = build_steps(cfg, manager, trainer, graphs)
     for index, (step, folder) in enumerate(zip(steps, folders, strict=True)):
         state = read_state(folder, index, like=step.state)
