@@ -277,15 +277,19 @@ def test_a_graph_survives_being_saved():
     ("changes", "words"),
     [
         ({"edges": int32(0, 1, 2)}, r"shape \(3,\)"),
-        ({"edges": int32((0, 1), (0, 6))}, "a node outside 0..5"),
+        ({"edges": int32((0, 1), (0, 6))}, r"edge \(0, 6\) names a node outside 0..5"),
+        ({"colors": int32(0, 1, 2, 0, 1, -1)}, "colors .* without gaps"),
+        ({"colors": int32(0, 1, 4, 0, 1, 4)}, "colors .* without gaps"),
+        ({"colors": np.array([0, 1, 2, 0, 1, 2])}, "colors has dtype int64: use int32"),
+        ({"label_nodes": np.array([5.0])}, "label_nodes has dtype float64: use int32"),
         ({"edges": int32((0, 1), (-1, 2))}, "a node outside 0..5"),
         ({"edges": int32((0, 1), (0, 3))}, "two nodes of colour 0 .1 such edges"),
         ({"edges": int32((0, 1), (2, 2))}, "two nodes of colour 2"),
         ({"edges": int32((0, 1), (1, 2), (1, 0))}, "an edge stands twice"),
         ({"bias_of_node": int32(0, 1, 2)}, "bias_of_node has 3 entries, the graph needs 6"),
-        ({"bias_of_node": int32(0, 1, 1, 3, 3, 3)}, "bias_of_node must number .* without gaps"),
-        ({"weight_of_edge": int32(*range(1, 9))}, "weight_of_edge must number"),
-        ({"weight_of_edge": int32(-1, *range(7))}, "weight_of_edge must number"),
+        ({"bias_of_node": int32(0, 1, 1, 3, 3, 3)}, "bias_of_node .* without gaps"),
+        ({"weight_of_edge": int32(*range(1, 9))}, "weight_of_edge .* without gaps"),
+        ({"weight_of_edge": int32(-1, *range(7))}, "weight_of_edge .* without gaps"),
         ({"image_nodes": int32(3, 6)}, "outside 0..5"),
         ({"image_nodes": int32(3, 3)}, "two roles"),
         ({"label_nodes": int32(3)}, "two roles"),
@@ -310,3 +314,9 @@ def test_tied_numbers_are_counted_once():
         weight_of_edge=int32(1, 0, 0, 1, 0, 0, 0, 0),
     )
     assert (graph.n_biases, graph.n_weights, graph.n_colors) == (3, 2, 3)
+
+
+def test_a_graph_has_nodes():
+    nothing = int32()
+    with pytest.raises(ValueError, match="at least one node"):
+        BaseGraph.untied(nothing.reshape(0, 2), nothing, nothing, nothing)

@@ -109,5 +109,11 @@ def test_machines_too_large_to_enumerate_are_refused():
     lattice = Lattice(6, ((0, 1),), torus=True)
     graph = BaseGraph.untied(lattice.edges(), lattice.colors(), int32(0, 2), int32())
     setting = random_setting(0, graph, n_conditions=1)
-    with pytest.raises(ValueError, match="36 free spins are too many .* at most 20"):
+    with pytest.raises(ValueError, match=r"36 free spins are too many .* at most 20"):
         exact_distribution(graph, setting.model, setting.inputs[0], 1.0)
+
+
+def test_clamped_nodes_need_values(pair):
+    graph, model = pair
+    with pytest.raises(ValueError, match=r"clamp='visible' fixes 1 nodes: give their values"):
+        exact_distribution(graph, model, np.array([True]), BETA, "visible")

@@ -5,6 +5,7 @@ raise a false alarm with chance 1e-7 each (`exactness.ALARM`).
 """
 
 import math
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -64,10 +65,16 @@ def test_linear_and_log_grids():
     log = time_grid("log", 4)
     wanted = [0, -math.log(0.75), -math.log(0.5), -math.log(0.25), math.inf]
     np.testing.assert_allclose([log[0].start, *(step.end for step in log)], wanted, rtol=1e-14)
-    for earlier, later in zip(log[:-1], log[1:], strict=True):
+    for earlier, later in pairwise(log):
         assert earlier.end == later.start
     assert time_grid("log", 1) == [(0, math.inf)]
     assert time_grid("linear", 1) == [(0, 1)]
+
+
+@pytest.mark.parametrize("kind", ["linear", "log"])
+def test_a_chain_without_steps_is_refused(kind):
+    with pytest.raises(ValueError, match="n_steps=0"):
+        time_grid(kind, 0)
 
 
 def test_widened_intervals():
@@ -89,7 +96,7 @@ def test_the_input_coupling_is_the_noise_seen_backwards(rate, duration):
 
 def test_pure_noise_is_not_coupled_and_no_noise_is_refused():
     assert input_coupling(0.8, math.inf) == 0
-    for rate, duration in ((0.0, 1.0), (1.0, 0.0), (1.0, -1.0)):
+    for rate, duration in ((0.0, 1.0), (1.0, 0.0), (1.0, -1.0), (math.nan, 1.0)):
         with pytest.raises(ValueError, match=r"adds no noise: use a rate above 0"):
             input_coupling(rate, duration)
 
@@ -103,17 +110,17 @@ def test_flip_frequencies_of_pixels_and_labels():
         jnp.tile(jnp.arange(n_bits, dtype=jnp.uint8) % 2, (n_images, 1)),
         jnp.tile(jnp.arange(n_bits) % 2 == 0, (n_images, 1)),
     )
-    flips = Flips(0.13, 0.31)
+    chances = (0.13, 0.31)
     for seed in SEEDS:
-        noised = add_noise(jax.random.key(seed), clean, 1, flips)
-        for kind, before, after in zip(flips, clean, noised, strict=True):
+        noised = add_noise(jax.random.key(seed), clean, 1, Flips(*chances))
+        for chance, before, after in zip(chances, clean, noised, strict=True):
             changed = np.asarray(before) != np.asarray(after)
             for bit in range(n_bits):
                 found = int(changed[:, bit].sum())
-                assert binomtest(found, n_images, float(kind)).pvalue > ALARM
+                assert binomtest(found, n_images, chance).pvalue > ALARM
             # bits flip independently of each other: number of flips per image is binomial
             counts = np.bincount(changed.sum(axis=1), minlength=n_bits + 1)
-            wanted = binom.pmf(np.arange(n_bits + 1), n_bits, float(kind))
+            wanted = binom.pmf(np.arange(n_bits + 1), n_bits, chance)
             assert fit_p_value(counts[None], wanted[None]) > ALARM
 
 
@@ -126,6 +133,7 @@ def level_counts(found: np.ndarray, n_levels: int) -> np.ndarray:
 def test_every_level_goes_to_every_level_as_often_as_it_should(n_levels):
     pixels = jnp.tile(jnp.arange(n_levels + 1, dtype=jnp.uint8), (8000, 1))
     clean = Noised(pixels, jnp.zeros((8000, 0), bool))
+    counts = np.empty(0)
     for seed in SEEDS:
         noised = np.asarray(
             add_noise(jax.random.key(seed), clean, n_levels, Flips(0.2, 0.0)).pixels
@@ -197,7 +205,8 @@ def test_the_last_step_of_the_log_grid_sees_pure_noise():
         case.build_manager(), case.build_graph(), ThrmlSampler, interval, RATES, OFFSET
     )
     np.testing.assert_array_equal(step.input_couplings, np.zeros(4))
-    assert (float(step.to_output.image), float(step.to_input.image)) == (0.0, 0.5)
+    np.testing.assert_array_equal(step.to_output.image, 0.0)
+    np.testing.assert_array_equal(step.to_input.image, 0.5)
 
 
 def tiny_images(step: DiffusionStep, n_images: int) -> Noised:

@@ -22,6 +22,7 @@ from exactness import (
     expected_means,
     means_p_value,
     random_setting,
+    samples_p_value,
     start_at,
     sweep,
     tied_graph,
@@ -41,8 +42,8 @@ from thrmlDenoising.training.gradient import (
 from thrmlDenoising.training.negative_start import NEGATIVE_STARTS, Batch, Memory
 
 BETA = 0.8
-N_CHAINS = 2000
-SCHEDULE = Schedule.constant(BETA, n_warmup=80, n_samples=4, steps_per_sample=4)
+N_CHAINS = 2048
+SCHEDULE = Schedule.constant(BETA, n_warmup=50, n_samples=4, steps_per_sample=4)
 SEEDS = (0, 1, 2)
 GRAPHS = {
     "untied": TINY_CASES["poisson_binomial, 1 level"].build_graph,
@@ -304,7 +305,7 @@ class Start(NamedTuple):
 
     def chains(self, name: str, memory: Memory) -> Chains:
         start, key = NEGATIVE_STARTS[name], jax.random.key(0)
-        return start.chains(key, self.step, self.parameters, BETA, self.batch, memory)
+        return start.chains(key, self.step, self.parameters, SCHEDULE, self.batch, memory)
 
     @property
     def fresh_spins(self) -> np.ndarray:
@@ -335,6 +336,19 @@ def test_starts_without_memory(graph, start, name):
     np.testing.assert_array_equal(chains.inputs, start.batch.inputs)
     remembered = NEGATIVE_STARTS[name].remember(memory, start.batch, chains.spins)
     assert memory.size == remembered.size == 0
+
+
+def test_a_start_from_the_data_has_hidden_spins_that_know_it(graph, step):
+    """They follow P(hidden | data, input) exactly, as the positive phase leaves them."""
+    setting, _ = both_phases(0, graph)
+    chains = setting.chains(N_CHAINS)
+    visible = np.asarray(chains.spins)[:, graph.visible_nodes]
+    batch = Batch(jnp.arange(len(visible)), jnp.asarray(visible), chains.inputs)
+    start = Start(step, setting.model.parameters, batch)
+    spins = np.asarray(start.chains("data", jnp.zeros((0, 0), jnp.uint8)).spins)
+    np.testing.assert_array_equal(spins[:, graph.visible_nodes], visible)
+    exact = [boltzmann(setting, condition, BETA) for condition in each_condition(setting)]
+    assert samples_p_value(setting, spins.reshape(3, N_CHAINS, -1), exact) > ALARM
 
 
 def test_persistent_chains_go_on_where_their_example_ended(graph, start):

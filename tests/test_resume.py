@@ -1,49 +1,155 @@
 """Training that was stopped and taken up again, bit for bit."""
 
+import csv
+import shutil
 from pathlib import Path
 
 import pytest
-from tiny import assert_same_states, finished, measured, python, tiny_cfg, trained
+from tiny import assert_same_states, finished, measured, python, tiny_cfg
 
 from thrmlDenoising import DTM, DTMConfig
 
 RESUME = """
 import sys
 from thrmlDenoising import DTM, DTMConfig
-run = sys.argv[1]
-dtm = DTM(DTMConfig.load(f"{run}/model_saving/config.yaml"), base_dir=sys.argv[2])
-dtm.train(5, evaluate_every=2, resume=run)
+run, unused = sys.argv[1:]
+dtm = DTM(DTMConfig.load(f"{run}/model_saving/config.yaml"), base_dir=unused)
+dtm.train(5, evaluate_every=5, resume=run)
 """
 
 
-def resumed_elsewhere(run: Path, unused: Path) -> DTM:
-    """The model after five more epochs in a new process."""
+def trained(folder: Path, n_epochs: int, cfg: DTMConfig) -> DTM:
+    dtm = DTM(cfg, base_dir=folder)
+    dtm.train(n_epochs, evaluate_every=5)
+    return dtm
+
+
+def assert_same_models(ours: DTM, theirs: DTM) -> None:
+    assert_same_states(ours, theirs)
+    assert measured(ours) == measured(theirs)
+    assert (ours.fids_dict, ours.eval_epochs) == (theirs.fids_dict, theirs.eval_epochs)
+    for our_step, their_step in zip(ours.steps, theirs.steps, strict=True):
+        assert our_step.autocorrelations == their_step.autocorrelations
+
+
+@pytest.fixture(scope="module")
+def halved(tmp_path_factory) -> DTM:
+    return trained(tmp_path_factory.mktemp("halved"), 5, tiny_cfg())
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory) -> DTM:
+    return trained(tmp_path_factory.mktemp("straight"), 10, tiny_cfg())
+
+
+@pytest.fixture
+def stopped_run(halved, tmp_path) -> Path:
+    """A run folder that ends after five epochs, to go on in."""
+    return Path(shutil.copytree(halved.logging_and_saving_dir, tmp_path / "run"))
+
+
+def in_a_new_process(run: Path, unused: Path) -> DTM:
+    """The model after five more epochs."""
     finished(python("-c", RESUME, run, unused))
     assert not unused.exists(), "resuming makes no new run folder"
     return DTM.load(run)
 
 
-@pytest.mark.parametrize(
-    ("negative_start", "phase_order", "protocol"),
-    [("fresh", "independent", "replication"), ("persistent", "paired", "stationary")],
-)
-def test_five_and_five_epochs_are_ten(tmp_path, negative_start, phase_order, protocol):
-    cfg = tiny_cfg(
-        sampling=dict(negative_start=negative_start, phase_order=phase_order),
-        exp=dict(autocorr_protocol=protocol, generate_gif=False),
-    )
-    # Evaluated every second epoch and after the last, so make 5 an epoch that both evaluate.
-    straight = DTM(cfg, base_dir=tmp_path / "straight")
-    straight.train(4, evaluate_every=2)
-    straight.train(1, evaluate_every=2)
-    straight.train(5, evaluate_every=2)
-    halved = trained(tmp_path / "halved", 5, cfg)
-    resumed = resumed_elsewhere(halved.logging_and_saving_dir, tmp_path / "unused")
+def test_five_and_five_epochs_are_ten(stopped_run, straight, tmp_path):
+    resumed = in_a_new_process(stopped_run, tmp_path / "unused")
+    assert resumed.epoch == 10
+    assert resumed.eval_epochs == [5, 10]
+    assert_same_models(resumed, straight)
 
-    assert resumed.epoch == straight.epoch == 10
-    assert_same_states(resumed, straight)
-    assert measured(resumed) == measured(straight)
-    assert resumed.fids_dict == straight.fids_dict
-    assert resumed.eval_epochs == straight.eval_epochs == [2, 4, 5, 6, 8, 10]
-    for ours, theirs in zip(resumed.steps, straight.steps, strict=True):
-        assert ours.autocorrelations == theirs.autocorrelations
+
+def test_everything_that_training_carries_is_resumed(tmp_path):
+    cfg = tiny_cfg(
+        sampling=dict(negative_start="persistent", phase_order="paired"),
+        exp=dict(autocorr_protocol="stationary"),
+        cp=dict(penalty_estimator="per_condition", controller="paper"),
+        wd=dict(adaptive_wd=True),
+    )
+    straight = trained(tmp_path / "straight", 10, cfg)
+    halved = trained(tmp_path / "halved", 5, cfg)
+    resumed = in_a_new_process(halved.logging_and_saving_dir, tmp_path / "unused")
+    assert_same_models(resumed, straight)
+
+
+def test_training_again_goes_on(straight, tmp_path):
+    dtm = trained(tmp_path, 5, tiny_cfg())
+    dtm.train(5, evaluate_every=5)
+    assert_same_models(dtm, straight)
+
+
+def test_a_loaded_model_goes_on_in_a_folder_of_its_own(halved, straight, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    dtm = DTM.load(halved.logging_and_saving_dir)
+    dtm.train(5, evaluate_every=5)
+    assert_same_models(dtm, straight)
+    assert dtm.logging_and_saving_dir.resolve().is_relative_to(tmp_path)
+    assert_same_models(DTM.load(halved.logging_and_saving_dir), halved)
+    assert_same_models(DTM.load(dtm.logging_and_saving_dir), straight)
+
+
+def test_a_resumed_run_has_one_table_and_one_log(stopped_run, straight):
+    dtm = DTM(tiny_cfg(), base_dir=stopped_run.parent)
+    dtm.train(5, evaluate_every=5, resume=stopped_run)
+    assert dtm.logging_and_saving_dir == stopped_run
+    assert_same_models(dtm, straight)
+    with (stopped_run / "metrics.csv").open() as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == [str(n) for n in range(11)]
+    log = (stopped_run / "training_log_tiny.txt").read_text()
+    assert "resumed after epoch 5" in log
+    assert log.index("epoch 5: ") < log.index("resumed") < log.index("epoch 6: ")
+
+
+def test_how_often_a_run_is_evaluated_does_not_change_what_it_learns(straight, tmp_path):
+    often = DTM(tiny_cfg(), base_dir=tmp_path)
+    often.train(10, evaluate_every=1)
+    assert often.eval_epochs == list(range(1, 11))
+    assert_same_states(often, straight)
+    assert [values[4] for values in often.fids_dict.values()] == [
+        values[0] for values in straight.fids_dict.values()
+    ]
+
+
+def test_measuring_does_not_change_what_is_learnt(tmp_path):
+    fixed = tiny_cfg(cp=dict(adaptive_cp=False))
+    blind = fixed.replace(exp=dict(compute_autocorr=False))
+    ours, theirs = trained(tmp_path / "a", 3, fixed), trained(tmp_path / "b", 3, blind)
+    assert_same_states(ours, theirs)
+
+
+# What cannot be resumed
+
+
+def test_a_run_of_another_config_is_refused_with_the_fields_named(stopped_run):
+    cfg = tiny_cfg(exp=dict(seed=1), optim=dict(step_learning_rates=(0.1,)))
+    dtm = DTM(cfg, base_dir=stopped_run.parent)
+    before = sorted(stopped_run.rglob("*"))
+    with pytest.raises(ValueError, match=r"exp\.seed \(42 there, 1 here\), .*step_learning_rates"):
+        dtm.train(1, resume=stopped_run)
+    assert sorted(stopped_run.rglob("*")) == before
+
+
+def test_what_does_not_touch_training_may_change(stopped_run, straight):
+    cfg = tiny_cfg(exp=dict(drawn_images_per_digit=1, descriptor="other"))
+    dtm = DTM(cfg, base_dir=stopped_run.parent)
+    dtm.train(5, evaluate_every=5, resume=stopped_run)
+    assert_same_models(dtm, straight)
+
+
+def test_a_folder_that_holds_no_run_is_refused(tmp_path):
+    dtm = DTM(tiny_cfg(), base_dir=tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"nowhere.*no such folder"):
+        dtm.train(1, resume=tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match="no run folder"):
+        dtm.train(1, resume=tmp_path)
+
+
+def test_a_run_without_a_checkpoint_is_refused(stopped_run):
+    shutil.rmtree(stopped_run / "model_saving" / "epoch_000")
+    for epoch in range(1, 6):
+        (stopped_run / f"model_saving/epoch_{epoch:03d}/manifest.json").unlink()
+    with pytest.raises(FileNotFoundError, match="no complete checkpoint"):
+        DTM(tiny_cfg(), base_dir=stopped_run.parent).train(1, resume=stopped_run)

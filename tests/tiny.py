@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).parents[1]
 
 # Steps differ in strengths, and every optional part of training is on.
 TINY = make_cfg(
-    exp=dict(descriptor="tiny", drawn_images_per_digit=2, steps_per_sample_in_gif=4),
+    exp=dict(descriptor="tiny", generate_gif=False, drawn_images_per_digit=2),
     data=dict(dataset_name="smoke_testing_3_1_3"),
     graph=dict(graph_preset_architecture=4_4, num_label_spots=1),
     sampling=dict(n_samples=4, steps_per_sample=2, steps_warmup=4),
