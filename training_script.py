@@ -20,11 +20,11 @@ from thrmlDenoising.runs import RunFolder, complete_epochs
 
 SHORT_RUN = make_cfg(
     exp=dict(descriptor="short"),
-    graph=dict(graph_preset_architecture=44_12, num_label_spots=10),
+    graph=dict(graph_preset_architecture=44_12, num_label_spots=18),
     sampling=dict(batch_size=100, n_samples=10, steps_per_sample=4, steps_warmup=40),
     generation=dict(fid_images_per_digit=20, steps_warmup=100),
-    diffusion_schedule=dict(num_diffusion_steps=4),
-    optim=dict(step_learning_rates=(0.01,), n_epochs_for_lrd=3),
+    diffusion_schedule=dict(num_diffusion_steps=2),
+    optim=dict(step_learning_rates=(0.01,), n_epochs_for_lrd=4),
 )
 
 
@@ -32,9 +32,9 @@ SHORT_RUN = make_cfg(
 class Arguments:
     """Trains a Denoising Thermodynamic Model; a YAML file may come first."""
 
-    epochs: int = 3
+    epochs: int = 4
     """How many epochs to train, or, with --resume, how many more."""
-    evaluate_every: int = 3
+    evaluate_every: int = 2
     """Epochs between two evaluations, which generate, judge and draw images."""
     resume: Path | None = None
     """Run folder to go on with, from its last complete checkpoint."""

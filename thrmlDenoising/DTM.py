@@ -72,6 +72,7 @@ class DTM:
         self._trainer = Trainer.from_config(self.cfg, self.cfg.batch_size, self.cfg.n_train)
         self.history = History()
         self._task = Task(self.cfg)
+        self._recorder: RunRecorder | None = None
         self._folder = RunFolder.new(Path(base_dir), self.cfg.exp.descriptor, datetime.now())
 
     # ------------------------------------------------------------------ what a user reads
@@ -375,14 +376,14 @@ class DTM:
         check_resumable(self.cfg, folder)
         self._restore(StepSource(folder.root))
         self._folder = folder
-        recorder = self._open_run()
+        self._recorder = recorder = RunRecorder(self.cfg, folder)
         recorder.log(f"resumed after epoch {self.epoch}")
         recorder.tables(self.history)
         return recorder
 
     def _open_run(self) -> RunRecorder:
-        """The recorder of the run folder, which is made if it does not exist yet."""
-        recorder = RunRecorder(self.cfg, self._folder)
-        if not self._folder.config.is_file():
-            recorder.start()
-        return recorder
+        """The recorder of the run folder, which is made when first needed."""
+        if self._recorder is None:
+            self._recorder = RunRecorder.start(self.cfg, self._folder)
+            self._folder = self._recorder.folder
+        return self._recorder

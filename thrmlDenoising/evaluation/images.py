@@ -67,7 +67,13 @@ class ClassImages:
 
     @property
     def final_classes(self) -> Int[np.ndarray, " image"]:
-        """The class most label spots of the final state vote for."""
+        """The class most label spots of the final state vote for.
+
+        Raises:
+            ValueError: the model has no labels.
+        """
+        if not self.generated.noise.labels.shape[-1]:
+            raise ValueError("images of a model without labels (num_label_spots=0) have no class")
         votes = self._votes(self.generated.last_states.labels[-1])
         return votes.argmax(axis=-1)
 

@@ -1,6 +1,7 @@
 """What a training run leaves behind as it goes: log, tables, plots and checkpoints."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from thrmlDenoising.plots import (
     draw_metric_vs_epoch,
     write_gif,
 )
-from thrmlDenoising.runs import EpochRecord, History, RunFolder, TrainingLog
+from thrmlDenoising.runs import EpochRecord, History, RunFolder, TrainingLog, written_aside
 from thrmlDenoising.training.model_step import ModelStep
 from thrmlDenoising.training.saved_model import save_model
 
@@ -26,21 +27,33 @@ class RunRecorder:
     """Writes the run folder of one training run."""
 
     def __init__(self, cfg: DTMConfig, folder: RunFolder) -> None:
+        self.folder = folder
         self._cfg = cfg
-        self._folder = folder
         self._log = TrainingLog(folder.training_log)
 
-    def start(self) -> None:
-        """Makes the folder and writes the config down.
+    @classmethod
+    def start(cls, cfg: DTMConfig, planned: RunFolder) -> "RunRecorder":
+        """Makes the folder of a new run and writes the config down.
+
+        If another run has taken the planned name in the meantime, the next free one is used.
 
         Raises:
             ValueError: the config cannot be written, because its manager is a class that
                 cannot be imported.
+            OSError: the folder cannot be made.
         """
-        config = self._cfg.to_yaml()
-        self._folder.create()
-        self._folder.config.write_text(config, encoding="utf-8")
-        self.log(f"config\n{config}")
+        config, folder = cfg.to_yaml(), planned
+        while True:
+            try:
+                folder.create()
+                break
+            except FileExistsError:
+                folder = RunFolder.new(planned.root.parent, planned.descriptor, datetime.now())
+        with written_aside(folder.config) as aside:
+            aside.write_text(config, encoding="utf-8")
+        recorder = cls(cfg, folder)
+        recorder.log(f"config\n{config}")
+        return recorder
 
     def log(self, text: str) -> None:
         """A line, or several, in the training log."""
@@ -53,16 +66,16 @@ class RunRecorder:
             SWEEPS_PER_SAMPLE * np.arange(values.shape[1]),
             values,
             f"epoch {epoch}",
-            self._folder.autocorrelation_plot(epoch),
+            self.folder.autocorrelation_plot(epoch),
         )
 
     def images(self, epoch: int, mode: str, grid: Grid) -> None:
         """Draws images of every class after every step."""
-        draw_grid(*grid, *self._picture_facts, self._folder.image(epoch, mode))
+        draw_grid(*grid, *self._picture_facts, self.folder.image(epoch, mode))
 
     def animation(self, epoch: int, mode: str, animation: Animation) -> Path:
         """Draws all states of all steps; returns the file."""
-        path = self._folder.gif(epoch, mode)
+        path = self.folder.gif(epoch, mode)
         write_gif(*animation, *self._picture_facts, path)
         return path
 
@@ -70,26 +83,26 @@ class RunRecorder:
         """Tables, plots and the checkpoint of the epoch the history ends with."""
         record = history.records[-1]
         self.tables(history)
-        path = save_model(self._folder.model_saving, record.epoch, steps, history)
+        path = save_model(self.folder.model_saving, record.epoch, steps, history)
         self.log(f"{_summary(record)}; checkpoint {path.name}")
 
     def tables(self, history: History) -> None:
         """metrics.csv and the curves over epochs, from everything measured so far."""
-        history.write_csv(self._folder.metrics_csv)
+        history.write_csv(self.folder.metrics_csv)
         self._draw_metrics(history)
         self._draw_autocorrelation(history)
 
     def _draw_metrics(self, history: History) -> None:
         if history.metric_names:
             series = {name: history.series(name) for name in history.metric_names}
-            draw_metric_vs_epoch(series, _METRIC_STYLE, self._folder.fid_vs_epoch)
+            draw_metric_vs_epoch(series, _METRIC_STYLE, self.folder.fid_vs_epoch)
 
     def _draw_autocorrelation(self, history: History) -> None:
         values = np.array([record.autocorrelation for record in history.records], dtype=float)
         if not np.isnan(values).all():
             threshold = self._cfg.cp.adaptive_threshold if self._is_adaptive else None
             epochs = [record.epoch for record in history.records]
-            path = self._folder.autocorr_vs_epoch
+            path = self.folder.autocorr_vs_epoch
             draw_autocorrelation_vs_epoch(epochs, values, threshold, path)
 
     @property
