@@ -25,7 +25,7 @@ from jaxtyping import Array, Bool, Float, Key, UInt8
 
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.data import Split
-from thrmlDenoising.diffusion import generate
+from thrmlDenoising.diffusion import Noised, generate
 from thrmlDenoising.evaluation import ClassImages
 from thrmlDenoising.runs import EpochRecord, History, RunFolder, complete_epochs
 from thrmlDenoising.training import (
@@ -167,6 +167,7 @@ class DTM:
             raise ValueError(
                 f"n_epochs={n_epochs}, evaluate_every={evaluate_every}: both must be at least 1"
             )
+        clean = self._task.clean(self.train_dataset)  # before a folder is made: it may be missing
         recorder = self._open_run() if resume is None else self._resume(Path(resume))
         last = self.epoch + n_epochs
         n_batches = len(self.steps) * self._trainer.n_batches(self.cfg.n_train)
@@ -177,7 +178,7 @@ class DTM:
                 for epoch in range(self.epoch + 1, last + 1):
                     progress.start_epoch(epoch, last)
                     started = time.monotonic()
-                    self._train_epoch(progress)
+                    self._train_epoch(clean, progress)
                     evaluate = epoch % evaluate_every == 0 or epoch == last
                     self._finish_epoch(epoch, evaluate, time.monotonic() - started)
                     progress.epoch_done()
@@ -186,9 +187,8 @@ class DTM:
             recorder.log(f"interrupted; complete checkpoints: {saved}")
             raise
 
-    def _train_epoch(self, progress: Progress) -> None:
+    def _train_epoch(self, clean: Noised, progress: Progress) -> None:
         """One epoch of every step; no step changes before all are through."""
-        clean = self._task.clean(self.train_dataset)
         rates = self.cfg.per_step(self.cfg.optim.step_learning_rates)
 
         def train(step: ModelStep, rate: float):
