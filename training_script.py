@@ -1,13 +1,11 @@
 """Trains a Denoising Thermodynamic Model and leaves a run folder.
 
-    python training_script.py                                   # a short run on Fashion-MNIST
-    python training_script.py --epochs 20 --sampling.batch_size 200
-    python training_script.py my_config.yaml --exp.seed 7       # a YAML file, then overrides
-    python training_script.py --resume model_logging_and_saving/short_20261121_120000
-
-Without a YAML file, SHORT_RUN below is what differs from the published setting.
+python training_script.py                                   # SHORT_RUN below
+python training_script.py my_config.yaml --exp.seed 7       # a YAML file, then overrides
+python training_script.py --resume model_logging_and_saving/short_20261121_120000
 """
 
+import argparse
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +14,8 @@ from typing import Annotated
 import tyro
 
 from thrmlDenoising import DTM, DTMConfig, make_cfg
-from thrmlDenoising.runs import RunFolder, complete_epochs
+from thrmlDenoising.runs import complete_epochs
+from thrmlDenoising.training import SavedModel, StepSource
 
 SHORT_RUN = make_cfg(
     exp=dict(descriptor="short"),
@@ -49,9 +48,10 @@ def parse(argv: list[str]) -> Arguments:
     if argv and not argv[0].startswith("-"):
         default.cfg = DTMConfig.load(argv[0])
         argv = argv[1:]
-    elif "--resume" in argv[:-1]:
-        run = RunFolder.open(Path(argv[argv.index("--resume") + 1]))
-        default.cfg = DTMConfig.load(run.config)
+    resumed = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    resumed.add_argument("--resume", type=Path)
+    if path := resumed.parse_known_args(argv)[0].resume:
+        default.cfg = SavedModel.open(StepSource(path)).cfg
     return tyro.cli(Arguments, args=argv, default=default, config=(tyro.conf.FlagConversionOff,))
 
 
@@ -66,7 +66,7 @@ def main() -> None:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         saved = complete_epochs(dtm.model_saving_path) if dtm else []
-        hint = f"; go on with --resume {dtm.logging_and_saving_dir}" if dtm and saved else ""
+        hint = f"\ngo on with --resume {dtm.logging_and_saving_dir}" if dtm and saved else ""
         print(f"\ninterrupted; complete checkpoints: {saved}{hint}", file=sys.stderr)
         sys.exit(130)
     print(f"run folder: {dtm.logging_and_saving_dir}")

@@ -12,44 +12,38 @@ stands in `thrmlDenoising.diffusion`, how it is trained in `thrmlDenoising.train
 sampled in `thrmlDenoising.sampling`.
 """
 
-import time
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key, UInt8
 
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.data import Split
-from thrmlDenoising.diffusion import Noised, generate
-from thrmlDenoising.evaluation import ClassImages
-from thrmlDenoising.runs import EpochRecord, History, RunFolder, complete_epochs
+from thrmlDenoising.diffusion import generate
+from thrmlDenoising.evaluation import CentroidAccuracy, ClassImages
+from thrmlDenoising.runs import History, RunFolder
 from thrmlDenoising.training import (
     Mode,
+    Model,
     ModelStep,
-    Progress,
     RunRecorder,
+    SavedModel,
     StepSource,
     Task,
     Trainer,
-    adapt_strengths,
+    TrainingLoop,
     build_steps,
     chain_of,
     check_resumable,
     draw_graphs,
-    load_history,
     load_steps,
     make_manager,
     purpose_key,
-    run_on_devices,
-    save_model,
 )
-
-_METRIC = "centroid_accuracy"
 
 
 class DTM:
@@ -61,7 +55,6 @@ class DTM:
 
     Attributes:
         cfg: the hyperparameters.
-        history: everything measured so far, epoch by epoch.
     """
 
     def __init__(
@@ -70,18 +63,29 @@ class DTM:
         self.cfg = cfg if cfg is not None else DTMConfig()
         self.manager = make_manager(self.cfg)
         self._trainer = Trainer.from_config(self.cfg, self.cfg.batch_size, self.cfg.n_train)
-        self.history = History()
         self._task = Task(self.cfg)
         self._recorder: RunRecorder | None = None
+        self._loaded_from: Path | None = None
+        self._origin = "untrained"
+        self._graphs = draw_graphs(self.cfg, self.manager)
         self._folder = RunFolder.new(Path(base_dir), self.cfg.exp.descriptor, datetime.now())
 
     # ------------------------------------------------------------------ what a user reads
 
     @cached_property
+    def _model(self) -> Model:
+        """Untrained, unless `load` has put another in its place."""
+        return Model(build_steps(self.cfg, self.manager, self._trainer, self._graphs), History())
+
+    @property
     def steps(self) -> list[ModelStep]:
-        """The steps of the chain, the cleanest first; untrained unless trained or loaded."""
-        graphs = draw_graphs(self.cfg, self.manager)
-        return build_steps(self.cfg, self.manager, self._trainer, graphs)
+        """The steps of the chain, the cleanest first."""
+        return self._model.steps
+
+    @property
+    def history(self) -> History:
+        """Everything measured so far, epoch by epoch."""
+        return self._model.history
 
     @property
     def train_dataset(self) -> Split:
@@ -116,7 +120,7 @@ class DTM:
     @property
     def epoch(self) -> int:
         """How many epochs have been trained."""
-        return max(step.state.epoch for step in self.steps)
+        return self._model.epoch
 
     @property
     def eval_epochs(self) -> list[int]:
@@ -132,7 +136,7 @@ class DTM:
         """
         records = [record for record in self.history.records if record.metrics]
         return {
-            mode: [record.metrics[f"{mode}_{_METRIC}"] for record in records]
+            mode: [record.metrics[f"{mode}_{CentroidAccuracy.name}"] for record in records]
             for mode in ("free", "clamped")
         }
 
@@ -154,72 +158,25 @@ class DTM:
         """Trains for `n_epochs` more epochs and writes the run folder as it goes.
 
         Every epoch is saved. Images are generated, judged and drawn every `evaluate_every`
-        epochs and after the last.
+        epochs and after the last. An epoch that is interrupted, or fails, leaves the model as it
+        was before it.
 
         Args:
             resume: a run folder to go on with, from its last complete checkpoint, bit for bit as
                 if it had never stopped.
 
         Raises:
-            ValueError: a number below 1, or a run to resume whose config is another.
+            ValueError: a number below 1, a run to resume whose config is another, or a model
+                that is trained already and would be lost by resuming.
         """
         if min(n_epochs, evaluate_every) < 1:
             raise ValueError(
                 f"n_epochs={n_epochs}, evaluate_every={evaluate_every}: both must be at least 1"
             )
-        clean = self._task.clean(self.train_dataset)  # before a folder is made: it may be missing
-        recorder = self._open_run() if resume is None else self._resume(Path(resume))
-        last = self.epoch + n_epochs
-        n_batches = len(self.steps) * self._trainer.n_batches(self.cfg.n_train)
-        try:
-            with Progress(n_epochs, n_batches) as progress:
-                if not self.history.records:
-                    self._finish_epoch(self.epoch, evaluate=False, seconds=0.0)
-                for epoch in range(self.epoch + 1, last + 1):
-                    progress.start_epoch(epoch, last)
-                    started = time.monotonic()
-                    self._train_epoch(clean, progress)
-                    evaluate = epoch % evaluate_every == 0 or epoch == last
-                    self._finish_epoch(epoch, evaluate, time.monotonic() - started)
-                    progress.epoch_done()
-        except KeyboardInterrupt:
-            saved = complete_epochs(self.model_saving_path)
-            recorder.log(f"interrupted; complete checkpoints: {saved}")
-            raise
-
-    def _train_epoch(self, clean: Noised, progress: Progress) -> None:
-        """One epoch of every step; no step changes before all are through."""
-        rates = self.cfg.per_step(self.cfg.optim.step_learning_rates)
-
-        def train(step: ModelStep, rate: float):
-            data = jax.device_put(clean, step.device)
-            on_batch = progress.batch_done
-            return self._trainer.train_epoch(step.diffusion, step.state, data, rate, on_batch)
-
-        tasks = [partial(train, step, rate) for step, rate in zip(self.steps, rates, strict=True)]
-        states = run_on_devices(tasks, len(jax.devices()), progress.cancel)
-        for step, state in zip(self.steps, states, strict=True):
-            step.state = state
-
-    def _finish_epoch(self, epoch: int, evaluate: bool, seconds: float) -> None:
-        """Measures, lets the controllers react, draws, records and saves."""
-        adaptive = self.cfg.cp.adaptive_cp or self.cfg.wd.adaptive_wd
-        if self.cfg.exp.compute_autocorr and (evaluate or adaptive or epoch == 0):
-            for step, value in zip(self.steps, self.compute_autocorr(epoch), strict=True):
-                step.state = adapt_strengths(self.cfg, step.state, value)
-        metrics = self.eval_epoch(epoch) if evaluate else {}
-        states = [step.state for step in self.steps]
-        self.history.append(
-            EpochRecord(
-                epoch=epoch,
-                seconds=seconds,
-                autocorrelation=tuple(step.autocorrelations.get(epoch) for step in self.steps),
-                correlation_penalty=tuple(state.correlation_penalty.value for state in states),
-                weight_decay=tuple(state.weight_decay.value for state in states),
-                metrics=metrics,
-            )
-        )
-        self._open_run().epoch_done(self.steps, self.history)
+        _ = self.train_dataset  # it may be missing: no folder should be made then
+        recorder = self.open_run() if resume is None else self._resume(Path(resume))
+        loop = TrainingLoop(self.cfg, self._model, self._task, self._trainer, recorder)
+        loop.run(n_epochs, evaluate_every)
 
     # ------------------------------------------------------------------ images
 
@@ -281,12 +238,8 @@ class DTM:
         Returns:
             The file.
         """
-        exp, recorder = self.cfg.exp, self._open_run()
-        schedule = self._task.schedule(exp.steps_per_sample_in_gif)
-        key = purpose_key(exp.seed, "animation", epoch)
-        n_images = exp.animated_images_per_digit
-        images = self._task.generate(key, self.steps, mode, n_images, schedule)
-        return recorder.animation(epoch, mode, images.animation(schedule))
+        animation = self._task.animate(epoch, self.steps, mode)
+        return self.open_run().animation(epoch, mode, animation)
 
     # ------------------------------------------------------------------ measuring
 
@@ -298,35 +251,40 @@ class DTM:
             "free_centroid_accuracy" and "clamped_centroid_accuracy"; nothing for a model
             without labels.
         """
-        exp, recorder = self.cfg.exp, self._open_run()
-        modes: tuple[Mode, ...] = ("free", "clamped") if self.n_label_nodes else ("free",)
-        metrics = {}
-        for number, mode in enumerate(modes):
-            key = purpose_key(exp.seed, "evaluation", epoch, number)
-            images = self.class_images(key, mode, self.cfg.generation.fid_images_per_digit)
-            if self.n_label_nodes:
-                metrics[f"{mode}_{_METRIC}"] = self._task.accuracy(images)
-            recorder.images(epoch, mode, images.grid(exp.drawn_images_per_digit))
-            if exp.generate_gif:
-                self.generate_gif(epoch, mode)
-        return metrics
+        evaluation = self._task.evaluate(epoch, self.steps)
+        self.open_run().evaluation(epoch, evaluation)
+        return evaluation.metrics
 
     def compute_autocorr(self, epoch: int) -> list[float]:
         """Measures every step's autocorrelation, draws it against the lag and remembers it."""
-        curves = []
-        for index, step in enumerate(self.steps):
-            key = purpose_key(self.cfg.exp.seed, "autocorrelation", epoch, index)
-            curves.append(self._task.autocorrelation(key, step))
-            step.autocorrelations[epoch] = curves[-1].tail
-        self._open_run().curves(epoch, curves)
+        curves = self._task.autocorrelations(epoch, self.steps)
+        self.open_run().curves(epoch, curves)
+        for step, curve in zip(self.steps, curves, strict=True):
+            step.autocorrelations[epoch] = curve.tail
         return [curve.tail for curve in curves]
 
     # ------------------------------------------------------------------ saving and loading
 
-    def save_epoch(self, epoch: int) -> Path:
-        """Saves a checkpoint under this number, whole or not at all; returns its folder."""
-        self._open_run()
-        return save_model(self.model_saving_path, epoch, self.steps, self.history)
+    def open_run(self) -> RunRecorder:
+        """The recorder of the run folder, which is made when this is first called."""
+        if self._recorder is None:
+            self._recorder = RunRecorder.start(self.cfg, self._folder)
+            self._recorder.log(self._origin)
+            self._folder = self._recorder.folder
+        return self._recorder
+
+    def save_epoch(self, epoch: int | None = None) -> Path:
+        """Saves a checkpoint of the model as it is, whole or not at all; returns its folder.
+
+        Args:
+            epoch: its number, if given, must be the model's own.
+
+        Raises:
+            ValueError: another number: later checkpoints of the run would not follow from it.
+        """
+        if epoch not in (None, self.epoch):
+            raise ValueError(f"epoch={epoch}: the model is at epoch {self.epoch}, save that")
+        return self.open_run().save(self._model)
 
     @classmethod
     def load(
@@ -337,8 +295,8 @@ class DTM:
     ) -> Self:
         """Loads a model from a run folder.
 
-        Training it further writes into a new run folder; to go on in the old one, use
-        `train(resume=...)`.
+        Training it further writes into a new run folder beside the old one; to go on in the old
+        one, use `train(resume=...)`.
 
         Args:
             base_path: the run folder, or the `model_saving` folder in it.
@@ -350,40 +308,42 @@ class DTM:
             FileNotFoundError: there is no such run or checkpoint.
             ValueError: a checkpoint is damaged, or the runs are not compatible; names the fields.
         """
-        run = RunFolder.open(Path(base_path))
-        cfg = DTMConfig.load(run.config)
-        dtm = cls(cfg, base_dir=run.root.parent)
+        base = SavedModel.open(StepSource(base_path, epoch))
+        dtm = cls(base.cfg, base_dir=base.run.parent)
         if step_sources is None:
-            dtm._restore(StepSource(base_path, epoch))
+            dtm._restore(base)
+        elif epoch is not None:
+            raise ValueError(
+                f"epoch={epoch} and step_sources={step_sources}: give one or the other"
+            )
         else:
             sources = [StepSource.parse(source, base_path) for source in step_sources]
-            dtm.steps = load_steps(cfg, dtm.manager, dtm._trainer, sources)
+            saved = {source: SavedModel.open(source) for source in sources}
+            stitched = [saved[source] for source in sources]
+            dtm._model = Model(dtm._load(stitched), History())
+            dtm._origin = f"stitched from {', '.join(str(model.folder) for model in stitched)}"
         return dtm
 
-    def _restore(self, source: StepSource) -> None:
+    def _restore(self, saved: SavedModel) -> None:
         """Takes steps and history from a checkpoint."""
-        sources = [source] * self.cfg.diffusion_schedule.num_diffusion_steps
-        self.steps = load_steps(self.cfg, self.manager, self._trainer, sources)
-        self.history = load_history(source)
-        for record in self.history.records:
-            for step, value in zip(self.steps, record.autocorrelation, strict=True):
-                if value is not None:
-                    step.autocorrelations[record.epoch] = value
+        n_steps = self.cfg.diffusion_schedule.num_diffusion_steps
+        self._model = Model(self._load([saved] * n_steps), saved.history)
+        self._loaded_from, self._origin = saved.run, f"loaded from {saved.folder}"
+
+    def _load(self, saved: Sequence[SavedModel]) -> list[ModelStep]:
+        return load_steps(self.cfg, self.manager, self._trainer, saved)
 
     def _resume(self, path: Path) -> RunRecorder:
         """Goes back to the last complete checkpoint of a run, and on in its folder."""
-        folder = RunFolder.open(path)
-        check_resumable(self.cfg, folder)
-        self._restore(StepSource(folder.root))
-        self._folder = folder
-        self._recorder = recorder = RunRecorder(self.cfg, folder)
-        recorder.log(f"resumed after epoch {self.epoch}")
-        recorder.tables(self.history)
-        return recorder
-
-    def _open_run(self) -> RunRecorder:
-        """The recorder of the run folder, which is made when first needed."""
-        if self._recorder is None:
-            self._recorder = RunRecorder.start(self.cfg, self._folder)
-            self._folder = self._recorder.folder
+        saved = SavedModel.open(StepSource(path))
+        check_resumable(self.cfg, saved)
+        if self.epoch and self._loaded_from != saved.run:
+            raise ValueError(
+                f"this model is trained already ({self.epoch} epochs), and resuming {saved.run} "
+                "would throw that away: start from a new DTM(cfg) or from DTM.load of that run"
+            )
+        self._restore(saved)
+        self._folder = RunFolder.open(saved.run)
+        self._recorder = RunRecorder.resume(self.cfg, self._folder, self.epoch)
+        self._recorder.tables(self.history)
         return self._recorder

@@ -19,6 +19,7 @@ from jaxtyping import Array, Bool, Int, Key, UInt8
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.data import dataset_facts
 from thrmlDenoising.DTM import DTM
+from thrmlDenoising.evaluation import CentroidAccuracy
 from thrmlDenoising.plots import MetricStyle, draw_metric_vs_epoch
 from thrmlDenoising.utils import make_cfg
 
@@ -74,9 +75,9 @@ def compute_free_accuracy(
 
 def save_accuracy_plot(dtm: DTM) -> Path:
     """Draws the accuracies measured during training into the run folder; returns the file."""
-    path = dtm.logging_and_saving_dir / "accuracy_vs_epoch.png"
+    path = dtm.open_run().folder.root / "accuracy_vs_epoch.png"
     series = {name: dtm.history.series(name) for name in dtm.history.metric_names}
-    draw_metric_vs_epoch(series, MetricStyle("accuracy (%)", inverted=False), path)
+    draw_metric_vs_epoch(series, MetricStyle(CentroidAccuracy.label, inverted=False), path)
     return path
 
 

@@ -54,6 +54,7 @@ class DTMConfig:
         _check_sections(self)
         _check_per_step_values(self)
         _check_controllers_have_their_input(self)
+        _check_enough_images_to_draw(self)
         _check_data_go_with_the_rest(self)
         _check_visible_nodes_fit(self)
 
@@ -211,6 +212,16 @@ def _check_controllers_have_their_input(cfg: DTMConfig) -> None:
                 f"{name}=True is driven by the autocorrelation, which exp.compute_autocorr=False "
                 f"leaves out: set exp.compute_autocorr=True or {name}=False"
             )
+
+
+def _check_enough_images_to_draw(cfg: DTMConfig) -> None:
+    drawn, generated = cfg.exp.drawn_images_per_digit, cfg.generation.fid_images_per_digit
+    if drawn > generated:
+        raise ValueError(
+            f"exp.drawn_images_per_digit={drawn} are drawn of "
+            f"generation.fid_images_per_digit={generated} images generated per class: draw fewer "
+            "or generate more"
+        )
 
 
 def _check_data_go_with_the_rest(cfg: DTMConfig) -> None:

@@ -59,8 +59,7 @@ class ExpConfig(Section, name="exp"):
     autocorr_protocol: Literal["replication", "stationary"] = "replication"
     """How autocorrelation is measured: "replication" under the generation
     program, on which the thresholds were tuned; "stationary" at the fixed
-    training beta, with the textbook estimator, integrated time and
-    effective sample size."""
+    training beta, with the textbook estimator."""
 
     generate_gif: bool = True
     """Draw an animation of all steps denoising at every evaluation."""
@@ -148,7 +147,8 @@ class GraphConfig(Section, name="graph"):
     """How pixels become Ising nodes: poisson_binomial (one node per grey
     level), binary_representation (the bits of the level), or an own
     subclass of AbstractBaseGraphManager, as a class or as
-    "module:ClassName". The long names of dtm-replication work as well."""
+    "module:ClassName"; to be saved it has to stand in a module, not in a
+    notebook's cell. The long names of dtm-replication work as well."""
 
     def __post_init__(self) -> None:
         manager = self.base_graph_manager

@@ -1,7 +1,8 @@
 """The forward process: bits that are resampled at random until nothing is left of the data.
 
 In time t a bit is resampled uniformly with probability 1 - exp(-r t), so it flips with
-probability (1 - exp(-r t)) / 2. Section 2 of the paper's supplement calls this bit-flip noise.
+probability (1 - exp(-r t)) / 2: the continuous-time Markov chain of the paper's forward process
+(arXiv 2510.23972).
 """
 
 from itertools import pairwise

@@ -1,6 +1,6 @@
 """Measuring models: autocorrelation, accuracy, and exact results for small machines."""
 
-from thrmlDenoising.evaluation.accuracy import NearestCentroids, label_votes
+from thrmlDenoising.evaluation.accuracy import CentroidAccuracy, label_votes
 from thrmlDenoising.evaluation.autocorrelation import (
     SWEEPS_PER_SAMPLE,
     AutocorrelationCurve,
@@ -17,9 +17,9 @@ __all__ = [
     "SWEEPS_PER_SAMPLE",
     "Animation",
     "AutocorrelationCurve",
+    "CentroidAccuracy",
     "ClassImages",
     "Grid",
-    "NearestCentroids",
     "Protocol",
     "effective_sample_size",
     "integrated_time",

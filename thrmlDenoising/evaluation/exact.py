@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.special import softmax
 
 from thrmlDenoising.base_graphs import BaseGraph
 from thrmlDenoising.sampling import Clamp, IsingModel, Parameters, clamped_nodes
@@ -78,9 +79,8 @@ def exact_distribution(
     if spins is not None:
         states[:, clamped] = np.asarray(spins)[clamped]
     states[:, free] = codes
-    log_weights = -beta * energies(graph, model, np.asarray(inputs), states)
-    weights = np.exp(log_weights - log_weights.max())
-    return ExactDistribution(states, weights / weights.sum())
+    energy = energies(graph, model, np.asarray(inputs), states)
+    return ExactDistribution(states, softmax(-beta * energy))
 
 
 def exact_kl_gradient(

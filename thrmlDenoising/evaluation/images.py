@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, UInt8
 
 from thrmlDenoising.diffusion import DiffusionStep, Generated, generate
-from thrmlDenoising.evaluation.accuracy import NearestCentroids, label_votes
+from thrmlDenoising.evaluation.accuracy import label_votes
 from thrmlDenoising.sampling import IsingModel, Schedule
 
 
@@ -67,7 +67,7 @@ class ClassImages:
 
     @property
     def final_classes(self) -> Int[np.ndarray, " image"]:
-        """The class most label spots of the final state vote for.
+        """The class most label spots of the final state vote for, the first of equals.
 
         Raises:
             ValueError: the model has no labels.
@@ -77,18 +77,15 @@ class ClassImages:
         votes = self._votes(self.generated.last_states.labels[-1])
         return votes.argmax(axis=-1)
 
-    def accuracy(self, judge: NearestCentroids) -> float:
-        """Per cent of the final images that the judge puts into the class of their label."""
-        return judge.accuracy(self.final_pixels, self.final_classes)
-
     def grid(self, n_drawn: int) -> Grid:
-        """The first `n_drawn` images of every class (or all, if fewer) after every step.
+        """The first `n_drawn` images of every class after every step.
 
         Raises:
-            ValueError: less than 1 image asked for.
+            ValueError: no image asked for, or more than there are.
         """
-        if n_drawn < 1:
-            raise ValueError(f"{n_drawn} drawn images a class asked for: draw at least 1")
+        n_per_class = len(self.final_pixels) // self.n_classes
+        if not 1 <= n_drawn <= n_per_class:
+            raise ValueError(f"cannot draw {n_drawn} of {n_per_class} images of a class")
         states = self.generated.last_states
         votes = self._votes(states.labels)
         return Grid(self._first(np.asarray(states.pixels), n_drawn), self._first(votes, n_drawn))

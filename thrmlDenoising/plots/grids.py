@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import imageio.v3 as imageio
 import numpy as np
 from jaxtyping import Float, UInt8
 
@@ -56,7 +57,8 @@ def draw_grid(
     if label_grid.shape[-1]:
         page = above([page, _legend(class_names, page.shape[1])], gap=16)
     with written_aside(path) as aside:
-        as_image(framed(page, 16)).save(aside, format="PNG", optimize=True)
+        colours = np.asarray(as_image(framed(page, 16)).convert("RGB"))
+        imageio.imwrite(aside, colours, extension=".png", optimize=True)
 
 
 def tile_images(

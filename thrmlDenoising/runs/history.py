@@ -16,7 +16,7 @@ class EpochRecord:
     """What was measured at the end of one epoch; epoch 0 is the untrained model.
 
     - `epoch`: number of the epoch.
-    - `seconds`: wall-clock time of the epoch.
+    - `seconds`: wall-clock time of its training, without measurements and pictures.
     - `autocorrelation`: one value a diffusion step, None where not measured.
     - `correlation_penalty`, `weight_decay`: one value a diffusion step.
     - `metrics`: any others by name, such as {"free_centroid_accuracy": 81.2}; may be empty.

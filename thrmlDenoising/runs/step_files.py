@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
+from zipfile import BadZipFile
 
 import equinox as eqx
 import numpy as np
@@ -38,7 +39,7 @@ def read_graph(folder: Path, index: int) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, BadZipFile) as error:
         raise CheckpointError(f"{path} is no saved graph: {error}") from error
 
 

@@ -1,47 +1,44 @@
 """Training: gradient, penalty, controllers, the epoch loop, its state and what it leaves."""
 
 from thrmlDenoising.training.gradient import kl_gradient
-from thrmlDenoising.training.model_step import (
+from thrmlDenoising.training.loop import TrainingLoop
+from thrmlDenoising.training.model import (
+    Model,
     ModelStep,
     build_steps,
     chain_of,
     draw_graphs,
     make_manager,
 )
-from thrmlDenoising.training.parallel import run_on_devices
-from thrmlDenoising.training.progress import Progress
 from thrmlDenoising.training.randomness import purpose_key
 from thrmlDenoising.training.recorder import RunRecorder
 from thrmlDenoising.training.saved_model import (
+    SavedModel,
     StepSource,
     check_resumable,
-    load_history,
     load_steps,
-    save_model,
 )
 from thrmlDenoising.training.state import TrainState
 from thrmlDenoising.training.task import Mode, Task
-from thrmlDenoising.training.trainer import Trainer, adapt_strengths
+from thrmlDenoising.training.trainer import Trainer
 
 __all__ = [
     "Mode",
+    "Model",
     "ModelStep",
-    "Progress",
     "RunRecorder",
+    "SavedModel",
     "StepSource",
     "Task",
     "TrainState",
     "Trainer",
-    "adapt_strengths",
+    "TrainingLoop",
     "build_steps",
     "chain_of",
     "check_resumable",
     "draw_graphs",
     "kl_gradient",
-    "load_history",
     "load_steps",
     "make_manager",
     "purpose_key",
-    "run_on_devices",
-    "save_model",
 ]

@@ -25,6 +25,7 @@ class Progress:
             total=n_batches, desc="batches", unit="batch", disable=None, leave=False, position=1
         )
         self._cancelled = threading.Event()
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -46,7 +47,8 @@ class Progress:
         """
         if self._cancelled.is_set():
             raise InterruptedError("training was stopped in another thread")
-        self._batches.update()
+        with self._lock:
+            self._batches.update()
 
     def epoch_done(self) -> None:
         """All steps have been trained, measured and saved."""

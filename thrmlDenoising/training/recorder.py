@@ -2,12 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from thrmlDenoising.config import DTMConfig
-from thrmlDenoising.evaluation import SWEEPS_PER_SAMPLE, Animation, AutocorrelationCurve, Grid
+from thrmlDenoising.evaluation import (
+    SWEEPS_PER_SAMPLE,
+    Animation,
+    AutocorrelationCurve,
+    CentroidAccuracy,
+)
 from thrmlDenoising.plots import (
     MetricStyle,
     draw_autocorrelation_vs_epoch,
@@ -17,10 +24,12 @@ from thrmlDenoising.plots import (
     write_gif,
 )
 from thrmlDenoising.runs import EpochRecord, History, RunFolder, TrainingLog, written_aside
-from thrmlDenoising.training.model_step import ModelStep
+from thrmlDenoising.training.model import Model
 from thrmlDenoising.training.saved_model import save_model
+from thrmlDenoising.training.task import Evaluation, Mode
 
-_METRIC_STYLE = MetricStyle("nearest-centroid accuracy (%)", inverted=False)
+_METRIC_STYLE = MetricStyle(CentroidAccuracy.label, inverted=CentroidAccuracy.is_distance)
+_VERSIONED = ("thrmlDenoising", "thrml", "jax", "jaxlib", "numpy")
 
 
 class RunRecorder:
@@ -52,45 +61,54 @@ class RunRecorder:
         with written_aside(folder.config) as aside:
             aside.write_text(config, encoding="utf-8")
         recorder = cls(cfg, folder)
-        recorder.log(f"config\n{config}")
+        recorder.log(f"{_environment()}\nconfig\n{config}")
+        return recorder
+
+    @classmethod
+    def resume(cls, cfg: DTMConfig, folder: RunFolder, epoch: int) -> "RunRecorder":
+        """Goes on in the folder of a run, after this epoch."""
+        recorder = cls(cfg, folder)
+        recorder.log(f"resumed after epoch {epoch}; {_environment()}")
         return recorder
 
     def log(self, text: str) -> None:
         """A line, or several, in the training log."""
         self._log.write(text)
 
-    def curves(self, epoch: int, curves: Sequence[AutocorrelationCurve]) -> None:
-        """Draws autocorrelation against lag for every step."""
-        values = np.stack([curve.values for curve in curves])
-        draw_autocorrelation_vs_lags(
-            SWEEPS_PER_SAMPLE * np.arange(values.shape[1]),
-            values,
-            f"epoch {epoch}",
-            self.folder.autocorrelation_plot(epoch),
-        )
-
-    def images(self, epoch: int, mode: str, grid: Grid) -> None:
-        """Draws images of every class after every step."""
-        draw_grid(*grid, *self._picture_facts, self.folder.image(epoch, mode))
-
-    def animation(self, epoch: int, mode: str, animation: Animation) -> Path:
-        """Draws all states of all steps; returns the file."""
-        path = self.folder.gif(epoch, mode)
-        write_gif(*animation, *self._picture_facts, path)
+    def save(self, model: Model) -> Path:
+        """The checkpoint of the model as it is; returns its folder."""
+        path = save_model(self.folder.model_saving, self._cfg, model)
+        records = model.history.records
+        summary = _summary(records[-1]) if records else f"epoch {model.epoch}"
+        self.log(f"{summary}; checkpoint {path.name}")
         return path
-
-    def epoch_done(self, steps: Sequence[ModelStep], history: History) -> None:
-        """Tables, plots and the checkpoint of the epoch the history ends with."""
-        record = history.records[-1]
-        self.tables(history)
-        path = save_model(self.folder.model_saving, record.epoch, steps, history)
-        self.log(f"{_summary(record)}; checkpoint {path.name}")
 
     def tables(self, history: History) -> None:
         """metrics.csv and the curves over epochs, from everything measured so far."""
         history.write_csv(self.folder.metrics_csv)
         self._draw_metrics(history)
         self._draw_autocorrelation(history)
+
+    def curves(self, epoch: int, curves: Sequence[AutocorrelationCurve]) -> None:
+        """Draws autocorrelation against lag for every step, if it was measured."""
+        if curves:
+            values = np.stack([curve.values for curve in curves])
+            lags = SWEEPS_PER_SAMPLE * np.arange(values.shape[1])
+            path = self.folder.autocorrelation_plot(epoch)
+            draw_autocorrelation_vs_lags(lags, values, f"epoch {epoch}", path)
+
+    def evaluation(self, epoch: int, evaluation: Evaluation) -> None:
+        """Draws images of every class after every step, and animations."""
+        for mode, grid in evaluation.grids.items():
+            draw_grid(*grid, *self._picture_facts, self.folder.image(epoch, mode))
+        for mode, animation in evaluation.animations.items():
+            self.animation(epoch, mode, animation)
+
+    def animation(self, epoch: int, mode: Mode, animation: Animation) -> Path:
+        """Draws all states of all steps; returns the file."""
+        path = self.folder.gif(epoch, mode)
+        write_gif(*animation, *self._picture_facts, path)
+        return path
 
     def _draw_metrics(self, history: History) -> None:
         if history.metric_names:
@@ -113,6 +131,12 @@ class RunRecorder:
     @property
     def _is_adaptive(self) -> bool:
         return self._cfg.cp.adaptive_cp or self._cfg.wd.adaptive_wd
+
+
+def _environment() -> str:
+    """What results may depend on besides the config."""
+    versions = ", ".join(f"{name} {version(name)}" for name in _VERSIONED)
+    return f"{versions}, on {jax.local_device_count()} {jax.default_backend()} device(s)"
 
 
 def _summary(record: EpochRecord) -> str:

@@ -10,7 +10,6 @@ import numpy as np
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.runs import (
-    CheckpointError,
     History,
     RunFolder,
     checkpoint_path,
@@ -20,11 +19,10 @@ from thrmlDenoising.runs import (
     verify_checkpoint,
     write_step,
 )
-from thrmlDenoising.sampling import GraphSizes
-from thrmlDenoising.training.model_step import ModelStep, build_steps, draw_graphs, put_on
+from thrmlDenoising.training.model import Model, ModelStep, build_steps, put_on
 from thrmlDenoising.training.trainer import Trainer
 
-_HISTORY = "history.json"
+_CONFIG, _HISTORY = "config.yaml", "history.json"
 _FREE_TO_CHANGE = {
     "exp.descriptor",
     "exp.generate_gif",
@@ -61,9 +59,31 @@ class StepSource(NamedTuple):
         )
 
 
-def save_model(
-    model_saving: Path, epoch: int, steps: Sequence[ModelStep], history: History
-) -> Path:
+class SavedModel(NamedTuple):
+    """A verified checkpoint, with the config and the history it was saved with."""
+
+    run: Path
+    folder: Path
+    cfg: DTMConfig
+    history: History
+
+    @classmethod
+    def open(cls, source: StepSource) -> "SavedModel":
+        """Finds, verifies and reads a checkpoint.
+
+        Raises:
+            FileNotFoundError: there is no such run or checkpoint.
+            CheckpointError: the checkpoint is damaged.
+        """
+        run = RunFolder.open(Path(source.run))
+        folder = checkpoint_path(run.model_saving, source.epoch)
+        verify_checkpoint(folder)
+        cfg = DTMConfig.load(folder / _CONFIG)
+        history = History.from_json((folder / _HISTORY).read_text(encoding="utf-8"))
+        return cls(run.root, folder, cfg, history)
+
+
+def save_model(model_saving: Path, cfg: DTMConfig, model: Model) -> Path:
     """Writes a checkpoint, whole or not at all; returns its folder.
 
     Raises:
@@ -71,86 +91,74 @@ def save_model(
     """
 
     def write(folder: Path) -> None:
-        for index, step in enumerate(steps):
+        cfg.save(folder / _CONFIG)
+        (folder / _HISTORY).write_text(model.history.to_json(), encoding="utf-8")
+        for index, step in enumerate(model.steps):
             write_step(folder, index, step.graph.to_arrays(), step.state)
-        (folder / _HISTORY).write_text(history.to_json(), encoding="utf-8")
 
-    return save_checkpoint(model_saving, epoch, write)
-
-
-def load_history(source: StepSource) -> History:
-    """What the run had measured when the checkpoint was made."""
-    path = _checkpoint_of(source)
-    return History.from_json((path / _HISTORY).read_text(encoding="utf-8"))
+    return save_checkpoint(model_saving, model.epoch, write)
 
 
 def load_steps(
     cfg: DTMConfig,
     manager: AbstractBaseGraphManager,
     trainer: Trainer,
-    sources: Sequence[StepSource],
+    saved: Sequence[SavedModel],
 ) -> list[ModelStep]:
     """Step i from checkpoint i, with the graph it was trained on.
 
     Raises:
-        FileNotFoundError: there is no such run or checkpoint.
-        CheckpointError: a checkpoint is damaged or does not fit.
-        ValueError: a source's config makes a different kind of step; names the fields.
+        ValueError: not one checkpoint for each step, or one whose config makes a different kind
+            of step; names the fields.
+        CheckpointError: a file does not fit.
     """
     n_steps = cfg.diffusion_schedule.num_diffusion_steps
-    if len(sources) != n_steps:
+    if len(saved) != n_steps:
         raise ValueError(
-            f"{len(sources)} step sources for a model of {n_steps} steps: give one for each step"
+            f"{len(saved)} step sources for a model of {n_steps} steps: give one for each step"
         )
-    for source in sources:
+    for source in saved:
         _check_compatible(cfg, source)
-    folders = [_checkpoint_of(source) for source in sources]
-    for folder in dict.fromkeys(folders):
-        verify_checkpoint(folder)
     graphs = [
-        BaseGraph.from_arrays(read_graph(folder, index)) for index, folder in enumerate(folders)
+        BaseGraph.from_arrays(read_graph(source.folder, index))
+        for index, source in enumerate(saved)
     ]
-    for folder, graph, expected in zip(folders, graphs, draw_graphs(cfg, manager), strict=True):
-        if GraphSizes.of(graph) != GraphSizes.of(expected):
-            raise CheckpointError(
-                f"{folder} was saved with another config than the config.yaml beside it now: its "
-                f"graph has {GraphSizes.of(graph)}, the config makes {GraphSizes.of(expected)}. "
-                "Restore the run's own config.yaml."
-            )
     steps = build_steps(cfg, manager, trainer, graphs)
-    for index, (step, folder) in enumerate(zip(steps, folders, strict=True)):
-        state = read_state(folder, index, like=step.state)
+    for index, (step, source) in enumerate(zip(steps, saved, strict=True)):
+        state = read_state(source.folder, index, like=step.state)
         step.state = put_on(step.device, state)
+        for record in source.history.records:
+            value = record.autocorrelation[index]
+            if value is not None:
+                step.autocorrelations[record.epoch] = value
     return steps
 
 
-def check_resumable(cfg: DTMConfig, run: RunFolder) -> None:
+def check_resumable(cfg: DTMConfig, saved: SavedModel) -> None:
     """Raises ValueError, naming the fields, if `cfg` would not continue the run as it began."""
-    saved, current = _flat(DTMConfig.load(run.config)), _flat(cfg)
-    differing = [name for name in saved if saved[name] != current[name]]
+    theirs, ours = _flat(saved.cfg), _flat(cfg)
+    differing = [name for name in theirs if theirs[name] != ours[name]]
     differing = [name for name in differing if name not in _FREE_TO_CHANGE]
     if differing:
         raise ValueError(
-            f"cannot resume {run.root}: its config differs in {_compare(differing, saved, current)}"
-            ". Start from its own config, DTMConfig.load(run / 'model_saving/config.yaml'), or "
+            f"cannot resume {saved.run}: its config differs in {_compare(differing, theirs, ours)}."
+            f" Start from its own config, DTMConfig.load({str(saved.folder / _CONFIG)!r}), or "
             "train into a new folder."
         )
 
 
-def _check_compatible(cfg: DTMConfig, source: StepSource) -> None:
-    run = RunFolder.open(Path(source.run))
-    theirs, ours = _kind_of_step(DTMConfig.load(run.config)), _kind_of_step(cfg)
+def _check_compatible(cfg: DTMConfig, saved: SavedModel) -> None:
+    theirs, ours = _kind_of_step(saved.cfg), _kind_of_step(cfg)
     differing = [name for name in ours if theirs[name] != ours[name]]
     if differing:
         raise ValueError(
-            f"steps of {run.root} do not fit this model: they differ in "
+            f"steps of {saved.run} do not fit this model: they differ in "
             f"{_compare(differing, theirs, ours)}"
         )
 
 
 def _kind_of_step(cfg: DTMConfig) -> dict[str, Any]:
     """What two configs must share for the steps of one to work in a model of the other."""
-    flat = _flat(cfg)
     sections = ("diffusion_schedule.", "diffusion_rates.")
     return {
         "data.dataset_name": cfg.data.dataset_name,
@@ -160,13 +168,14 @@ def _kind_of_step(cfg: DTMConfig) -> dict[str, Any]:
         "graph.num_label_spots": cfg.graph.num_label_spots,
         "graph.grayscale_levels": cfg.graph.grayscale_levels,
         "graph.base_graph_manager": cfg.graph.manager_class,
+        "sampling.training_beta": cfg.sampling.training_beta,
         "sampling.negative_start": cfg.sampling.negative_start,
-        **{name: value for name, value in flat.items() if name.startswith(sections)},
+        **{name: value for name, value in _flat(cfg).items() if name.startswith(sections)},
     }
 
 
-def _compare(names: list[str], saved: dict[str, Any], current: dict[str, Any]) -> str:
-    return ", ".join(f"{name} ({saved[name]!r} there, {current[name]!r} here)" for name in names)
+def _compare(names: list[str], theirs: dict[str, Any], ours: dict[str, Any]) -> str:
+    return ", ".join(f"{name} ({theirs[name]!r} there, {ours[name]!r} here)" for name in names)
 
 
 def _flat(cfg: DTMConfig) -> dict[str, Any]:
@@ -175,7 +184,3 @@ def _flat(cfg: DTMConfig) -> dict[str, Any]:
         for section, values in asdict(cfg).items()
         for name, value in values.items()
     }
-
-
-def _checkpoint_of(source: StepSource) -> Path:
-    return checkpoint_path(RunFolder.open(Path(source.run)).model_saving, source.epoch)

@@ -1,9 +1,10 @@
-"""What a model learns and how well it does: its data, its labels, its measurements."""
+"""What a config asks for besides training: its data, its labels and its measurements."""
 
 from collections.abc import Sequence
-from functools import cached_property
-from typing import Literal
+from functools import cached_property, partial
+from typing import Literal, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Key
@@ -18,16 +19,28 @@ from thrmlDenoising.data import (
 )
 from thrmlDenoising.diffusion import Annealing, Noised
 from thrmlDenoising.evaluation import (
+    Animation,
     AutocorrelationCurve,
+    CentroidAccuracy,
     ClassImages,
-    NearestCentroids,
+    Grid,
     Protocol,
     measure_autocorrelation,
 )
 from thrmlDenoising.sampling import Schedule
-from thrmlDenoising.training.model_step import ModelStep, chain_of
+from thrmlDenoising.training.model import ModelStep, chain_of
+from thrmlDenoising.training.parallel import run_on_devices
+from thrmlDenoising.training.randomness import purpose_key
 
 Mode = Literal["free", "clamped"]
+
+
+class Evaluation(NamedTuple):
+    """Images of an epoch: judged, and laid out for drawing."""
+
+    metrics: dict[str, float]
+    grids: dict[Mode, Grid]
+    animations: dict[Mode, Animation]
 
 
 class Task:
@@ -58,6 +71,11 @@ class Task:
             data_dir=data.data_dir,
         )
 
+    @cached_property
+    def metric(self) -> CentroidAccuracy:
+        """How images are judged: against the held-out images of their class."""
+        return CentroidAccuracy.fit(*self.dataset.test)
+
     def clean(self, split: Split) -> Noised:
         """Images and labels before any noise."""
         labels = self.one_hot_labels[split.classes]
@@ -71,11 +89,9 @@ class Task:
         """
         self._check_labelled()
         wanted = class_positions(labels, self._cfg.target_classes)
-        if n < 1:
-            raise ValueError(f"{n} images asked for: generate at least 1")
         if wanted.shape not in ((), (n,)):
             raise ValueError(f"{wanted.size} labels for {n} images: give one, or one for each")
-        return jnp.asarray(self.one_hot_labels[np.broadcast_to(wanted, n)])
+        return jnp.asarray(self.one_hot_labels[np.broadcast_to(wanted, max(n, 0))])
 
     def schedule(self, steps_per_sample: int | None = None) -> Schedule:
         """The schedule of generation, looking at the last sweep or at every so many."""
@@ -92,19 +108,44 @@ class Task:
         """Images of every class, with all observed states.
 
         Raises:
-            ValueError: clamped labels of a model without labels.
+            ValueError: clamped labels of a model without labels, or less than 1 image.
         """
         if mode == "clamped":
             self._check_labelled()
         labels, clamped = self.one_hot_labels, mode == "clamped"
         return ClassImages.generate(key, chain_of(steps), n_per_class, labels, clamped, schedule)
 
-    def accuracy(self, images: ClassImages) -> float:
-        """Per cent of images whose nearest held-out class centroid is that of their label."""
-        return images.accuracy(self._judge)
+    def evaluate(self, epoch: int, steps: Sequence[ModelStep]) -> Evaluation:
+        """Generates images with free and with clamped labels and judges them.
 
-    def autocorrelation(self, key: Key[Array, ""], step: ModelStep) -> AutocorrelationCurve:
-        """How slowly a step's chains forget, by the config's protocol."""
+        A model without labels has only free images, which cannot be judged by their class.
+        """
+        exp, evaluation = self._cfg.exp, Evaluation({}, {}, {})
+        modes: tuple[Mode, ...] = ("free", "clamped") if self._cfg.n_label_nodes else ("free",)
+        for number, mode in enumerate(modes):
+            key = purpose_key(exp.seed, "evaluation", epoch, number)
+            n_per_class = self._cfg.generation.fid_images_per_digit
+            images = self.generate(key, steps, mode, n_per_class, self.schedule())
+            evaluation.grids[mode] = images.grid(exp.drawn_images_per_digit)
+            if self._cfg.n_label_nodes:
+                name = f"{mode}_{self.metric.name}"
+                evaluation.metrics[name] = self.metric(images.final_pixels, images.final_classes)
+            if exp.generate_gif:
+                evaluation.animations[mode] = self.animate(epoch, steps, mode)
+        return evaluation
+
+    def animate(self, epoch: int, steps: Sequence[ModelStep], mode: Mode) -> Animation:
+        """A few images of every class with their states on the way."""
+        exp = self._cfg.exp
+        schedule = self.schedule(exp.steps_per_sample_in_gif)
+        key = purpose_key(exp.seed, "animation", epoch)
+        images = self.generate(key, steps, mode, exp.animated_images_per_digit, schedule)
+        return images.animation(schedule)
+
+    def autocorrelations(
+        self, epoch: int, steps: Sequence[ModelStep]
+    ) -> list[AutocorrelationCurve]:
+        """How slowly each step's chains forget, by the config's protocol."""
         protocol = {
             "replication": Protocol.replication(
                 self._annealing.beta_start, self._annealing.beta_end
@@ -112,14 +153,16 @@ class Task:
             "stationary": Protocol.stationary(self._cfg.sampling.training_beta),
         }[self._cfg.exp.autocorr_protocol]
         test_images = self.clean(self.dataset.test)
-        n_sweeps = self._annealing.n_sweeps
-        return measure_autocorrelation(
-            key, step.diffusion, step.model, test_images, protocol, n_sweeps
-        )
 
-    @cached_property
-    def _judge(self) -> NearestCentroids:
-        return NearestCentroids.fit(*self.dataset.test)
+        def measure(index: int, step: ModelStep) -> AutocorrelationCurve:
+            key = purpose_key(self._cfg.exp.seed, "autocorrelation", epoch, index)
+            images = jax.device_put(test_images, step.device)
+            n_sweeps = self._annealing.n_sweeps
+            return measure_autocorrelation(
+                key, step.diffusion, step.model, images, protocol, n_sweeps
+            )
+
+        return run_on_devices([partial(measure, *numbered) for numbered in enumerate(steps)])
 
     def _check_labelled(self) -> None:
         if not self._cfg.n_label_nodes:

@@ -202,15 +202,17 @@ def _update(
     return descended, optimizer
 
 
-def adapt_strengths(cfg: DTMConfig, state: TrainState, autocorrelation: float) -> TrainState:
-    """Lets the controllers that the config switches on react to a step's autocorrelation.
+def set_baseline(cfg: DTMConfig, state: TrainState, autocorrelation: float) -> TrainState:
+    """Remembers a measurement before training, which the first epoch is compared with."""
+    penalty = state.correlation_penalty._replace(previous_autocorrelation=autocorrelation)
+    decay = state.weight_decay._replace(previous_autocorrelation=autocorrelation)
+    return replace(state, correlation_penalty=penalty, weight_decay=decay)
 
-    The measurement before training only becomes what the first epoch is compared with.
-    """
+
+def adapt_strengths(cfg: DTMConfig, state: TrainState, autocorrelation: float) -> TrainState:
+    """Lets the controllers that the config switches on react to a step's autocorrelation."""
 
     def react(strength: Strength, controller: str, floor: float) -> Strength:
-        if state.epoch == 0:
-            return strength._replace(previous_autocorrelation=autocorrelation)
         limits = Limits(cfg.cp.adaptive_threshold, floor)
         return adapt(CONTROLLERS[controller], strength, autocorrelation, limits)
 

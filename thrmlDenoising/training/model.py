@@ -1,6 +1,7 @@
-"""One step of a model with everything that belongs to it, and how a config becomes steps."""
+"""A model: its steps with everything that belongs to them, and how a config becomes steps."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import equinox as eqx
@@ -13,6 +14,7 @@ from jaxtyping import PyTree
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.diffusion import DiffusionStep, Rates, time_grid
+from thrmlDenoising.runs import History
 from thrmlDenoising.sampling import IsingModel, Parameters, ThrmlSampler
 from thrmlDenoising.training.randomness import purpose_key
 from thrmlDenoising.training.state import TrainState
@@ -57,6 +59,32 @@ class ModelStep:
     def biases(self) -> np.ndarray:
         """The trained bias of every node of `graph`."""
         return np.asarray(self.state.parameters.biases)[self.graph.bias_of_node]
+
+
+@dataclass
+class Model:
+    """A whole model: its steps, the cleanest first, and everything measured so far."""
+
+    steps: list[ModelStep]
+    history: History
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs have been trained."""
+        return max(step.state.epoch for step in self.steps)
+
+    @contextmanager
+    def undone_on_error(self) -> Iterator[None]:
+        """Puts states and history back if the block is interrupted or fails."""
+        states, history = [step.state for step in self.steps], self.history
+        self.history = History(history.records)
+        try:
+            yield
+        except BaseException:
+            self.history = history
+            for step, state in zip(self.steps, states, strict=True):
+                step.state = state
+            raise
 
 
 def chain_of(steps: Sequence[ModelStep]) -> tuple[list[DiffusionStep], list[IsingModel]]:
