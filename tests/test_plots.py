@@ -9,6 +9,7 @@ from thrmlDenoising.plots import (
     draw_autocorrelation_vs_lags,
     draw_grid,
     draw_metric_vs_epoch,
+    grids,
     tile_images,
     write_gif,
 )
@@ -286,11 +287,11 @@ def test_a_failed_drawing_leaves_the_older_picture(tmp_path, monkeypatch):
     draw_grid(grid, votes, (7, 6), 3, ["a", "b", "c"], path)
     before = path.read_bytes()
 
-    def half(image, file, **_):
+    def half(file, image, **_):
         file.write_bytes(b"half")
         raise OSError("full")
 
-    monkeypatch.setattr(Image.Image, "save", half)
+    monkeypatch.setattr(grids.imageio, "imwrite", half)
     with pytest.raises(OSError, match="full"):
         draw_grid(grid, votes, (7, 6), 3, ["a", "b", "c"], path)
     assert path.read_bytes() == before

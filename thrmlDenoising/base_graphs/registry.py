@@ -1,10 +1,9 @@
 """The managers by name."""
 
-import difflib
-
 from thrmlDenoising.base_graphs.binary_representation import BinaryRepresentationGraphManager
 from thrmlDenoising.base_graphs.manager import AbstractBaseGraphManager
 from thrmlDenoising.base_graphs.poisson_binomial import PoissonBinomialIsingGraphManager
+from thrmlDenoising.hints import did_you_mean
 
 _MANAGERS: tuple[type[AbstractBaseGraphManager], ...] = (
     PoissonBinomialIsingGraphManager,
@@ -35,8 +34,7 @@ def resolve_manager(
     by_name = {manager.name: manager for manager in _MANAGERS}
     by_name |= {short_name(manager.name): manager for manager in _MANAGERS}
     if name_or_class not in by_name:
-        close = difflib.get_close_matches(name_or_class, by_name, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = did_you_mean(name_or_class, by_name)
         allowed = ", ".join(short_name(manager.name) for manager in _MANAGERS)
         raise ValueError(
             f"unknown base_graph_manager {name_or_class!r}{hint} The managers are {allowed}, or "

@@ -6,7 +6,6 @@ becomes a tuple, 1 becomes 1.0 where a float is meant, a NumPy scalar becomes Py
 else is an error.
 """
 
-import difflib
 import functools
 import math
 import numbers
@@ -27,6 +26,8 @@ from typing import (
 )
 
 import numpy as np
+
+from thrmlDenoising.hints import did_you_mean
 
 
 class Must(NamedTuple):
@@ -81,13 +82,7 @@ def check_known(what: str, given: Collection[Any], allowed: Collection[str]) -> 
     for name in given:
         if name not in allowed:
             hint = did_you_mean(name, allowed)
-            raise ValueError(f"unknown {what}: {name!r}{hint}. Allowed: {', '.join(allowed)}")
-
-
-def did_you_mean(given: Any, allowed: Collection[Any]) -> str:
-    """`; did you mean 'x'?` for the allowed text closest to the given one, or nothing."""
-    close = difflib.get_close_matches(str(given), [str(name) for name in allowed], n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+            raise ValueError(f"unknown {what}: {name!r}{hint} Allowed: {', '.join(allowed)}")
 
 
 def checked(name: str, value: Any, kind: Any) -> Any:

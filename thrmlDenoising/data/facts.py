@@ -1,9 +1,9 @@
 """What is known of each data set without reading its images."""
 
-import difflib
 from dataclasses import dataclass
 
 from thrmlDenoising.data.toy import TOY_SIZES
+from thrmlDenoising.hints import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,5 @@ def dataset_facts(name: str) -> DatasetFacts:
     """
     if name in _FACTS:
         return _FACTS[name]
-    close = difflib.get_close_matches(name, _FACTS, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    raise ValueError(f"unknown data set {name!r}.{hint} Data sets: {', '.join(_FACTS)}.")
+    hint = did_you_mean(name, _FACTS)
+    raise ValueError(f"unknown data set {name!r}{hint} Data sets: {', '.join(_FACTS)}.")

@@ -107,7 +107,7 @@ def generate(
         ValueError: less than 1 image asked for.
     """
     if n_images < 1:
-        raise ValueError(f"{n_images} images asked for: generate at least 1")
+        raise ValueError(f"{n_images} images asked for: ask for at least 1")
     manager = steps[0].manager
     noise_key, *step_keys = jax.random.split(key, len(steps) + 1)
     noise = pure_noise(

@@ -85,7 +85,10 @@ class ClassImages:
         """
         n_per_class = len(self.final_pixels) // self.n_classes
         if not 1 <= n_drawn <= n_per_class:
-            raise ValueError(f"cannot draw {n_drawn} of {n_per_class} images of a class")
+            raise ValueError(
+                f"cannot draw {n_drawn} of {n_per_class} images of a class: draw at least 1 and at "
+                "most all"
+            )
         states = self.generated.last_states
         votes = self._votes(states.labels)
         return Grid(self._first(np.asarray(states.pixels), n_drawn), self._first(votes, n_drawn))

@@ -255,7 +255,10 @@ def _way_out(path: Path) -> str:
     others = [epoch for epoch in complete_epochs(path.parent) if epoch != _epoch_of(path)]
     if not others:
         return " There is no other checkpoint beside it: restore it from a copy, or train again."
-    return f" Load another epoch: {_listed(others)}."
+    return (
+        f" Load another epoch: {_listed(others)}. To resume from the last of them, move this "
+        "folder out of the way."
+    )
 
 
 def _listed(epochs: list[int]) -> str:

@@ -203,9 +203,15 @@ def _update(
 
 
 def set_baseline(cfg: DTMConfig, state: TrainState, autocorrelation: float) -> TrainState:
-    """Remembers a measurement before training, which the first epoch is compared with."""
-    penalty = state.correlation_penalty._replace(previous_autocorrelation=autocorrelation)
-    decay = state.weight_decay._replace(previous_autocorrelation=autocorrelation)
+    """Remembers a measurement before training, which the controllers compare the first epoch with.
+
+    Strengths that nothing controls remember nothing, so that measuring never changes a state.
+    """
+    penalty, decay = state.correlation_penalty, state.weight_decay
+    if cfg.cp.adaptive_cp:
+        penalty = penalty._replace(previous_autocorrelation=autocorrelation)
+    if cfg.wd.adaptive_wd:
+        decay = decay._replace(previous_autocorrelation=autocorrelation)
     return replace(state, correlation_penalty=penalty, weight_decay=decay)
 
 
