@@ -8,7 +8,7 @@ import pytest
 from thrmlDenoising.sampling import Parameters
 from thrmlDenoising.training.controllers import CONTROLLERS, Limits, Strength, adapt
 from thrmlDenoising.training.state import TrainState
-from thrmlDenoising.training.trainer import adapt_strengths
+from thrmlDenoising.training.trainer import adapt_strengths, set_baseline
 from thrmlDenoising.utils import make_cfg
 
 EPSILON, FLOOR = 0.03, 0.001
@@ -83,28 +83,28 @@ def test_a_run_of_the_replication_controller():
     assert values == pytest.approx(wanted, rel=1e-12)
 
 
-def train_state(correlation_penalty: Strength, weight_decay: Strength, epoch: int) -> TrainState:
+def train_state(correlation_penalty: Strength, weight_decay: Strength) -> TrainState:
     nothing = jnp.zeros(0)
     return TrainState(
         parameters=Parameters(nothing, nothing),
         optimizer=(),
         correlation_penalty=correlation_penalty,
         weight_decay=weight_decay,
-        epoch=epoch,
+        epoch=3,
         key=jnp.zeros(2, jnp.uint32),
         negative_chains=jnp.zeros((0, 0), jnp.uint8),
     )
 
 
-@pytest.mark.parametrize("epoch", [0, 1])
-def test_each_controller_reads_its_own_floor_and_epoch_zero_only_measures(epoch):
+@pytest.mark.parametrize(
+    ("react", "wanted"), [(set_baseline, (0.0, 0.0)), (adapt_strengths, (0.012, 0.00012))]
+)
+def test_each_controller_reads_its_own_floor_and_a_baseline_only_measures(react, wanted):
     cfg = make_cfg(
         cp={"adaptive_cp": True, "cp_min": 0.01, "adaptive_threshold": 0.03},
         wd={"adaptive_wd": True, "wd_min": 0.0001},
     )
-    state = train_state(Strength(0.0, 0.02), Strength(0.0, 0.02), epoch)
-    changed = adapt_strengths(cfg, state, 0.04)
-    wanted = (0.012, 0.00012) if epoch else (0.0, 0.0)
+    changed = react(cfg, train_state(Strength(0.0, 0.02), Strength(0.0, 0.02)), 0.04)
     found = (changed.correlation_penalty.value, changed.weight_decay.value)
     assert found == pytest.approx(wanted, rel=1e-12)
     assert changed.correlation_penalty.previous_autocorrelation == 0.04
@@ -113,6 +113,6 @@ def test_each_controller_reads_its_own_floor_and_epoch_zero_only_measures(epoch)
 
 def test_controllers_that_are_off_leave_their_strength_alone():
     cfg = make_cfg(cp={"adaptive_cp": False}, wd={"adaptive_wd": False})
-    state = train_state(Strength(0.3, 0.02), Strength(0.2, 0.02), 4)
+    state = train_state(Strength(0.3, 0.02), Strength(0.2, 0.02))
     changed = adapt_strengths(cfg, state, 0.9)
     assert (changed.correlation_penalty.value, changed.weight_decay.value) == (0.3, 0.2)

@@ -65,7 +65,7 @@ SEEDS = (0, 1, 2)
 N_CHAINS = 2048
 """Chains a condition. Compiling dominates these tests, and a number that a sampler can divide
 into equal groups compiles in half the time; one test takes another."""
-N_WARMUP = 50
+N_WARMUP = 80
 """Enough for every tiny machine at beta 0.8: `test_long_runs_...` computes what bias is left."""
 
 GRAPHS: dict[str, Callable[[], BaseGraph]] = {
@@ -152,7 +152,7 @@ def test_the_first_sweeps_have_their_exact_distributions(sampler, graph, clamp, 
         assert min(sweep_p_values(sampler, setting, betas, seed)) > ALARM
 
 
-@pytest.mark.parametrize("n_ramp", [1, 40])
+@pytest.mark.parametrize("n_ramp", [1, 20])
 @pytest.mark.parametrize("clamp", CLAMPS)
 def test_long_runs_reach_the_boltzmann_distribution(sampler, graph, clamp, n_ramp):
     """Constant beta, and a ramp that then stays at its end."""

@@ -98,7 +98,7 @@ def test_accuracy_is_the_share_of_exact_images(four_pixels):
     key = jax.random.key(5)
     *_, images = four_pixels.gen_images(key, N_PER_CLASS, free=False, drawn_images_per_digit=1)
     targets = np.repeat(four_pixels.train_dataset.pixels, N_PER_CLASS, axis=0)
-    wanted = 100 * np.mean([(image == target).all() for image, target in zip(images, targets)])
+    wanted = 100 * (images == targets).all(axis=1).mean()
     got = compute_conditional_accuracy(four_pixels, key, N_PER_CLASS, n_print=0)
     assert got == pytest.approx(wanted)
 
@@ -118,7 +118,7 @@ def test_there_is_no_accuracy_plot_before_anything_was_measured(tmp_path):
 def test_helpers_say_what_they_need(tmp_path):
     unlabelled = DTM(tiny_cfg(graph=dict(num_label_spots=0)), base_dir=tmp_path)
     for accuracy in (compute_conditional_accuracy, compute_free_accuracy):
-        with pytest.raises(ValueError, match="no labels"):
+        with pytest.raises(ValueError, match=r"without labels|no labels"):
             accuracy(unlabelled, jax.random.key(0), 4, n_print=0)
     with pytest.raises(ValueError, match=r"unknown data set 'smoke_testing_9_9_9'"):
         smoke_testing_cfg("9_9_9")

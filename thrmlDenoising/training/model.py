@@ -75,15 +75,15 @@ class Model:
 
     @contextmanager
     def undone_on_error(self) -> Iterator[None]:
-        """Puts states and history back if the block is interrupted or fails."""
-        states, history = [step.state for step in self.steps], self.history
-        self.history = History(history.records)
+        """Puts everything back if the block is interrupted or fails."""
+        before = [(step.state, dict(step.autocorrelations)) for step in self.steps]
+        records = self.history.records
         try:
             yield
         except BaseException:
-            self.history = history
-            for step, state in zip(self.steps, states, strict=True):
-                step.state = state
+            self.history = History(records)
+            for step, (state, autocorrelations) in zip(self.steps, before, strict=True):
+                step.state, step.autocorrelations = state, autocorrelations
             raise
 
 

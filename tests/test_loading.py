@@ -1,0 +1,205 @@
+"""Loading a model from its run folder, whole or stitched from several; what cannot be loaded."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from tiny import assert_same_states, copy_of_run, measured, tiny_cfg, trained
+
+from thrmlDenoising import DTM, make_cfg
+
+
+@pytest.fixture(scope="module")
+def dtm(tmp_path_factory) -> DTM:
+    return trained(tmp_path_factory.mktemp("runs"), 3)
+
+
+@pytest.fixture(scope="module")
+def other_seed(tmp_path_factory) -> DTM:
+    cfg = tiny_cfg(exp=dict(seed=7))
+    return trained(tmp_path_factory.mktemp("runs"), 2, cfg)
+
+
+# One run
+
+
+@pytest.mark.parametrize("inside", ["", "model_saving"])
+def test_the_last_complete_epoch_is_loaded(dtm, inside):
+    loaded = DTM.load(dtm.logging_and_saving_dir / inside)
+    assert loaded.cfg == dtm.cfg
+    assert loaded.epoch == 3
+    assert_same_states(loaded, dtm)
+    assert measured(loaded) == measured(dtm)
+    assert loaded.fids_dict == dtm.fids_dict
+    for ours, theirs in zip(loaded.steps, dtm.steps, strict=True):
+        assert ours.autocorrelations == theirs.autocorrelations
+    assert list(dtm.logging_and_saving_dir.parent.iterdir()) == [dtm.logging_and_saving_dir]
+
+
+def test_a_loaded_model_makes_the_same_images(dtm):
+    loaded = DTM.load(str(dtm.logging_and_saving_dir))
+    for labels in (None, 1):
+        ours, theirs = (model.sample(12, labels, jax.random.key(3)) for model in (loaded, dtm))
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_any_epoch_can_be_loaded(dtm, tmp_path):
+    first = DTM.load(dtm.logging_and_saving_dir, epoch=1)
+    assert first.epoch == 1
+    assert measured(first) == measured(dtm)[:2]
+    assert_same_states(first, trained(tmp_path, 1))
+    assert DTM.load(dtm.logging_and_saving_dir, epoch=0).epoch == 0
+
+
+def test_graphs_are_loaded_as_they_were_drawn(dtm, other_seed):
+    loaded = DTM.load(dtm.logging_and_saving_dir)
+    for ours, theirs in zip(loaded.steps, dtm.steps, strict=True):
+        np.testing.assert_array_equal(ours.graph.visible_nodes, theirs.graph.visible_nodes)
+    stitched = DTM.load(
+        dtm.logging_and_saving_dir, step_sources=[3, (other_seed.logging_and_saving_dir, 2)]
+    )
+    for ours, theirs in zip(stitched.steps, [dtm.steps[0], other_seed.steps[1]], strict=True):
+        np.testing.assert_array_equal(ours.graph.visible_nodes, theirs.graph.visible_nodes)
+
+
+def test_a_model_that_was_saved_by_hand_is_loaded(dtm, tmp_path):
+    fresh = DTM(dtm.cfg, base_dir=tmp_path)
+    assert fresh.save_epoch() == fresh.model_saving_path / "epoch_000"
+    assert_same_states(DTM.load(fresh.logging_and_saving_dir), fresh)
+    with pytest.raises(ValueError, match="epoch=12: the model is at epoch 0"):
+        fresh.save_epoch(12)
+
+
+def test_loading_and_sampling_need_no_data_set(tmp_path):
+    cfg = make_cfg(
+        data=dict(dataset_name="mnist", data_dir=str(tmp_path / "nothing here")),
+        graph=dict(graph_preset_architecture=44_12, num_label_spots=1),
+        generation=dict(steps_warmup=1),
+    )
+    fresh = DTM(cfg, base_dir=tmp_path)
+    fresh.save_epoch(0)
+    assert DTM.load(fresh.logging_and_saving_dir).sample(1, labels=7).shape == (1, 28, 28)
+    with pytest.raises(FileNotFoundError, match="nothing here"):
+        _ = fresh.train_dataset
+
+
+# Stitched models
+
+
+def test_steps_of_several_epochs(dtm):
+    run = dtm.logging_and_saving_dir
+    stitched = DTM.load(run, step_sources=[1, 3])
+    assert [step.state.epoch for step in stitched.steps] == [1, 3]
+    sources = DTM.load(run, epoch=1).steps[0], dtm.steps[1]
+    for ours, theirs in zip(stitched.steps, sources, strict=True):
+        np.testing.assert_array_equal(ours.weights, theirs.weights)
+        np.testing.assert_array_equal(ours.biases, theirs.biases)
+    assert stitched.sample(6, labels=2).shape == (6, 1, 3)
+
+
+def test_steps_of_several_runs(dtm, other_seed, tmp_path):
+    runs = dtm.logging_and_saving_dir, other_seed.logging_and_saving_dir
+    stitched = DTM.load(runs[0], step_sources=[(str(runs[1]), 1), (runs[0], 2)])
+    sources = DTM.load(runs[1], epoch=1).steps[0], DTM.load(runs[0], epoch=2).steps[1]
+    for ours, theirs in zip(stitched.steps, sources, strict=True):
+        np.testing.assert_array_equal(ours.weights, theirs.weights)
+    # A stitched model is a model: it can be sampled, saved and loaded again.
+    images = stitched.sample(6, key=jax.random.key(0))
+    stitched.save_epoch()
+    again = DTM.load(stitched.logging_and_saving_dir)
+    assert_same_states(again, stitched)
+    np.testing.assert_array_equal(again.sample(6, key=jax.random.key(0)), images)
+
+
+@pytest.mark.parametrize("sources", [[1], [1, 2, 3], []])
+def test_a_wrong_number_of_sources_is_refused(dtm, sources):
+    with pytest.raises(ValueError, match=rf"{len(sources)} step sources for a model of 2 steps"):
+        DTM.load(dtm.logging_and_saving_dir, step_sources=sources)
+
+
+@pytest.mark.parametrize(
+    ("sections", "fields"),
+    [
+        (dict(diffusion_rates=dict(image_rate=0.7)), [r"image_rate \(0\.7 there, 0\.8 here\)"]),
+        (dict(graph=dict(graph_preset_architecture=6_4, num_label_spots=2)), ["num_label_spots"]),
+        (dict(graph=dict(graph_preset_architecture=6_4)), ["lattice"]),
+        (dict(diffusion_schedule=dict(kind="linear")), ["diffusion_schedule.kind"]),
+        (
+            dict(data=dict(dataset_name="smoke_testing_4_1_4")),
+            ["data.dataset_name", "target_classes"],
+        ),
+    ],
+)
+def test_steps_of_another_kind_are_refused_with_the_fields_named(dtm, sections, fields, tmp_path):
+    stranger = DTM(tiny_cfg(**sections), base_dir=tmp_path)
+    stranger.save_epoch(0)
+    with pytest.raises(ValueError, match=".*".join(["do not fit", *fields])):
+        DTM.load(dtm.logging_and_saving_dir, step_sources=[3, (stranger.logging_and_saving_dir, 0)])
+
+
+def test_a_source_that_is_only_a_path_is_refused(dtm):
+    run = str(dtm.logging_and_saving_dir)
+    with pytest.raises(ValueError, match=r"neither an epoch.*nor a run and an epoch"):
+        DTM.load(run, step_sources=[run, run])  # pyright: ignore[reportArgumentType]
+
+
+# What cannot be loaded
+
+
+def test_an_unknown_epoch_names_those_there_are(dtm):
+    with pytest.raises(FileNotFoundError, match=r"epoch 9 .*epochs 0, 1, 2, 3"):
+        DTM.load(dtm.logging_and_saving_dir, epoch=9)
+    with pytest.raises(FileNotFoundError, match=r"epoch 9 .*epochs 0, 1, 2, 3"):
+        DTM.load(dtm.logging_and_saving_dir, step_sources=[3, 9])
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        DTM.load(tmp_path / "nowhere")
+
+
+def flip_a_byte(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def truncate(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-10])
+
+
+@pytest.mark.parametrize("damage", [flip_a_byte, truncate, Path.unlink])
+@pytest.mark.parametrize(
+    "name", ["step_01.eqx", "step_00_graph.npz", "history.json", "config.yaml"]
+)
+def test_a_damaged_file_is_named_with_the_epochs_left(
+    dtm, tmp_path, name: str, damage: Callable[[Path], None]
+):
+    run = copy_of_run(dtm, tmp_path)
+    damage(run / "model_saving/epoch_003" / name)
+    with pytest.raises(ValueError, match=rf"epoch_003.*{name}.*another epoch: 0, 1, 2"):
+        DTM.load(run)
+    assert DTM.load(run, epoch=2).epoch == 2
+
+
+def test_without_a_manifest_a_checkpoint_is_not_complete(dtm, tmp_path):
+    run = copy_of_run(dtm, tmp_path)
+    (run / "model_saving/epoch_003/manifest.json").unlink()
+    assert DTM.load(run).epoch == 2
+    with pytest.raises(FileNotFoundError, match=r"epoch 3 .*epochs 0, 1, 2"):
+        DTM.load(run, epoch=3)
+
+
+def test_a_checkpoint_keeps_its_config_whatever_becomes_of_the_runs(dtm, tmp_path):
+    run = copy_of_run(dtm, tmp_path)
+    tiny_cfg(exp=dict(seed=1)).save(run / "model_saving/config.yaml")
+    loaded = DTM.load(run)
+    assert loaded.cfg == dtm.cfg
+    assert_same_states(loaded, dtm)
+
+
+def test_an_epoch_and_sources_are_too_much(dtm):
+    with pytest.raises(ValueError, match="one or the other"):
+        DTM.load(dtm.logging_and_saving_dir, epoch=1, step_sources=[1, 2])
