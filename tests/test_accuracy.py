@@ -11,7 +11,7 @@ def test_accuracy_counts_images_nearest_to_the_mean_of_their_class():
     pixels = np.array([[0, 0], [0, 2], [4, 4], [4, 6]], dtype=np.uint8)
     metric = CentroidAccuracy.fit(pixels, np.array([0, 0, 1, 1]))
     np.testing.assert_array_equal(metric.centroids, [[0, 1], [4, 5]])
-    # squared distances to (0, 1) and (4, 5): 8 and 16; 10 and 10 for a tie; 41 and 1
+    # (2, 3) lies as near to (0, 1) as to (4, 5): the first class wins
     images = np.array([[2, 3], [1, 1], [4, 6]], dtype=np.uint8)
     np.testing.assert_array_equal(metric.classify(images), [0, 0, 1])
     assert metric(images, np.array([0, 0, 1])) == 100
