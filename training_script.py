@@ -38,19 +38,19 @@ class Arguments:
     resume: Path | None = None
     """Run folder to go on with, from its last complete checkpoint."""
     output_dir: Path = Path("model_logging_and_saving")
-    """Where the run folder is made."""
+    """Where the run folder is made; a resumed run stays where it is."""
     cfg: Annotated[DTMConfig, tyro.conf.arg(name="")] = field(default_factory=lambda: SHORT_RUN)
 
 
 def parse(argv: list[str]) -> Arguments:
     """Arguments from the command line; the YAML file, or the resumed run's, is the default."""
     default = Arguments()
+    resumed = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    resumed.add_argument("--resume", type=Path)
     if argv and not argv[0].startswith("-"):
         default.cfg = DTMConfig.load(argv[0])
         argv = argv[1:]
-    resumed = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    resumed.add_argument("--resume", type=Path)
-    if path := resumed.parse_known_args(argv)[0].resume:
+    elif path := resumed.parse_known_args(argv)[0].resume:
         default.cfg = SavedModel.open(StepSource(path)).cfg
     return tyro.cli(Arguments, args=argv, default=default, config=(tyro.conf.FlagConversionOff,))
 

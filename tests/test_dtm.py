@@ -179,3 +179,31 @@ def test_an_unlabelled_model_cannot_clamp_labels(unlabelled):
         unlabelled.gen_images(jax.random.key(0), 4, free=False, drawn_images_per_digit=2)
     with pytest.raises(ValueError, match="generate free images"):
         unlabelled.generate_gif(1)
+
+
+# Mistakes
+
+
+def test_a_misspelt_mode_is_refused(dtm):
+    with pytest.raises(ValueError, match=r"'clampd'.*'free' or 'clamped'"):
+        dtm.generate_gif(3, "clampd")
+
+
+def test_an_autocorrelation_belongs_to_the_epoch_the_model_is_at(dtm):
+    with pytest.raises(ValueError, match="epoch=2, but the model is at epoch 3"):
+        dtm.compute_autocorr(2)
+    assert dtm.compute_autocorr(3) == [step.autocorrelations[3] for step in dtm.steps]
+
+
+def test_a_schedule_without_a_sweep_is_refused():
+    with pytest.raises(ValueError, match=r"steps_warmup=0.*n_samples=1"):
+        tiny_cfg(sampling=dict(n_samples=1, steps_warmup=0))
+
+
+def test_a_run_stays_where_it_was_planned(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    dtm = DTM(TINY, base_dir="runs")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert dtm.save_epoch().is_relative_to(tmp_path / "runs")
+    assert not list((tmp_path / "elsewhere").iterdir())

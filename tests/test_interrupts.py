@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 from tiny import REPOSITORY, TINY, assert_same_states, finished, measured, python, trained
 from tqdm import tqdm
@@ -126,6 +127,18 @@ def test_an_epoch_that_fails_leaves_the_model_as_it_was(dtm, straight, monkeypat
         with pytest.raises(error):
             dtm.train(2, evaluate_every=2)
     assert_stands_at(dtm, 2)
+    assert_it_goes_on(dtm, straight)
+
+
+def test_a_disk_too_full_for_pictures_costs_no_trained_epoch(dtm, straight, monkeypatch):
+    def save(*_arguments: object, **_options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Figure, "savefig", save)
+        with pytest.raises(OSError, match=r"epoch 3, whose checkpoint is complete.*No space"):
+            dtm.train(2, evaluate_every=2)
+    assert_stands_at(dtm, 3)
     assert_it_goes_on(dtm, straight)
 
 

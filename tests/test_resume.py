@@ -142,11 +142,18 @@ def test_what_does_not_touch_training_may_change(stopped_run, straight):
     assert_same_models(dtm, straight)
 
 
-def test_a_trained_model_is_not_thrown_away(halved, stopped_run):
-    before = DTM.load(stopped_run)
+def test_a_trained_model_is_not_thrown_away(stopped_run):
+    elsewhere, before = DTM.load(stopped_run, epoch=3), DTM.load(stopped_run, epoch=3)
     with pytest.raises(ValueError, match=r"trained"):
-        halved.train(1, resume=stopped_run)
-    assert_same_states(halved, before)
+        elsewhere.train(1, resume=stopped_run)
+    assert_same_states(elsewhere, before)
+
+
+def test_a_model_at_the_last_checkpoint_may_resume(stopped_run):
+    loaded = DTM.load(stopped_run)
+    loaded.train(1, resume=stopped_run)
+    assert loaded.epoch == 6
+    assert loaded.logging_and_saving_dir == stopped_run
 
 
 def test_a_folder_that_holds_no_run_is_refused(tmp_path):

@@ -61,7 +61,7 @@ def test_a_yaml_file_with_overrides_is_trained_into_the_output_folder(script, ti
     )
     assert (status, errors) == (0, "")
     run = only_run_in(tmp_path / "here")
-    assert f"run folder: {Path('here') / run.name}" in out
+    assert f"run folder: {run}" in out
     wanted = tiny_cfg(exp=dict(seed=7), optim=dict(step_learning_rates=(0.01, 0.02)))
     assert DTMConfig.load(run / "model_saving/config.yaml") == wanted
     dtm = DTM.load(run)
@@ -78,6 +78,16 @@ def test_a_run_is_resumed_with_its_own_config(script, tiny_yaml, tmp_path, spell
     assert str(run) in out
     assert DTM.load(run).epoch == 2
     assert only_run_in(tmp_path / "runs") == run
+
+
+def test_a_yaml_file_that_does_not_fit_the_resumed_run_is_refused(script, tiny_yaml, tmp_path):
+    script(tiny_yaml, "--epochs", "1", "--output_dir", "runs")
+    run = only_run_in(tmp_path / "runs")
+    TINY.replace(exp=dict(seed=7)).save(tmp_path / "other.yaml")
+    status, _, errors = script(tmp_path / "other.yaml", "--resume", run)
+    assert status == 1
+    assert "exp.seed" in errors
+    assert DTM.load(run).epoch == 1
 
 
 def test_it_runs_as_a_program_of_its_own(tiny_yaml, tmp_path):

@@ -39,6 +39,7 @@ from thrmlDenoising.training import (
     build_steps,
     chain_of,
     check_resumable,
+    draw_evaluation,
     draw_graphs,
     load_steps,
     make_manager,
@@ -65,7 +66,6 @@ class DTM:
         self._trainer = Trainer.from_config(self.cfg, self.cfg.batch_size, self.cfg.n_train)
         self._task = Task(self.cfg)
         self._recorder: RunRecorder | None = None
-        self._loaded_from: Path | None = None
         self._origin = "untrained"
         self._graphs = draw_graphs(self.cfg, self.manager)
         self._folder = RunFolder.new(Path(base_dir), self.cfg.exp.descriptor, datetime.now())
@@ -142,7 +142,7 @@ class DTM:
 
     @property
     def logging_and_saving_dir(self) -> Path:
-        """The run folder; it is made when training starts."""
+        """The run folder; it is made when something is first written."""
         return self._folder.root
 
     @property
@@ -158,8 +158,8 @@ class DTM:
         """Trains for `n_epochs` more epochs and writes the run folder as it goes.
 
         Every epoch is saved. Images are generated, judged and drawn every `evaluate_every`
-        epochs and after the last. An epoch that is interrupted, or fails, leaves the model as it
-        was before it.
+        epochs and after the last. An epoch that is interrupted, or fails, before it is saved
+        leaves the model as it was before it.
 
         Args:
             resume: a run folder to go on with, from its last complete checkpoint, bit for bit as
@@ -167,7 +167,8 @@ class DTM:
 
         Raises:
             ValueError: a number below 1, a run to resume whose config is another, or a model
-                that is trained already and would be lost by resuming.
+                that is trained already, stands elsewhere than the run, and would be lost.
+            OSError: the disk does not take something; says what is saved.
         """
         if min(n_epochs, evaluate_every) < 1:
             raise ValueError(
@@ -249,14 +250,19 @@ class DTM:
         Returns:
             The per cent of images whose nearest class centroid is that of their label, as
             "free_centroid_accuracy" and "clamped_centroid_accuracy"; nothing for a model
-            without labels.
+            without labels. Only training adds them to `history`.
         """
         evaluation = self._task.evaluate(epoch, self.steps)
-        self.open_run().evaluation(epoch, evaluation)
+        draw_evaluation(epoch, evaluation, self._model, self._task, self.open_run())
         return evaluation.metrics
 
     def compute_autocorr(self, epoch: int) -> list[float]:
-        """Measures every step's autocorrelation, draws it against the lag and remembers it."""
+        """Measures every step's autocorrelation, draws it against the lag and remembers it.
+
+        Raises:
+            ValueError: the model is at another epoch.
+        """
+        self._check_epoch(epoch)
         curves = self._task.autocorrelations(epoch, self.steps)
         self.open_run().curves(epoch, curves)
         for step, curve in zip(self.steps, curves, strict=True):
@@ -269,8 +275,8 @@ class DTM:
         """The recorder of the run folder, which is made when this is first called."""
         if self._recorder is None:
             self._recorder = RunRecorder.start(self.cfg, self._folder)
-            self._recorder.log(self._origin)
             self._folder = self._recorder.folder
+            self._recorder.log(self._origin)
         return self._recorder
 
     def save_epoch(self, epoch: int | None = None) -> Path:
@@ -282,8 +288,7 @@ class DTM:
         Raises:
             ValueError: another number: later checkpoints of the run would not follow from it.
         """
-        if epoch not in (None, self.epoch):
-            raise ValueError(f"epoch={epoch}: the model is at epoch {self.epoch}, save that")
+        self._check_epoch(self.epoch if epoch is None else epoch)
         return self.open_run().save(self._model)
 
     @classmethod
@@ -308,27 +313,33 @@ class DTM:
             FileNotFoundError: there is no such run or checkpoint.
             ValueError: a checkpoint is damaged, or the runs are not compatible; names the fields.
         """
-        base = SavedModel.open(StepSource(base_path, epoch))
-        dtm = cls(base.cfg, base_dir=base.run.parent)
         if step_sources is None:
-            dtm._restore(base)
-        elif epoch is not None:
+            saved = SavedModel.open(StepSource(base_path, epoch))
+            dtm = cls(saved.cfg, base_dir=saved.run.parent)
+            dtm._restore(saved)
+            return dtm
+        if epoch is not None or len(step_sources) == 0:
             raise ValueError(
-                f"epoch={epoch} and step_sources={step_sources}: give one or the other"
+                f"epoch={epoch} and step_sources={step_sources}: give an epoch, or a source for "
+                "each step"
             )
-        else:
-            sources = [StepSource.parse(source, base_path) for source in step_sources]
-            saved = {source: SavedModel.open(source) for source in sources}
-            stitched = [saved[source] for source in sources]
-            dtm._model = Model(dtm._load(stitched), History())
-            dtm._origin = f"stitched from {', '.join(str(model.folder) for model in stitched)}"
+        sources = [StepSource.parse(source, base_path) for source in step_sources]
+        opened = {source: SavedModel.open(source) for source in sources}
+        stitched = [opened[source] for source in sources]
+        dtm = cls(stitched[0].cfg, base_dir=stitched[0].run.parent)
+        dtm._model = Model(dtm._load(stitched), History())
+        dtm._origin = f"stitched from {', '.join(str(model.folder) for model in stitched)}"
         return dtm
 
     def _restore(self, saved: SavedModel) -> None:
         """Takes steps and history from a checkpoint."""
         n_steps = self.cfg.diffusion_schedule.num_diffusion_steps
         self._model = Model(self._load([saved] * n_steps), saved.history)
-        self._loaded_from, self._origin = saved.run, f"loaded from {saved.folder}"
+        self._origin = f"loaded from {saved.folder}"
+
+    def _check_epoch(self, epoch: int) -> None:
+        if epoch != self.epoch:
+            raise ValueError(f"epoch={epoch}, but the model is at epoch {self.epoch}: give that")
 
     def _load(self, saved: Sequence[SavedModel]) -> list[ModelStep]:
         return load_steps(self.cfg, self.manager, self._trainer, saved)
@@ -337,10 +348,10 @@ class DTM:
         """Goes back to the last complete checkpoint of a run, and on in its folder."""
         saved = SavedModel.open(StepSource(path))
         check_resumable(self.cfg, saved)
-        if self.epoch and self._loaded_from != saved.run:
+        if self.epoch and self.history.to_json() != saved.history.to_json():
             raise ValueError(
                 f"this model is trained already ({self.epoch} epochs), and resuming {saved.run} "
-                "would throw that away: start from a new DTM(cfg) or from DTM.load of that run"
+                "would throw that away: start from a new DTM(cfg)"
             )
         self._restore(saved)
         self._folder = RunFolder.open(saved.run)

@@ -74,9 +74,15 @@ def compute_free_accuracy(
 
 
 def save_accuracy_plot(dtm: DTM) -> Path:
-    """Draws the accuracies measured during training into the run folder; returns the file."""
-    path = dtm.open_run().folder.root / "accuracy_vs_epoch.png"
+    """Draws the nearest-centroid accuracies of the training so far; returns the file.
+
+    Raises:
+        ValueError: nothing has been measured yet.
+    """
     series = {name: dtm.history.series(name) for name in dtm.history.metric_names}
+    if not series:
+        raise ValueError("no accuracy has been measured yet: train the model first")
+    path = dtm.open_run().folder.root / "accuracy_vs_epoch.png"
     draw_metric_vs_epoch(series, MetricStyle(CentroidAccuracy.label, inverted=False), path)
     return path
 

@@ -48,8 +48,16 @@ class SamplingConfig(Section, name="sampling"):
 
     negative_start: Literal["fresh", "data", "persistent"] = "fresh"
     """Where negative chains start: "fresh" from the biases alone, from the
-    "data", or "persistent" from where the chain of the same example ended
-    last."""
+    "data" (which costs one more clamped warm-up per batch), or "persistent"
+    from where the chain of the same example ended last."""
+
+    def check_together(self) -> None:
+        """There has to be a sweep."""
+        if self.steps_warmup == 0 and self.n_samples == 1:
+            raise ValueError(
+                "sampling.steps_warmup=0 with sampling.n_samples=1 makes no sweep at all: use a "
+                "warm-up of at least 1 or more samples"
+            )
 
 
 @dataclass(frozen=True)

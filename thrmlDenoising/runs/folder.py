@@ -33,6 +33,7 @@ class RunFolder:
         An empty descriptor gives `run_{timestamp}`.
         """
         _check_descriptor(descriptor)
+        base_dir = base_dir.absolute()  # the run stays in one place if the program moves on
         name = f"{descriptor or 'run'}_{now:%Y%m%d_%H%M%S}"
         names = (name if attempt == 1 else f"{name}_{attempt}" for attempt in count(1))
         root = next(path for path in (base_dir / name for name in names) if not path.exists())

@@ -1,7 +1,7 @@
 """Training: gradient, penalty, controllers, the epoch loop, its state and what it leaves."""
 
 from thrmlDenoising.training.gradient import kl_gradient
-from thrmlDenoising.training.loop import TrainingLoop
+from thrmlDenoising.training.loop import TrainingLoop, draw_evaluation
 from thrmlDenoising.training.model import (
     Model,
     ModelStep,
@@ -36,6 +36,7 @@ __all__ = [
     "build_steps",
     "chain_of",
     "check_resumable",
+    "draw_evaluation",
     "draw_graphs",
     "kl_gradient",
     "load_steps",

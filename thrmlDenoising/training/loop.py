@@ -34,7 +34,7 @@ class TrainingLoop:
     def run(self, n_epochs: int, evaluate_every: int) -> None:
         """Trains `n_epochs` more epochs; evaluates every so many, and after the last.
 
-        An epoch that is interrupted, or fails, leaves the model as it was before it.
+        An epoch that is interrupted, or fails, before it is saved leaves the model as it was.
         """
         last = self.model.epoch + n_epochs
         n_batches = len(self.model.steps) * self.trainer.n_batches(self.cfg.n_train)
@@ -127,7 +127,30 @@ class TrainingLoop:
     def _draw(
         self, epoch: int, curves: list[AutocorrelationCurve], evaluation: Evaluation | None
     ) -> None:
-        self.recorder.curves(epoch, curves)
-        if evaluation is not None:
-            self.recorder.evaluation(epoch, evaluation)
-        self.recorder.tables(self.model.history)
+        """Log, tables and pictures of an epoch that is saved.
+
+        Raises:
+            OSError: the disk does not take them.
+        """
+        try:
+            self.recorder.epoch_saved(self.model.history)
+            self.recorder.tables(self.model.history)
+            self.recorder.curves(epoch, curves)
+            if evaluation is not None:
+                draw_evaluation(epoch, evaluation, self.model, self.task, self.recorder)
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"Could not write the tables and pictures of epoch {epoch}, whose checkpoint is "
+                f"complete, in {self.recorder.folder.root}: {error.strerror or error}",
+            ) from error
+
+
+def draw_evaluation(
+    epoch: int, evaluation: Evaluation, model: Model, task: Task, recorder: RunRecorder
+) -> None:
+    """Draws the images of an evaluation and, if the config wants them, animations."""
+    recorder.evaluation(epoch, evaluation)
+    if task.cfg.exp.generate_gif:
+        for mode in evaluation.grids:
+            recorder.animation(epoch, mode, task.animate(epoch, model.steps, mode))

@@ -122,7 +122,7 @@ def build_steps(
     intervals = time_grid(schedule.kind, schedule.num_diffusion_steps)
     penalties = cfg.per_step(cfg.cp.correlation_penalty)
     decays = cfg.per_step(cfg.wd.weight_decay)
-    devices = jax.devices()
+    devices = jax.local_devices()
     steps = []
     for index, (graph, interval) in enumerate(zip(graphs, intervals, strict=True)):
         diffusion = DiffusionStep.build(

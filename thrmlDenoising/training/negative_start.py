@@ -1,5 +1,4 @@
-"""Where the chains of the negative phase start: the seam between the variants of contrastive
-divergence.
+"""Where the chains of the negative phase start: what variants of contrastive divergence differ in.
 
 Each start is a triple of methods, like an optax transformation: `init` makes what must be
 remembered between epochs, `chains` makes the starting chains of a batch, `remember` puts away
@@ -65,7 +64,8 @@ class DataStart(AbstractNegativeStart):
 
     The hidden nodes have to be sampled given the data before anything is let free. A sweep may
     update the visible nodes first, and these then only see their neighbours: data next to
-    hidden nodes that know nothing of it would be forgotten at once.
+    hidden nodes that know nothing of it would be forgotten at once. Without a warm-up in the
+    schedule they get one sweep.
     """
 
     def chains(self, key, step, parameters, schedule, batch, memory) -> Chains:

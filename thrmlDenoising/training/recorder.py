@@ -52,12 +52,14 @@ class RunRecorder:
             OSError: the folder cannot be made.
         """
         config, folder = cfg.to_yaml(), planned
+        base = planned.root.parent
+        base.mkdir(parents=True, exist_ok=True)
         while True:
             try:
                 folder.create()
                 break
             except FileExistsError:
-                folder = RunFolder.new(planned.root.parent, planned.descriptor, datetime.now())
+                folder = RunFolder.new(base, planned.descriptor, datetime.now())
         with written_aside(folder.config) as aside:
             aside.write_text(config, encoding="utf-8")
         recorder = cls(cfg, folder)
@@ -77,11 +79,12 @@ class RunRecorder:
 
     def save(self, model: Model) -> Path:
         """The checkpoint of the model as it is; returns its folder."""
-        path = save_model(self.folder.model_saving, self._cfg, model)
-        records = model.history.records
-        summary = _summary(records[-1]) if records else f"epoch {model.epoch}"
-        self.log(f"{summary}; checkpoint {path.name}")
-        return path
+        return save_model(self.folder.model_saving, self._cfg, model)
+
+    def epoch_saved(self, history: History) -> None:
+        """Logs the epoch the history ends with."""
+        record = history.records[-1]
+        self.log(f"{_summary(record)}; checkpoint epoch_{record.epoch:03d}")
 
     def tables(self, history: History) -> None:
         """metrics.csv and the curves over epochs, from everything measured so far."""
@@ -98,11 +101,9 @@ class RunRecorder:
             draw_autocorrelation_vs_lags(lags, values, f"epoch {epoch}", path)
 
     def evaluation(self, epoch: int, evaluation: Evaluation) -> None:
-        """Draws images of every class after every step, and animations."""
+        """Draws images of every class after every step."""
         for mode, grid in evaluation.grids.items():
             draw_grid(*grid, *self._picture_facts, self.folder.image(epoch, mode))
-        for mode, animation in evaluation.animations.items():
-            self.animation(epoch, mode, animation)
 
     def animation(self, epoch: int, mode: Mode, animation: Animation) -> Path:
         """Draws all states of all steps; returns the file."""

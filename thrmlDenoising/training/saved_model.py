@@ -164,7 +164,7 @@ def _kind_of_step(cfg: DTMConfig) -> dict[str, Any]:
         "data.dataset_name": cfg.data.dataset_name,
         "data.target_classes": cfg.target_classes,
         "data.pixel_threshold_for_single_trials": cfg.data.pixel_threshold_for_single_trials,
-        "graph lattice": cfg.graph.lattice,
+        "graph.graph_preset_architecture": cfg.graph.lattice,
         "graph.num_label_spots": cfg.graph.num_label_spots,
         "graph.grayscale_levels": cfg.graph.grayscale_levels,
         "graph.base_graph_manager": cfg.graph.manager_class,
@@ -179,8 +179,17 @@ def _compare(names: list[str], theirs: dict[str, Any], ours: dict[str, Any]) -> 
 
 
 def _flat(cfg: DTMConfig) -> dict[str, Any]:
-    return {
+    """All fields, those that can be written in several ways by their meaning."""
+    flat = {
         f"{section}.{name}": value
         for section, values in asdict(cfg).items()
         for name, value in values.items()
     }
+    meanings = {
+        "graph.graph_preset_architecture": cfg.graph.lattice,
+        "graph.base_graph_manager": cfg.graph.manager_class,
+        "optim.step_learning_rates": cfg.per_step(cfg.optim.step_learning_rates),
+        "cp.correlation_penalty": cfg.per_step(cfg.cp.correlation_penalty),
+        "wd.weight_decay": cfg.per_step(cfg.wd.weight_decay),
+    }
+    return flat | meanings

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property, partial
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -40,14 +40,13 @@ class Evaluation(NamedTuple):
 
     metrics: dict[str, float]
     grids: dict[Mode, Grid]
-    animations: dict[Mode, Animation]
 
 
 class Task:
     """The data set of a config, and the measurements it asks for."""
 
     def __init__(self, cfg: DTMConfig) -> None:
-        self._cfg = cfg
+        self.cfg = cfg
         n_classes = len(cfg.target_classes)
         self.one_hot_labels: Bool[np.ndarray, "class label_node"] = one_hot_labels(
             np.arange(n_classes), n_classes, cfg.graph.num_label_spots
@@ -62,11 +61,11 @@ class Task:
     @cached_property
     def dataset(self) -> ImageDataset:
         """The images, read when first needed."""
-        data = self._cfg.data
+        data = self.cfg.data
         return load_dataset(
             data.dataset_name,
             target_classes=data.target_classes,
-            n_levels=self._cfg.graph.grayscale_levels,
+            n_levels=self.cfg.graph.grayscale_levels,
             pixel_threshold=data.pixel_threshold_for_single_trials,
             data_dir=data.data_dir,
         )
@@ -88,7 +87,7 @@ class Task:
             ValueError: an unknown class, a wrong number of labels, or a model without labels.
         """
         self._check_labelled()
-        wanted = class_positions(labels, self._cfg.target_classes)
+        wanted = class_positions(labels, self.cfg.target_classes)
         if wanted.shape not in ((), (n,)):
             raise ValueError(f"{wanted.size} labels for {n} images: give one, or one for each")
         return jnp.asarray(self.one_hot_labels[np.broadcast_to(wanted, max(n, 0))])
@@ -108,8 +107,11 @@ class Task:
         """Images of every class, with all observed states.
 
         Raises:
-            ValueError: clamped labels of a model without labels, or less than 1 image.
+            ValueError: an unknown mode, clamped labels of a model without labels, or less than 1
+                image.
         """
+        if mode not in get_args(Mode):
+            raise ValueError(f"mode={mode!r}: labels are 'free' or 'clamped'")
         if mode == "clamped":
             self._check_labelled()
         labels, clamped = self.one_hot_labels, mode == "clamped"
@@ -120,23 +122,21 @@ class Task:
 
         A model without labels has only free images, which cannot be judged by their class.
         """
-        exp, evaluation = self._cfg.exp, Evaluation({}, {}, {})
-        modes: tuple[Mode, ...] = ("free", "clamped") if self._cfg.n_label_nodes else ("free",)
+        exp, evaluation = self.cfg.exp, Evaluation({}, {})
+        modes: tuple[Mode, ...] = ("free", "clamped") if self.cfg.n_label_nodes else ("free",)
         for number, mode in enumerate(modes):
             key = purpose_key(exp.seed, "evaluation", epoch, number)
-            n_per_class = self._cfg.generation.fid_images_per_digit
+            n_per_class = self.cfg.generation.fid_images_per_digit
             images = self.generate(key, steps, mode, n_per_class, self.schedule())
             evaluation.grids[mode] = images.grid(exp.drawn_images_per_digit)
-            if self._cfg.n_label_nodes:
+            if self.cfg.n_label_nodes:
                 name = f"{mode}_{self.metric.name}"
                 evaluation.metrics[name] = self.metric(images.final_pixels, images.final_classes)
-            if exp.generate_gif:
-                evaluation.animations[mode] = self.animate(epoch, steps, mode)
         return evaluation
 
     def animate(self, epoch: int, steps: Sequence[ModelStep], mode: Mode) -> Animation:
         """A few images of every class with their states on the way."""
-        exp = self._cfg.exp
+        exp = self.cfg.exp
         schedule = self.schedule(exp.steps_per_sample_in_gif)
         key = purpose_key(exp.seed, "animation", epoch)
         images = self.generate(key, steps, mode, exp.animated_images_per_digit, schedule)
@@ -150,12 +150,12 @@ class Task:
             "replication": Protocol.replication(
                 self._annealing.beta_start, self._annealing.beta_end
             ),
-            "stationary": Protocol.stationary(self._cfg.sampling.training_beta),
-        }[self._cfg.exp.autocorr_protocol]
+            "stationary": Protocol.stationary(self.cfg.sampling.training_beta),
+        }[self.cfg.exp.autocorr_protocol]
         test_images = self.clean(self.dataset.test)
 
         def measure(index: int, step: ModelStep) -> AutocorrelationCurve:
-            key = purpose_key(self._cfg.exp.seed, "autocorrelation", epoch, index)
+            key = purpose_key(self.cfg.exp.seed, "autocorrelation", epoch, index)
             images = jax.device_put(test_images, step.device)
             n_sweeps = self._annealing.n_sweeps
             return measure_autocorrelation(
@@ -165,7 +165,7 @@ class Task:
         return run_on_devices([partial(measure, *numbered) for numbered in enumerate(steps)])
 
     def _check_labelled(self) -> None:
-        if not self._cfg.n_label_nodes:
+        if not self.cfg.n_label_nodes:
             raise ValueError(
                 "this model has no labels (graph.num_label_spots=0), so none can be clamped: "
                 "generate free images"
