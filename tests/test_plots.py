@@ -296,3 +296,15 @@ def test_a_failed_drawing_leaves_the_older_picture(tmp_path, monkeypatch):
         draw_grid(grid, votes, (7, 6), 3, ["a", "b", "c"], path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_images_of_no_class_have_titles_of_their_own_and_no_coloured_bar(tmp_path):
+    grid, votes = random_grid()
+    names = ["a", "b", "c"]
+    draw_grid(grid, votes, (7, 6), 3, names, tmp_path / "classes.png")
+    draw_grid(grid, votes, (7, 6), 3, names, tmp_path / "free.png", ["free"] * 3)
+    coloured = [
+        (np.ptp(iio.imread(tmp_path / name)[..., :3].astype(int), axis=-1) > 0).any()
+        for name in ("classes.png", "free.png")
+    ]
+    assert coloured == [True, False]

@@ -16,9 +16,10 @@ from thrmlDenoising.plots.pictures import (
     check_votes,
     columns_for,
     framed,
+    legend,
+    owners,
     padded,
     page_of,
-    paragraph,
     text,
     title,
 )
@@ -28,7 +29,6 @@ _BAR_HEIGHT = 18
 _ASPECT = 2.2
 _LAST_FRAME_MS = 2000
 _FASTEST = 50  # frames per second; viewers slow down what is faster
-_LEGEND = "Bars: share of label nodes voting for each class, in the order above; own in orange."
 
 
 def write_gif(
@@ -39,25 +39,28 @@ def write_gif(
     n_levels: int,
     class_names: Sequence[str],
     path: Path,
+    titles: Sequence[str] | None = None,
     frames_per_second: float = 12,
 ) -> None:
     """Write an endless GIF of images changing, its last frame held for two seconds.
 
     The images are ordered by class, equally many of each, and those of one class stand side by side
-    under its name. `votes` are the shares (0..1) of label nodes voting for each class, drawn as
-    bars under the image; a last axis of 0 classes draws none. Each frame's caption stands on top.
+    under its name, or under one of `titles` where they do not belong to it. `votes` are the shares
+    (0..1) of label nodes voting for each class, drawn as bars under the image; a last axis of 0
+    classes draws none. Each frame's caption stands on top.
     Raises ValueError where shapes or values do not fit.
     """
     _check_frames(frames, votes, captions, image_shape, n_levels, class_names)
     if not 0 < frames_per_second <= _FASTEST:
         raise ValueError(f"frames_per_second={frames_per_second} has to be in (0, {_FASTEST}].")
     tile = Tile(image_shape, n_levels, _BAR_HEIGHT)
-    titles = _same_width([title(name) for name in class_names])
+    owned = owners(class_names, titles)
+    names = _same_width([title(name) for name in titles or class_names])
     headers = _same_width([text(caption, 14) for caption in captions])
-    width = _grid(frames[0], votes[0], titles, tile).shape[1]
-    legend = [paragraph(_LEGEND, width)] if votes.shape[-1] else []
+    width = _grid(frames[0], votes[0], names, owned, tile).shape[1]
+    bars = [legend(class_names, titles, width)] if votes.shape[-1] else []
     pages = (  # one at a time: a long animation would fill the memory
-        as_image(framed(above([header, _grid(images, vote, titles, tile), *legend], gap=8), 10))
+        as_image(framed(above([header, _grid(images, vote, names, owned, tile), *bars], gap=8), 10))
         for header, images, vote in zip(headers, frames, votes, strict=True)
     )
     durations = [round(1000 / frames_per_second)] * (len(frames) - 1) + [_LAST_FRAME_MS]
@@ -75,16 +78,18 @@ def write_gif(
 def _grid(
     images: UInt8[np.ndarray, "image pixel"],
     votes: Float[np.ndarray, "image label_class"],
-    titles: Sequence[Picture],
+    names: Sequence[Picture],
+    owned: Sequence[int],
     tile: Tile,
 ) -> Picture:
     """The images of one frame, class by class."""
+    n_each = len(images) // len(names)
     blocks = []
-    for own, name in enumerate(titles):
-        of_class = slice(own * len(images) // len(titles), (own + 1) * len(images) // len(titles))
+    for start, name, own in zip(range(0, len(images), n_each), names, owned, strict=True):
+        block = slice(start, start + n_each)
         tiles = [
             tile.draw(image, vote, own)
-            for image, vote in zip(images[of_class], votes[of_class], strict=True)
+            for image, vote in zip(images[block], votes[block], strict=True)
         ]
         blocks.append(above([name, beside(tiles, gap=4)], gap=2))
     return page_of(blocks, columns_for(len(blocks), blocks[0], _ASPECT), gap=14)

@@ -18,9 +18,10 @@ from thrmlDenoising.plots.pictures import (
     check_votes,
     columns_for,
     framed,
+    legend,
+    owners,
     padded,
     page_of,
-    paragraph,
     text,
     title,
 )
@@ -38,24 +39,27 @@ def draw_grid(
     n_levels: int,
     class_names: Sequence[str],
     path: Path,
+    titles: Sequence[str] | None = None,
 ) -> None:
     """Write a PNG with a block a class, in it a row a denoising step in the order they were run.
 
     Under every image stand bars of the shares (0..1) of label nodes voting for each class, the
     class of the block in colour; a last axis of 0 classes draws none. `class_names` has a name for
-    each block; `n_levels` is the grey level of white. Raises ValueError where shapes or values
-    do not fit.
+    each block; `titles` replaces them where images do not belong to the class of their block;
+    `n_levels` is the grey level of white. Raises ValueError where shapes or values do not fit.
     """
     _check_grid(grid, label_grid, image_shape, n_levels, class_names)
     tile = Tile(image_shape, n_levels, _BAR_HEIGHT)
-    captions = _captions(class_names, grid.shape[1])
+    captions = _captions(titles or class_names, grid.shape[1])
     blocks = [
-        _class_block(grid[own], label_grid[own], captions[own], own, tile)
-        for own in range(len(grid))
+        _class_block(images, votes, caption, own, tile)
+        for images, votes, caption, own in zip(
+            grid, label_grid, captions, owners(class_names, titles), strict=True
+        )
     ]
     page = page_of(blocks, columns_for(len(blocks), blocks[0], _ASPECT), gap=24)
     if label_grid.shape[-1]:
-        page = above([page, _legend(class_names, page.shape[1])], gap=16)
+        page = above([page, legend(class_names, titles, page.shape[1])], gap=16)
     with written_aside(path) as aside:
         colours = np.asarray(as_image(framed(page, 16)).convert("RGB"))
         imageio.imwrite(aside, colours, extension=".png", optimize=True)
@@ -106,14 +110,6 @@ def _captions(class_names: Sequence[str], n_steps: int) -> list[list[Picture]]:
     ]
     width = max(caption.shape[1] for row in captions for caption in row) + 4
     return [[padded(caption, caption.shape[0], width) for caption in row] for row in captions]
-
-
-def _legend(class_names: Sequence[str], width: int) -> Picture:
-    return paragraph(
-        "Bars: share of label nodes voting for each class (orange: the row's own), from left to "
-        f"right {', '.join(class_names)}.",
-        width,
-    )
 
 
 def _check_grid(

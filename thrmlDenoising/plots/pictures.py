@@ -90,6 +90,25 @@ def title(line: str, size: int = 11) -> Picture:
     return text(line, size, "DejaVuSans-Bold")
 
 
+NO_CLASS = -1
+"""The `own` class of images that stand under no class."""
+
+
+def owners(class_names: Sequence[str], titles: Sequence[str] | None) -> list[int]:
+    """The class whose bar is coloured in each block: its own, or none if it has another title."""
+    return list(range(len(class_names))) if titles is None else [NO_CLASS] * len(class_names)
+
+
+def legend(class_names: Sequence[str], titles: Sequence[str] | None, width: int) -> Picture:
+    """What the bars under the images mean."""
+    orange = " (orange: the class it stands under)" if titles is None else ""
+    return paragraph(
+        f"Bars: share of label nodes voting for each class{orange}, from left to right "
+        f"{', '.join(class_names)}.",
+        width,
+    )
+
+
 def paragraph(words: str, width: int, size: int = 11) -> Picture:
     """Text broken into lines of about `width` pixels."""
     average_letter = 0.6 * size

@@ -103,12 +103,13 @@ class RunRecorder:
     def evaluation(self, epoch: int, evaluation: Evaluation) -> None:
         """Draws images of every class after every step."""
         for mode, grid in evaluation.grids.items():
-            draw_grid(*grid, *self._picture_facts, self.folder.image(epoch, mode))
+            path = self.folder.image(epoch, mode)
+            draw_grid(*grid, *self._picture_facts, path, self._titles(mode))
 
     def animation(self, epoch: int, mode: Mode, animation: Animation) -> Path:
         """Draws all states of all steps; returns the file."""
         path = self.folder.gif(epoch, mode)
-        write_gif(*animation, *self._picture_facts, path)
+        write_gif(*animation, *self._picture_facts, path, self._titles(mode))
         return path
 
     def _draw_metrics(self, history: History) -> None:
@@ -128,6 +129,10 @@ class RunRecorder:
     def _picture_facts(self) -> tuple[tuple[int, int], int, list[str]]:
         """What every picture needs to know: image shape, grey levels, names of the classes."""
         return self._cfg.image_shape, self._cfg.graph.grayscale_levels, self._cfg.class_names
+
+    def _titles(self, mode: Mode) -> list[str] | None:
+        """Free images belong to no class: they say so in its place."""
+        return [mode] * len(self._cfg.class_names) if mode == "free" else None
 
     @property
     def _is_adaptive(self) -> bool:
