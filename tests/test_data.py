@@ -123,7 +123,7 @@ def test_embedded_set_is_the_beginning_of_the_complete_one(shared_data: Path):
 
 
 def test_script_writes_what_is_embedded(shared_data: Path, tmp_path: Path):
-    script = REPOSITORY / "scripts" / "make_fashion_mnist_10k.py"
+    script = REPOSITORY / "thrmlDenoising" / "data" / "make_fashion_mnist_10k.py"
     source = shared_data / "FashionMNIST" / "raw"
     subprocess.run([sys.executable, script, source, "--target", tmp_path], check=True)
     embedded = resources.files("thrmlDenoising.data") / "embedded"

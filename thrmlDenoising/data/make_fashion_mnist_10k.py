@@ -1,13 +1,13 @@
 """Make the data set inside the package, `fashion_mnist_10k`, from Debian's `dataset-fashion-mnist`.
 
     apt install dataset-fashion-mnist
-    python scripts/make_fashion_mnist_10k.py
+    python -m thrmlDenoising.data.make_fashion_mnist_10k
 
 keeps the first 10,000 training and the first 1,000 test images, losslessly, in the format of the
-original: gzipped IDX files. Gzip was measured against its rivals on these images (MB): gzip 4.79,
-bzip2 4.41, PNG 4.35, xz 4.13. It is small enough, needs no module that a Python may lack, and the
-reader for the complete sets reads it. Neither the time nor a path enters the files: the same zlib
-writes the same bytes, and the hashes in `idx_sets.py` hold the content whichever zlib wrote it.
+original: gzipped IDX files. Other compressions are a little smaller on these images, but gzip
+needs no module that a Python may lack, and the reader for the complete sets reads it. Neither the
+time nor a path enters the files: the same zlib writes the same bytes, and the hashes in
+`idx_sets.py` hold the content whichever zlib wrote it.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from thrmlDenoising.data.idx_sets import (
 )
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
-EMBEDDED_FOLDER = Path(__file__).parents[1] / "thrmlDenoising" / "data" / "embedded"
+EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
 N_KEPT = {TRAIN_IMAGES: 10_000, TRAIN_LABELS: 10_000, TEST_IMAGES: 1_000, TEST_LABELS: 1_000}
 
 
