@@ -63,7 +63,7 @@ class DTM:
     ) -> None:
         self.cfg = cfg if cfg is not None else DTMConfig()
         self.manager = make_manager(self.cfg)
-        self._trainer = Trainer.from_config(self.cfg, self.cfg.batch_size, self.cfg.n_train)
+        self._trainer = Trainer.from_config(self.cfg)
         self._task = Task(self.cfg)
         self._recorder: RunRecorder | None = None
         self._origin = "untrained"
@@ -348,9 +348,10 @@ class DTM:
         """Goes back to the last complete checkpoint of a run, and on in its folder."""
         saved = SavedModel.open(StepSource(path))
         check_resumable(self.cfg, saved)
-        if self.epoch and self.history.to_json() != saved.history.to_json():
+        model: Model | None = vars(self).get("_model")  # self._model would build untrained steps
+        if model and model.epoch and model.history.to_json() != saved.history.to_json():
             raise ValueError(
-                f"this model is trained already ({self.epoch} epochs), and resuming {saved.run} "
+                f"this model is trained already ({model.epoch} epochs), and resuming {saved.run} "
                 "would throw that away: start from a new DTM(cfg)"
             )
         self._restore(saved)

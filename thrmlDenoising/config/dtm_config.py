@@ -124,6 +124,11 @@ class DTMConfig:
         return sum(counts[target] for target in self.target_classes)
 
     @property
+    def is_adaptive(self) -> bool:
+        """Whether a controller reacts to the autocorrelation of every epoch."""
+        return self.cp.adaptive_cp or self.wd.adaptive_wd
+
+    @property
     def batch_size(self) -> int:
         """`sampling.batch_size`, or the whole of a toy set."""
         is_toy = dataset_facts(self.data.dataset_name).is_toy

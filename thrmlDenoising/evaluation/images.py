@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import jax
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, UInt8
 
-from thrmlDenoising.diffusion import DiffusionStep, Generated, generate
+from thrmlDenoising.diffusion import DiffusionStep, Generated, Noised, generate
 from thrmlDenoising.evaluation.accuracy import label_votes
 from thrmlDenoising.sampling import IsingModel, Schedule
 
@@ -60,10 +61,14 @@ class ClassImages:
         bits = jnp.asarray(labels) if clamped else None
         return cls(generate(key, *chain, len(labels), schedule, bits), len(one_hot_labels))
 
+    @cached_property
+    def _last_states(self) -> Noised:
+        return self.generated.last_states
+
     @property
     def final_pixels(self) -> UInt8[np.ndarray, "image pixel"]:
         """What the last step run made."""
-        return np.asarray(self.generated.last_states.pixels[-1])
+        return np.asarray(self._last_states.pixels[-1])
 
     @property
     def final_classes(self) -> Int[np.ndarray, " image"]:
@@ -74,7 +79,7 @@ class ClassImages:
         """
         if not self.generated.noise.labels.shape[-1]:
             raise ValueError("images of a model without labels (num_label_spots=0) have no class")
-        votes = self._votes(self.generated.last_states.labels[-1])
+        votes = self._votes(self._last_states.labels[-1])
         return votes.argmax(axis=-1)
 
     def grid(self, n_drawn: int) -> Grid:
@@ -89,7 +94,7 @@ class ClassImages:
                 f"cannot draw {n_drawn} of {n_per_class} images of a class: draw at least 1 and at "
                 "most all"
             )
-        states = self.generated.last_states
+        states = self._last_states
         votes = self._votes(states.labels)
         return Grid(self._first(np.asarray(states.pixels), n_drawn), self._first(votes, n_drawn))
 

@@ -3,6 +3,7 @@
 from thrmlDenoising.runs.checkpoint import (
     FORMAT_VERSION,
     CheckpointError,
+    checkpoint_name,
     checkpoint_path,
     complete_epochs,
     save_checkpoint,
@@ -21,6 +22,7 @@ __all__ = [
     "History",
     "RunFolder",
     "TrainingLog",
+    "checkpoint_name",
     "checkpoint_path",
     "complete_epochs",
     "read_graph",

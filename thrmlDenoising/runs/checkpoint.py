@@ -35,7 +35,7 @@ def save_checkpoint(model_saving: Path, epoch: int, write: Callable[[Path], None
     """
     if epoch < 0:
         raise ValueError(f"epoch={epoch}: a checkpoint's epoch is 0 or more.")
-    final = model_saving / _name(epoch)
+    final = model_saving / checkpoint_name(epoch)
     try:
         model_saving.mkdir(parents=True, exist_ok=True)
         _clean_up(model_saving)
@@ -104,7 +104,8 @@ def verify_checkpoint(path: Path) -> None:
             )
 
 
-def _name(epoch: int) -> str:
+def checkpoint_name(epoch: int) -> str:
+    """The name of an epoch's checkpoint folder."""
     return f"epoch_{epoch:03d}"
 
 
@@ -203,7 +204,7 @@ def _could_not_save(error: OSError, epoch: int, model_saving: Path) -> OSError:
 
 def _complete(model_saving: Path, epoch: int) -> Path | None:
     """Where the complete checkpoint of `epoch` lies, if there is one."""
-    final = model_saving / _name(epoch)
+    final = model_saving / checkpoint_name(epoch)
     places = (final, _replaced(final))
     return next((path for path in places if _read_manifest(path) is not None), None)
 

@@ -73,8 +73,7 @@ class TrainingLoop:
             started = time.monotonic()
             self._train_steps(clean, progress)
             seconds = time.monotonic() - started
-            adaptive = self.cfg.cp.adaptive_cp or self.cfg.wd.adaptive_wd
-            measure = self.cfg.exp.compute_autocorr and (evaluate or adaptive)
+            measure = self.cfg.exp.compute_autocorr and (evaluate or self.cfg.is_adaptive)
             curves = self._autocorrelations(epoch, measure)
             self._take_in(epoch, curves, adapt_strengths)
             evaluation = self.task.evaluate(epoch, self.model.steps) if evaluate else None

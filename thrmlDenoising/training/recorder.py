@@ -23,7 +23,14 @@ from thrmlDenoising.plots import (
     draw_metric_vs_epoch,
     write_gif,
 )
-from thrmlDenoising.runs import EpochRecord, History, RunFolder, TrainingLog, written_aside
+from thrmlDenoising.runs import (
+    EpochRecord,
+    History,
+    RunFolder,
+    TrainingLog,
+    checkpoint_name,
+    written_aside,
+)
 from thrmlDenoising.training.model import Model
 from thrmlDenoising.training.saved_model import save_model
 from thrmlDenoising.training.task import Evaluation, Mode
@@ -84,7 +91,7 @@ class RunRecorder:
     def epoch_saved(self, history: History) -> None:
         """Logs the epoch the history ends with."""
         record = history.records[-1]
-        self.log(f"{_summary(record)}; checkpoint epoch_{record.epoch:03d}")
+        self.log(f"{_summary(record)}; checkpoint {checkpoint_name(record.epoch)}")
 
     def tables(self, history: History) -> None:
         """metrics.csv and the curves over epochs, from everything measured so far."""
@@ -120,7 +127,7 @@ class RunRecorder:
     def _draw_autocorrelation(self, history: History) -> None:
         values = np.array([record.autocorrelation for record in history.records], dtype=float)
         if not np.isnan(values).all():
-            threshold = self._cfg.cp.adaptive_threshold if self._is_adaptive else None
+            threshold = self._cfg.cp.adaptive_threshold if self._cfg.is_adaptive else None
             epochs = [record.epoch for record in history.records]
             path = self.folder.autocorr_vs_epoch
             draw_autocorrelation_vs_epoch(epochs, values, threshold, path)
@@ -133,10 +140,6 @@ class RunRecorder:
     def _titles(self, mode: Mode) -> list[str] | None:
         """Free images belong to no class: they say so in its place."""
         return [mode] * len(self._cfg.class_names) if mode == "free" else None
-
-    @property
-    def _is_adaptive(self) -> bool:
-        return self._cfg.cp.adaptive_cp or self._cfg.wd.adaptive_wd
 
 
 def _environment() -> str:

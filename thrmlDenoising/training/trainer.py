@@ -55,13 +55,13 @@ class Trainer:
     penalty_estimator: PenaltyEstimator
 
     @classmethod
-    def from_config(cls, cfg: DTMConfig, batch_size: int, n_examples: int) -> "Trainer":
-        """The trainer for a config and a data set of `n_examples`."""
+    def from_config(cls, cfg: DTMConfig) -> "Trainer":
+        """The trainer that a config describes."""
         sampling, optim = cfg.sampling, cfg.optim
-        n_updates = optim.n_epochs_for_lrd * (n_examples // batch_size)
+        n_updates = optim.n_epochs_for_lrd * (cfg.n_train // cfg.batch_size)
         decay = optax.cosine_decay_schedule(1.0, n_updates, optim.alpha_cosine_decay)
         return cls(
-            batch_size=batch_size,
+            batch_size=cfg.batch_size,
             beta=sampling.training_beta,
             schedule=Schedule.constant(
                 sampling.training_beta,
