@@ -10,11 +10,10 @@ and the definition of a sweep alone: nothing here uses the library's own enumera
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.special import expit
 from scipy.stats import chi2, t
 
@@ -25,6 +24,7 @@ from thrmlDenoising.base_graphs import (
     Lattice,
     PoissonBinomialIsingGraphManager,
 )
+from thrmlDenoising.diffusion import ObserveSpins
 from thrmlDenoising.sampling import (
     AbstractSampler,
     Chains,
@@ -69,11 +69,8 @@ class Setting(NamedTuple):
         )
 
 
-class AllSpins(eqx.Module):
-    """Observes everything."""
-
-    def __call__(self, spins: Bool[Array, " node"]) -> Bool[Array, " node"]:
-        return spins
+def observe_all(graph: BaseGraph) -> ObserveSpins:
+    return ObserveSpins(jnp.arange(graph.n_nodes))
 
 
 class TinyCase(NamedTuple):
@@ -254,7 +251,7 @@ def observe(
         setting.chains(n_chains),
         schedule,
         setting.clamp,
-        AllSpins(),
+        observe_all(setting.graph),
     )
     shape = (schedule.n_samples, len(setting.starts), n_chains, setting.graph.n_nodes)
     return np.asarray(observed).reshape(shape)

@@ -240,9 +240,8 @@ def test_projections_are_of_grey_levels_and_few_images_are_used_whole():
     graph = manager.build_graph(0)
     step = DiffusionStep.build(manager, graph, ThrmlSampler, Interval(0, 1), Rates(1, 1), 0.1)
     directions = jnp.array([[1.0, 0.0, 2.0], [0.0, 1.0, -1.0]])
-    spins = np.zeros(graph.n_nodes, bool)
-    spins[graph.image_nodes] = [True, False, True, True, True, True]  # levels 2 and 3
-    projected = ProjectImage(step, directions)(jnp.asarray(spins))
+    spins = jnp.array([True, False, True, True, True, True])  # levels 2 and 3
+    projected = ProjectImage(step.image_nodes, manager, directions)(spins)
     np.testing.assert_allclose(projected, [2 / 3, 1, 1 / 3], atol=1e-6)
 
     model = random_model(np.random.default_rng(0), graph)

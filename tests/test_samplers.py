@@ -16,7 +16,6 @@ import pytest
 from exactness import (
     ALARM,
     TINY_CASES,
-    AllSpins,
     Setting,
     all_states,
     boltzmann,
@@ -27,6 +26,7 @@ from exactness import (
     int32,
     means_p_value,
     observe,
+    observe_all,
     random_model,
     random_setting,
     samples_p_value,
@@ -58,8 +58,9 @@ from thrmlDenoising.sampling import (
     Schedule,
     ThrmlSampler,
 )
+from thrmlDenoising.sampling.cpu import CpuSampler
 
-SAMPLERS = [ThrmlSampler]
+SAMPLERS = [ThrmlSampler, CpuSampler]
 CLAMPS: tuple[Clamp, ...] = get_args(Clamp)
 SEEDS = (0, 1, 2)
 N_CHAINS = 2048
@@ -469,7 +470,7 @@ def test_arrays_of_another_graph_are_refused(sampler, graph, name):
     with pytest.raises(ValueError, match=f"{name} have shape .* this graph needs"):
         sampler.moments(key, model, chains, MOMENTS_SCHEDULE, "nothing")
     with pytest.raises(ValueError, match=f"{name} have shape .* this graph needs"):
-        sampler.observe(key, model, chains, MOMENTS_SCHEDULE, "nothing", AllSpins())
+        sampler.observe(key, model, chains, MOMENTS_SCHEDULE, "nothing", observe_all(graph))
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,11 @@ class SamplingConfig(Section, name="sampling"):
     "data" (which costs one more clamped warm-up per batch), or "persistent"
     from where the chain of the same example ended last."""
 
+    backend: Literal["auto", "cpu", "xla", "thrml"] = "auto"
+    """Which sampler runs: "cpu" (Numba), "xla" (JAX alone, for
+    accelerators), "thrml" (the reference), or "auto", the fastest here.
+    They agree in distribution, not number by number."""
+
     def check_together(self) -> None:
         """There has to be a sweep."""
         if self.steps_warmup == 0 and self.n_samples == 1:

@@ -11,7 +11,7 @@ from thrmlDenoising.diffusion.forward import (
     pure_noise,
     time_grid,
 )
-from thrmlDenoising.diffusion.reverse import Annealing, Generated, VisibleSpins, denoise, generate
+from thrmlDenoising.diffusion.reverse import Annealing, Generated, ObserveSpins, denoise, generate
 from thrmlDenoising.diffusion.step import DiffusionStep
 
 __all__ = [
@@ -21,8 +21,8 @@ __all__ = [
     "Generated",
     "Interval",
     "Noised",
+    "ObserveSpins",
     "Rates",
-    "VisibleSpins",
     "add_noise",
     "denoise",
     "flip_probabilities",

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Array, Bool, Int32, Key
 
 from thrmlDenoising.diffusion.forward import Noised, pure_noise
 from thrmlDenoising.diffusion.step import DiffusionStep
-from thrmlDenoising.sampling import IsingModel, Schedule
+from thrmlDenoising.sampling import AbstractObserver, IsingModel, Schedule
 
 
 class Annealing(NamedTuple):
@@ -49,14 +48,14 @@ class Generated(NamedTuple):
         return jax.tree.map(lambda *leaves: np.stack(leaves), *ends)
 
 
-class VisibleSpins(eqx.Module):
-    """Observes the visible spins of a chain."""
+class ObserveSpins(AbstractObserver):
+    """Observes some spins of a chain."""
 
-    visible_nodes: Int32[Array, " visible"]
+    nodes: Int32[Array, " observed"]
 
-    def __call__(self, spins: Bool[Array, " node"]) -> Bool[Array, " visible"]:
-        """Image bits, then label bits."""
-        return spins[self.visible_nodes]
+    def __call__(self, spins: Bool[Array, " observed"]) -> Bool[Array, " observed"]:
+        """The spins."""
+        return spins
 
 
 def denoise(
@@ -85,7 +84,7 @@ def denoise(
         chains,
         schedule,
         "nothing" if labels is None else "labels",
-        VisibleSpins(step.visible_nodes),
+        ObserveSpins(step.visible_nodes),
     )
     return step.decode(visible)
 

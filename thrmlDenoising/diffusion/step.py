@@ -79,6 +79,16 @@ class DiffusionStep(eqx.Module):
     def _n_image_bits(self) -> int:
         return len(self.visible_nodes) - self.manager.n_label_nodes
 
+    @property
+    def image_nodes(self) -> Int32[Array, " image_bit"]:
+        """The node of every image bit."""
+        return self.visible_nodes[: self._n_image_bits]
+
+    @property
+    def label_nodes(self) -> Int32[Array, " label_node"]:
+        """The node of every label bit."""
+        return self.visible_nodes[self._n_image_bits :]
+
     def encode(self, noised: Noised) -> Bool[Array, "chain visible"]:
         """Images and labels as visible bits."""
         return jnp.concatenate([self.manager.encode(noised.pixels), noised.labels], axis=-1)
@@ -125,8 +135,7 @@ class DiffusionStep(eqx.Module):
     @eqx.filter_jit
     def set_labels(self, chains: Chains, labels: Bool[Array, "chain label_node"]) -> Chains:
         """The same chains with these label spins."""
-        label_nodes = self.visible_nodes[self._n_image_bits :]
-        return chains._replace(spins=chains.spins.at[:, label_nodes].set(labels))
+        return chains._replace(spins=chains.spins.at[:, self.label_nodes].set(labels))
 
 
 def _as_arrays(flips: Flips) -> Flips:

@@ -12,10 +12,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Float, Int32, Key
 
+from thrmlDenoising.base_graphs import AbstractBaseGraphManager
 from thrmlDenoising.diffusion import DiffusionStep, Noised
-from thrmlDenoising.sampling import IsingModel, Schedule
+from thrmlDenoising.sampling import AbstractObserver, IsingModel, Schedule
 
 N_IMAGES = 64
 """Test images whose noised versions condition the chains."""
@@ -40,16 +41,17 @@ class AutocorrelationCurve(NamedTuple):
         return max(0.0, float(self.values[-n_tail:].mean()))
 
 
-class ProjectImage(eqx.Module):
+class ProjectImage(AbstractObserver):
     """Observes grey levels / n_levels of a chain's image, projected on fixed directions."""
 
-    step: DiffusionStep
+    nodes: Int32[Array, " image_bit"]
+    manager: AbstractBaseGraphManager = eqx.field(static=True)
     directions: Float[Array, "pixel direction"]
 
-    def __call__(self, spins: Bool[Array, " node"]) -> Float[Array, " direction"]:
+    def __call__(self, spins: Bool[Array, " image_bit"]) -> Float[Array, " direction"]:
         """One number per direction."""
-        pixels = self.step.decode(spins[self.step.visible_nodes]).pixels
-        return (pixels / self.step.manager.n_levels) @ self.directions
+        pixels = self.manager.decode(spins)
+        return (pixels / self.manager.n_levels) @ self.directions
 
 
 def sample_projections(
@@ -73,7 +75,7 @@ def sample_projections(
     directions = jax.random.uniform(
         jax.random.key(_DIRECTIONS_SEED), (n_pixels, N_DIRECTIONS), minval=-1, maxval=1
     )
-    observer = ProjectImage(step, directions / np.sqrt(n_pixels))
+    observer = ProjectImage(step.image_nodes, step.manager, directions / np.sqrt(n_pixels))
     observed = step.sampler.observe(run_key, model, chains, schedule, "nothing", observer)
     shape = (schedule.n_samples, len(images.pixels), N_CHAINS_PER_IMAGE, N_DIRECTIONS)
     return np.asarray(observed).reshape(shape)

@@ -1,29 +1,35 @@
 """Samplers: one protocol, and the implementations that agree on it."""
 
+from thrmlDenoising.sampling.backends import sampler_type
 from thrmlDenoising.sampling.protocol import (
+    CLAMPS,
+    AbstractObserver,
     AbstractSampler,
     Chains,
     Clamp,
     GraphSizes,
     IsingModel,
     Moments,
-    Observer,
     Parameters,
     Schedule,
     clamped_nodes,
+    free_nodes,
 )
 from thrmlDenoising.sampling.thrml_sampler import ThrmlSampler
 
 __all__ = [
+    "CLAMPS",
+    "AbstractObserver",
     "AbstractSampler",
     "Chains",
     "Clamp",
     "GraphSizes",
     "IsingModel",
     "Moments",
-    "Observer",
     "Parameters",
     "Schedule",
     "ThrmlSampler",
     "clamped_nodes",
+    "free_nodes",
+    "sampler_type",
 ]

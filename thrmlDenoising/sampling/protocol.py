@@ -10,22 +10,35 @@ booleans, True for +1.
 """
 
 import abc
-from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, PyTree
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, Int32, Key, PyTree
 
 from thrmlDenoising.base_graphs import BaseGraph
 
 Clamp = Literal["nothing", "labels", "visible"]
 """Which nodes keep their value: all free, label nodes fixed, or image and label nodes fixed."""
 
-Observer = Callable[[Bool[Array, " node"]], PyTree]
-"""A function of the spins of one chain. Give an `eqx.Module`, not a new lambda a call: a
-compiled sampler is found again by the observer's structure."""
+CLAMPS: tuple[Clamp, ...] = get_args(Clamp)
+
+
+class AbstractObserver(eqx.Module):
+    """A function of some spins of one chain.
+
+    A module, so that its arrays may differ between calls that share one compiled program.
+
+    Attributes:
+        nodes: the nodes it looks at.
+    """
+
+    nodes: eqx.AbstractVar[Int32[Array, " observed"]]
+
+    @abc.abstractmethod
+    def __call__(self, spins: Bool[Array, " observed"]) -> PyTree:
+        """What is to be known of these spins."""
 
 
 def clamped_nodes(graph: BaseGraph, clamp: Clamp) -> Int[np.ndarray, " clamped"]:
@@ -36,6 +49,11 @@ def clamped_nodes(graph: BaseGraph, clamp: Clamp) -> Int[np.ndarray, " clamped"]
         "visible": graph.visible_nodes,
     }
     return nodes[clamp]
+
+
+def free_nodes(graph: BaseGraph, clamp: Clamp) -> Int[np.ndarray, " free"]:
+    """The numbers of the nodes that `clamp` leaves to be sampled, in ascending order."""
+    return np.setdiff1d(np.arange(graph.n_nodes), clamped_nodes(graph, clamp))
 
 
 class Parameters(NamedTuple):
@@ -189,7 +207,7 @@ class AbstractSampler(eqx.Module):
         chains: Chains,
         schedule: Schedule,
         clamp: Clamp,
-        observer: Observer,
+        observer: AbstractObserver,
     ) -> PyTree:
         """Runs the chains and applies `observer` to each at every scheduled sample.
 

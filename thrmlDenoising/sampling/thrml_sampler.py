@@ -26,20 +26,22 @@ from thrml import (
 from thrml.block_management import block_state_to_global
 from thrml.conditional_samplers import AbstractConditionalSampler
 from thrml.models import SpinEBMFactor, SpinGibbsConditional
-from thrml.observers import AbstractObserver
+from thrml.observers import AbstractObserver as ThrmlObserver
 from thrml.pgm import AbstractNode
 
 from thrmlDenoising.base_graphs import BaseGraph
 from thrmlDenoising.sampling.protocol import (
+    CLAMPS,
+    AbstractObserver,
     AbstractSampler,
     Chains,
     Clamp,
     GraphSizes,
     IsingModel,
     Moments,
-    Observer,
     Schedule,
     clamped_nodes,
+    free_nodes,
 )
 
 _CHAINS_AT_ONCE = 1024
@@ -74,18 +76,18 @@ class AnnealedSpinConditional(SpinGibbsConditional):
         return self.betas[sweep] * field, sweep + 1
 
 
-class _ApplyObserver(AbstractObserver):
-    """Hands the spins of a chain, in the graph's order, to an observer of ours."""
+class _ApplyObserver(ThrmlObserver):
+    """Hands the spins that an observer of ours looks at to it."""
 
-    place_of_node: Int32[Array, " node"]
-    observer: Observer
+    observed_places: Int32[Array, " observed"]
+    observer: AbstractObserver
 
     def __call__(self, program, state_free, state_clamped, carry, iteration):
         (places,) = block_state_to_global(state_free + state_clamped, program.gibbs_spec)
-        return carry, self.observer(places[self.place_of_node])
+        return carry, self.observer(places[self.observed_places])
 
 
-class _CountMoments(AbstractObserver):
+class _CountMoments(ThrmlObserver):
     """Counts, exactly, how often each spin was up and how often the ends of an edge agreed."""
 
     place_of_node: Int32[Array, " node"]
@@ -148,10 +150,9 @@ class ThrmlSampler(AbstractSampler):
     @classmethod
     def from_graph(cls, graph: BaseGraph) -> "ThrmlSampler":
         """Builds the thrml programs of a graph, one for each choice of clamped nodes."""
-        clamps: tuple[Clamp, ...] = ("nothing", "labels", "visible")
         return cls(
             sizes=GraphSizes.of(graph),
-            programs={clamp: _build_program(graph, clamp) for clamp in clamps},
+            programs={clamp: _build_program(graph, clamp) for clamp in CLAMPS},
             edges=jnp.asarray(graph.edges),
             bias_of_node=jnp.asarray(graph.bias_of_node),
             weight_of_edge=jnp.asarray(graph.weight_of_edge),
@@ -177,10 +178,10 @@ class ThrmlSampler(AbstractSampler):
         chains: Chains,
         schedule: Schedule,
         clamp: Clamp,
-        observer: Observer,
+        observer: AbstractObserver,
     ) -> PyTree:
         """See `AbstractSampler.observe`."""
-        apply = _ApplyObserver(self.programs[clamp].place_of_node, observer)
+        apply = _ApplyObserver(self.programs[clamp].place_of_node[observer.nodes], observer)
         _, observed = _run(self, key, model, chains, schedule, clamp, apply)
         return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), observed)
 
@@ -204,7 +205,7 @@ def _run(
     chains: Chains,
     schedule: Schedule,
     clamp: Clamp,
-    observer: AbstractObserver,
+    observer: ThrmlObserver,
 ) -> tuple[PyTree, PyTree]:
     """Runs every chain under its own key; leaves of the result start with the chain axis."""
     sampler.sizes.check(model, chains)
@@ -254,7 +255,7 @@ def _gibbs_spec(
 def _build_program(graph: BaseGraph, clamp: Clamp) -> _Program:
     """Lets thrml compile the factors of a graph, with positions instead of parameters."""
     clamped = clamped_nodes(graph, clamp)
-    free = np.setdiff1d(np.arange(graph.n_nodes), clamped)
+    free = free_nodes(graph, clamp)
     blocks = [free[graph.colors[free] == color] for color in range(graph.n_colors)]
     blocks = [block for block in blocks if len(block)]
 

@@ -15,7 +15,7 @@ from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.diffusion import DiffusionStep, Rates, time_grid
 from thrmlDenoising.runs import History
-from thrmlDenoising.sampling import IsingModel, Parameters, ThrmlSampler
+from thrmlDenoising.sampling import IsingModel, Parameters, sampler_type
 from thrmlDenoising.training.randomness import purpose_key
 from thrmlDenoising.training.state import TrainState
 from thrmlDenoising.training.trainer import Trainer
@@ -122,11 +122,12 @@ def build_steps(
     intervals = time_grid(schedule.kind, schedule.num_diffusion_steps)
     penalties = cfg.per_step(cfg.cp.correlation_penalty)
     decays = cfg.per_step(cfg.wd.weight_decay)
+    sampler = sampler_type(cfg.sampling.backend)
     devices = jax.local_devices()
     steps = []
     for index, (graph, interval) in enumerate(zip(graphs, intervals, strict=True)):
         diffusion = DiffusionStep.build(
-            manager, graph, ThrmlSampler, interval, rates, schedule.diffusion_offset
+            manager, graph, sampler, interval, rates, schedule.diffusion_offset
         )
         state = trainer.init(
             purpose_key(cfg.exp.seed, "training", index),

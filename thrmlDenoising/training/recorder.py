@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import jax
@@ -36,7 +36,7 @@ from thrmlDenoising.training.saved_model import save_model
 from thrmlDenoising.training.task import Evaluation, Mode
 
 _METRIC_STYLE = MetricStyle(CentroidAccuracy.label, inverted=CentroidAccuracy.is_distance)
-_VERSIONED = ("thrmlDenoising", "thrml", "jax", "jaxlib", "numpy")
+_VERSIONED = ("thrmlDenoising", "thrml", "jax", "jaxlib", "numpy", "numba")
 
 
 class RunRecorder:
@@ -144,8 +144,16 @@ class RunRecorder:
 
 def _environment() -> str:
     """What results may depend on besides the config."""
-    versions = ", ".join(f"{name} {version(name)}" for name in _VERSIONED)
+    versions = ", ".join(f"{name} {_version(name)}" for name in _VERSIONED)
     return f"{versions}, on {jax.local_device_count()} {jax.default_backend()} device(s)"
+
+
+def _version(package: str) -> str:
+    """Numba is not on every platform."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"
 
 
 def _summary(record: EpochRecord) -> str:

@@ -1,0 +1,54 @@
+"""The samplers by the name a config knows them by; this is where a new one is listed."""
+
+import importlib
+import warnings
+
+import jax
+
+from thrmlDenoising.sampling.protocol import AbstractSampler
+
+_SAMPLERS = {
+    "cpu": ("thrmlDenoising.sampling.cpu", "CpuSampler"),
+    "xla": ("thrmlDenoising.sampling.xla_sampler", "XlaSampler"),
+    "thrml": ("thrmlDenoising.sampling.thrml_sampler", "ThrmlSampler"),
+}
+"""Where each is. Imported when chosen: one needs Numba, which not every platform has."""
+
+
+def sampler_type(backend: str) -> type[AbstractSampler]:
+    """The sampler of that name; "auto" is the fastest one here.
+
+    That is `cpu` where JAX computes on the processor, and `xla` on an accelerator or, with a
+    warning, where Numba is missing.
+
+    Raises:
+        ValueError: there is no sampler of that name.
+        ImportError: `cpu` is asked for by name and Numba is missing.
+    """
+    if backend == "auto":
+        return _fastest()
+    if backend not in _SAMPLERS:
+        raise ValueError(f"backend={backend!r}: use 'auto' or one of {sorted(_SAMPLERS)}")
+    module, name = _SAMPLERS[backend]
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"sampling.backend={backend!r} needs the package {error.name!r}, which is not "
+            f"installed: pip install {error.name}, or use sampling.backend='xla'"
+        ) from error
+
+
+def _fastest() -> type[AbstractSampler]:
+    if jax.default_backend() != "cpu":
+        return sampler_type("xla")
+    try:
+        return sampler_type("cpu")
+    except ImportError:
+        warnings.warn(
+            "Numba is not installed here, so sampling.backend='auto' takes the slower 'xla' "
+            "sampler; where there is Numba for this platform, pip install numba makes sampling "
+            "several times faster",
+            stacklevel=2,
+        )
+        return sampler_type("xla")

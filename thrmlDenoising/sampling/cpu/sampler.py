@@ -1,0 +1,209 @@
+"""The sampler for processors: blocks of chains, shared out over threads."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Int, Int32, Int64, Key, PyTree, Shaped, UInt32
+from numba.core import config as numba_config
+
+from thrmlDenoising.base_graphs import BaseGraph
+from thrmlDenoising.sampling.cpu import kernels
+from thrmlDenoising.sampling.cpu.lanes import LANES
+from thrmlDenoising.sampling.protocol import (
+    CLAMPS,
+    AbstractObserver,
+    AbstractSampler,
+    Chains,
+    Clamp,
+    GraphSizes,
+    IsingModel,
+    Moments,
+    Schedule,
+    free_nodes,
+)
+
+R = TypeVar("R")
+
+
+class CpuSampler(AbstractSampler):
+    """Runs compiled kernels on the processor's cores; NUMBA_NUM_THREADS says on how many.
+
+    Every chain has a random stream of its own and what is counted are whole numbers, so results
+    do not depend on the number of threads.
+
+    A place is a node or, from n_nodes on, the input of a visible node. A coupling is a weight or,
+    from n_weights on, an input coupling. The neighbours of node i are the entries
+    first_neighbor[i] to first_neighbor[i + 1].
+    """
+
+    sizes: GraphSizes = eqx.field(static=True)
+    update_order: dict[Clamp, Int32[Array, " free"]]
+    first_neighbor: Int32[Array, " node_and_end"]
+    place_of_neighbor: Int32[Array, " entry"]
+    coupling_of_neighbor: Int32[Array, " entry"]
+    edges: Int32[Array, "edge 2"]
+    bias_of_node: Int32[Array, " node"]
+
+    @classmethod
+    def from_graph(cls, graph: BaseGraph) -> "CpuSampler":
+        """Lists the neighbours of every node, its input last."""
+        sizes, (one, other), visible = GraphSizes.of(graph), graph.edges.T, graph.visible_nodes
+        inputs = np.arange(sizes.n_visible)
+        node = np.concatenate([one, other, visible])
+        place = np.concatenate([other, one, sizes.n_nodes + inputs])
+        coupling = np.concatenate([graph.weight_of_edge] * 2 + [sizes.n_weights + inputs])
+        by_node = np.argsort(node, kind="stable")
+        counts = np.bincount(node, minlength=sizes.n_nodes)
+        return cls(
+            sizes=sizes,
+            update_order={clamp: _int32(_sweep_order(graph, clamp)) for clamp in CLAMPS},
+            first_neighbor=_int32(np.concatenate([[0], np.cumsum(counts)])),
+            place_of_neighbor=_int32(place[by_node]),
+            coupling_of_neighbor=_int32(coupling[by_node]),
+            edges=_int32(graph.edges),
+            bias_of_node=_int32(graph.bias_of_node),
+        )
+
+    def moments(
+        self,
+        key: Key[Array, ""],
+        model: IsingModel,
+        chains: Chains,
+        schedule: Schedule,
+        clamp: Clamp,
+    ) -> Moments:
+        """See `AbstractSampler.moments`."""
+        self.sizes.check(model, chains)
+        machine, edges = self._machine(model, clamp), _unsigned(self.edges)
+        spins, inputs, streams = _host(chains.spins), _host(chains.inputs), _streams(key, chains)
+        n_sweeps = schedule.n_warmup, schedule.n_samples, schedule.steps_per_sample
+        times = (_host(schedule.betas), *n_sweeps)
+        means, last = np.empty(spins.shape, np.float32), np.empty(spins.shape, bool)
+
+        def run(block: int) -> Int64[np.ndarray, " edge"]:
+            own = _chains_of(block)
+            start = spins[own], inputs[own], streams[block]
+            return kernels.moments(machine, edges, times, *start, means[own], last[own])
+
+        n_agree = np.zeros(len(edges), np.int64)
+        with _threads() as map_blocks:
+            for agreements in map_blocks(run, range(len(streams))):
+                n_agree += agreements
+        pairs = 2 * n_agree / (schedule.n_samples * len(spins)) - 1
+        return Moments(jnp.asarray(means), jnp.asarray(pairs, jnp.float32), jnp.asarray(last))
+
+    def observe(
+        self,
+        key: Key[Array, ""],
+        model: IsingModel,
+        chains: Chains,
+        schedule: Schedule,
+        clamp: Clamp,
+        observer: AbstractObserver,
+    ) -> PyTree:
+        """See `AbstractSampler.observe`."""
+        self.sizes.check(model, chains)
+        machine, nodes = self._machine(model, clamp), _unsigned(observer.nodes)
+        spins, inputs, streams = _host(chains.spins), _host(chains.inputs), _streams(key, chains)
+        later = schedule.n_warmup + schedule.steps_per_sample * np.arange(schedule.n_samples - 1)
+        samples = []
+        with _threads() as map_blocks:
+            blocks = range(len(streams))
+            packed = list(
+                map_blocks(
+                    lambda b: kernels.pack(spins[_chains_of(b)], inputs[_chains_of(b)]), blocks
+                )
+            )
+            for betas in np.split(_host(schedule.betas), later):
+                seen = np.empty((len(spins), len(nodes)), bool)  # JAX may keep it: a new one each
+
+                def run(block: int, betas=betas, seen=seen) -> None:
+                    state = packed[block], streams[block]
+                    kernels.observe(machine, betas, *state, nodes, seen[_chains_of(block)])
+
+                list(map_blocks(run, blocks))
+                samples.append(_apply(observer, jnp.asarray(seen)))
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *samples)
+
+    def _machine(self, model: IsingModel, clamp: Clamp) -> kernels.Machine:
+        """The numbers of the model where the kernels look for them."""
+        biases, weights = (_host(leaf) for leaf in model.parameters)
+        couplings = np.concatenate([weights, _host(model.input_couplings)])
+        coupling = couplings[_host(self.coupling_of_neighbor)]
+        n_nodes = self.sizes.n_nodes
+        node = np.repeat(np.arange(n_nodes), np.diff(_host(self.first_neighbor)))
+        all_couplings = np.bincount(node, coupling, n_nodes)  # in double precision
+        field_all_down = biases[_host(self.bias_of_node)] - all_couplings
+        return kernels.Machine(
+            update_order=_unsigned(self.update_order[clamp]),
+            first_neighbor=_unsigned(self.first_neighbor),
+            place_of_neighbor=_unsigned(self.place_of_neighbor),
+            double_coupling=_read_only(2 * coupling),
+            field_all_down=_read_only(field_all_down.astype(np.float32)),
+        )
+
+
+@eqx.filter_jit
+def _apply(observer: AbstractObserver, spins: Bool[Array, "chain observed"]) -> PyTree:
+    return jax.vmap(observer)(spins)
+
+
+@contextmanager
+def _threads() -> Iterator[Callable[[Callable[[int], R], range], Iterator[R]]]:
+    """A `map` over blocks on all threads; a failure, or the user's interrupt, drops the rest.
+
+    Threads of its own for every run, so that runs in several threads, or in a forked process,
+    never meet.
+    """
+    # Numba makes the attributes of this module when it is imported.
+    n_threads: int = numba_config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
+    pool = ThreadPoolExecutor(n_threads)
+    try:
+        yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _chains_of(block: int) -> slice:
+    return slice(block * LANES, (block + 1) * LANES)
+
+
+def _streams(key: Key[Array, ""], chains: Chains) -> UInt32[np.ndarray, "block 4 lane"]:
+    """The random stream of every chain begins at 128 bits of its own."""
+    n_chains = len(chains.spins)
+    n_blocks = -(-n_chains // LANES)
+    seeds = np.zeros((n_blocks * LANES, 4), np.uint32)
+    seeds[:n_chains] = jax.random.bits(key, (n_chains, 4), np.uint32)
+    return np.ascontiguousarray(seeds.reshape(n_blocks, LANES, 4).swapaxes(1, 2))
+
+
+def _sweep_order(graph: BaseGraph, clamp: Clamp) -> Int[np.ndarray, " free"]:
+    """The free nodes, colour after colour."""
+    free = free_nodes(graph, clamp)
+    return free[np.argsort(graph.colors[free], kind="stable")]
+
+
+def _int32(numbers: Int[np.ndarray, "..."]) -> Int32[Array, "..."]:
+    return jnp.asarray(numbers, jnp.int32)
+
+
+def _host(array: Shaped[Array, "..."]) -> Shaped[np.ndarray, "..."]:
+    """As the kernels are compiled for: in NumPy, contiguous and read-only. No copy on a CPU."""
+    return _read_only(np.ascontiguousarray(array))
+
+
+def _unsigned(array: Int32[Array, "..."]) -> UInt32[np.ndarray, "..."]:
+    """Numbers that cannot be negative: as indices they need no check for it."""
+    return _host(array).view(np.uint32)
+
+
+def _read_only(array: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "..."]:
+    view = array.view()
+    view.flags.writeable = False
+    return view
