@@ -6,19 +6,21 @@ import tempfile
 import jax
 import pytest
 
-_FOLDER = "JAX_COMPILATION_CACHE_DIR"
+_FOLDERS = ("JAX_COMPILATION_CACHE_DIR", "NUMBA_CACHE_DIR")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Lends the run a folder for compiled programs.
+    """Lends the run folders for compiled programs.
 
     Compiling takes most of the time of a small test, and workers and subprocesses compile the
-    same programs. They inherit the variables; this process may have read them already.
+    same programs. They inherit the variables; this process may have read JAX's already. Numba's own
+    cache beside the source would serve kernels that were compiled before `lanes.py` was changed.
     """
-    if _FOLDER not in os.environ:
-        folder = tempfile.TemporaryDirectory(prefix="compiled_", ignore_cleanup_errors=True)
-        config.add_cleanup(folder.cleanup)
-        os.environ[_FOLDER] = folder.name
+    for variable in _FOLDERS:
+        if variable not in os.environ:
+            folder = tempfile.TemporaryDirectory(prefix="compiled_", ignore_cleanup_errors=True)
+            config.add_cleanup(folder.cleanup)
+            os.environ[variable] = folder.name
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-    jax.config.update("jax_compilation_cache_dir", os.environ[_FOLDER])
+    jax.config.update("jax_compilation_cache_dir", os.environ[_FOLDERS[0]])
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)

@@ -59,6 +59,7 @@ PUBLISHED = {
         "training_beta": 1.0,
         "phase_order": "independent",
         "negative_start": "fresh",
+        "backend": "auto",
     },
     "generation": {
         "generation_beta_start": 0.8,

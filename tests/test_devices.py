@@ -45,13 +45,15 @@ def traces():
     traces.listening = False  # JAX keeps its listeners
 
 
-def test_all_steps_share_their_programs(traces, tmp_path):
+@pytest.mark.parametrize(("backend", "runs"), [("cpu", ()), ("thrml", ("_run",))])
+def test_all_steps_share_their_programs(traces, tmp_path, backend, runs):
     def traced(n_steps: int, seed: int) -> dict[str, int]:
         """Of the functions that training and generation consist of, not of array operations."""
         jax.clear_caches()
         traces.clear()
-        trained(tmp_path / str(n_steps), 2, cfg_of(n_steps, seed))
-        names = ("_run", "_update", "noisy_pair", "noisy_input", "fresh_chains", "set_visible")
+        cfg = cfg_of(n_steps, seed).replace(sampling=dict(backend=backend))
+        trained(tmp_path / str(n_steps), 2, cfg)
+        names = ("_update", "_noisy_batch", "noisy_input", "fresh_chains", "set_visible", *runs)
         return {name: traces[name] for name in names}
 
     two = traced(2, seed=1)

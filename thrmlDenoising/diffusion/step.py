@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int32, Key
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph
@@ -57,7 +58,7 @@ class DiffusionStep(eqx.Module):
         """
         seen = interval.widened(offset)
         couplings = [input_coupling(rate, interval.duration) for rate in rates]
-        sizes = jnp.array([len(graph.image_nodes), len(graph.label_nodes)])
+        sizes = len(graph.image_nodes), len(graph.label_nodes)
         return cls(
             manager=manager,
             sampler=sampler_type.from_graph(graph),
@@ -65,7 +66,7 @@ class DiffusionStep(eqx.Module):
             bias_of_node=jnp.asarray(graph.bias_of_node),
             weight_of_edge=jnp.asarray(graph.weight_of_edge),
             edges=jnp.asarray(graph.edges),
-            input_couplings=jnp.repeat(jnp.array(couplings), sizes),
+            input_couplings=jnp.asarray(np.repeat(couplings, sizes), jnp.float32),
             to_output=_as_arrays(flip_probabilities(rates, seen.start)),
             to_input=_as_arrays(flip_probabilities(rates, seen.duration)),
             data_to_input=_as_arrays(flip_probabilities(rates, seen.end)),

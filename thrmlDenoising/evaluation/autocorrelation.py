@@ -72,10 +72,9 @@ def sample_projections(
     inputs = jnp.repeat(inputs, N_CHAINS_PER_IMAGE, axis=0)
     chains = step.fresh_chains(start_key, model.parameters, inputs, schedule.betas[0])
     n_pixels = step.manager.n_pixels
-    directions = jax.random.uniform(
-        jax.random.key(_DIRECTIONS_SEED), (n_pixels, N_DIRECTIONS), minval=-1, maxval=1
-    )
-    observer = ProjectImage(step.image_nodes, step.manager, directions / np.sqrt(n_pixels))
+    rng = np.random.default_rng(_DIRECTIONS_SEED)
+    directions = rng.uniform(-1, 1, (n_pixels, N_DIRECTIONS)) / np.sqrt(n_pixels)
+    observer = ProjectImage(step.image_nodes, step.manager, jnp.asarray(directions, jnp.float32))
     observed = step.sampler.observe(run_key, model, chains, schedule, "nothing", observer)
     shape = (schedule.n_samples, len(images.pixels), N_CHAINS_PER_IMAGE, N_DIRECTIONS)
     return np.asarray(observed).reshape(shape)

@@ -103,8 +103,7 @@ class ClassImages:
         noise = jax.tree.map(lambda leaf: leaf[None], self.generated.noise)
         frames = [noise, *self.generated.outputs]
         n_steps = len(self.generated.outputs)
-        sweeps = schedule.n_warmup + schedule.steps_per_sample * np.arange(schedule.n_samples)
-        steps = range(1, n_steps + 1)
+        steps, sweeps = range(1, n_steps + 1), schedule.sweeps_before
         return Animation(
             np.concatenate([np.asarray(frame.pixels) for frame in frames]),
             np.concatenate([self._votes(frame.labels) for frame in frames]),

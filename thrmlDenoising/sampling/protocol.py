@@ -140,6 +140,11 @@ class Schedule(eqx.Module):
         if self.betas.shape != (n_sweeps,):
             raise ValueError(f"betas has shape {self.betas.shape}, the run has {n_sweeps} sweeps")
 
+    @property
+    def sweeps_before(self) -> Int[np.ndarray, " sample"]:
+        """How many sweeps precede each sample."""
+        return self.n_warmup + self.steps_per_sample * np.arange(self.n_samples)
+
     @classmethod
     def constant(
         cls,
@@ -150,7 +155,8 @@ class Schedule(eqx.Module):
     ) -> "Schedule":
         """One temperature throughout."""
         n_sweeps = n_warmup + (n_samples - 1) * steps_per_sample
-        return cls(jnp.full(n_sweeps, beta), n_warmup, n_samples, steps_per_sample)
+        betas = np.full(max(0, n_sweeps), beta, np.float32)
+        return cls(jnp.asarray(betas), n_warmup, n_samples, steps_per_sample)
 
     @classmethod
     def ramp(
@@ -169,10 +175,9 @@ class Schedule(eqx.Module):
         if n_ramp < 1:
             raise ValueError(f"n_ramp={n_ramp}: a ramp needs at least 1 sweep")
         n_sweeps = n_warmup + (n_samples - 1) * steps_per_sample
-        sweeps = jnp.arange(n_sweeps)
-        ramp = jnp.linspace(*beta_range, n_ramp)[jnp.minimum(sweeps, n_ramp - 1)]
-        betas = jnp.where(sweeps < n_ramp, ramp, beta_range[1])
-        return cls(betas, n_warmup, n_samples, steps_per_sample)
+        ramp = np.linspace(*beta_range, n_ramp)  # a ramp of one sweep is its start
+        betas = np.append(ramp, np.full(max(0, n_sweeps - n_ramp), beta_range[1]))[:n_sweeps]
+        return cls(jnp.asarray(betas, jnp.float32), n_warmup, n_samples, steps_per_sample)
 
 
 class AbstractSampler(eqx.Module):

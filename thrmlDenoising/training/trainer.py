@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
-from jaxtyping import Array, Float, Key, PyTree
+from jaxtyping import Array, ArrayLike, Float, Int, Key, PyTree
 
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.diffusion import DiffusionStep, Noised
@@ -137,12 +138,10 @@ class Trainer:
         """An epoch's batches in random order, noised."""
         n_examples = len(data.pixels)
         order_key, noise_key = jax.random.split(key)
-        order = jax.random.permutation(order_key, n_examples)
+        order = np.asarray(jax.random.permutation(order_key, n_examples))
         for number in range(self.n_batches(n_examples)):
             examples = order[number * self.batch_size : (number + 1) * self.batch_size]
-            clean = Noised(data.pixels[examples], data.labels[examples])
-            outputs, inputs = step.noisy_pair(jax.random.fold_in(noise_key, number), clean)
-            yield Batch(examples, outputs, inputs)
+            yield _noisy_batch(noise_key, np.asarray(number), step, data, examples)
 
     def _train_batch(
         self,
@@ -179,6 +178,21 @@ class Trainer:
             state.negative_chains, negative, negative_moments.last
         )
         return replace(state, parameters=parameters, optimizer=optimizer, negative_chains=memory)
+
+
+@eqx.filter_jit
+def _noisy_batch(
+    noise_key: Key[Array, ""],
+    number: Int[ArrayLike, ""],
+    step: DiffusionStep,
+    data: Noised,
+    examples: Int[ArrayLike, " chain"],
+) -> Batch:
+    """These examples, under the noise of an epoch's batch of this number."""
+    examples = jnp.asarray(examples)
+    clean = Noised(data.pixels[examples], data.labels[examples])
+    outputs, inputs = step.noisy_pair(jax.random.fold_in(noise_key, number), clean)
+    return Batch(examples, outputs, inputs)
 
 
 @eqx.filter_jit

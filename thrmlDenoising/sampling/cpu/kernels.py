@@ -174,33 +174,31 @@ def count_moments(packed, present, edges, n_up, n_agree):
 
 
 @njit(nogil=True, cache=True)
-def moments(machine, edges, schedule, spins, inputs, streams, means, last):
+def moments(machine, edges, betas, sample_times, packed, streams, means, last):
     """Runs one block and averages over its samples.
 
     Args:
-        schedule: the betas of all sweeps, n_warmup, n_samples and steps_per_sample.
-        spins: where the chains start, at most `LANES` of them.
-        means: receives the mean spin of every chain and node.
+        betas: of every sweep.
+        sample_times: how many sweeps precede each sample.
+        means: receives the mean spin of every chain (at most `LANES`) and node.
         last: receives the final spins.
 
     Returns:
         For every edge, in how many samples of all chains its ends agreed.
     """
-    betas, n_warmup, n_samples, steps_per_sample = schedule
-    n_chains, n_nodes = spins.shape
+    n_chains, n_nodes = means.shape
     present = np.uint32(0xFFFFFFFF) >> np.uint32(LANES - n_chains)
     n_up = np.zeros((n_nodes, LANES), np.uint32)
     n_agree = np.zeros(len(edges), np.int64)
 
-    packed = pack(spins, inputs)
-    sweep(machine, betas[:n_warmup], packed, streams)
-    count_moments(packed, present, edges, n_up, n_agree)
-    for start in range(n_warmup, len(betas), steps_per_sample):
-        sweep(machine, betas[start : start + steps_per_sample], packed, streams)
+    n_done = 0
+    for n_before in sample_times:
+        sweep(machine, betas[n_done:n_before], packed, streams)
         count_moments(packed, present, edges, n_up, n_agree)
+        n_done = n_before
 
     for chain in range(n_chains):
         for node in range(n_nodes):
-            means[chain, node] = 2 * n_up[node, chain] / n_samples - 1
+            means[chain, node] = 2 * n_up[node, chain] / len(sample_times) - 1
             last[chain, node] = packed[node] >> np.uint32(chain) & np.uint32(1)
     return n_agree

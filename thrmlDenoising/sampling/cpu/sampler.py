@@ -1,9 +1,10 @@
 """The sampler for processors: blocks of chains, shared out over threads."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -27,8 +28,6 @@ from thrmlDenoising.sampling.protocol import (
     Schedule,
     free_nodes,
 )
-
-R = TypeVar("R")
 
 
 class CpuSampler(AbstractSampler):
@@ -81,20 +80,21 @@ class CpuSampler(AbstractSampler):
         """See `AbstractSampler.moments`."""
         self.sizes.check(model, chains)
         machine, edges = self._machine(model, clamp), _unsigned(self.edges)
-        spins, inputs, streams = _host(chains.spins), _host(chains.inputs), _streams(key, chains)
-        n_sweeps = schedule.n_warmup, schedule.n_samples, schedule.steps_per_sample
-        times = (_host(schedule.betas), *n_sweeps)
+        spins, inputs = _host(chains.spins), _host(chains.inputs)
+        betas, sample_times = _host(schedule.betas), _read_only(schedule.sweeps_before)
         means, last = np.empty(spins.shape, np.float32), np.empty(spins.shape, bool)
 
-        def run(block: int) -> Int64[np.ndarray, " edge"]:
-            own = _chains_of(block)
-            start = spins[own], inputs[own], streams[block]
-            return kernels.moments(machine, edges, times, *start, means[own], last[own])
+        def run(block: _Block) -> Int64[np.ndarray, " edge"]:
+            own = block.chains
+            state = kernels.pack(spins[own], inputs[own]), block.streams
+            return kernels.moments(
+                machine, edges, betas, sample_times, *state, means[own], last[own]
+            )
 
         n_agree = np.zeros(len(edges), np.int64)
         with _threads() as map_blocks:
-            for agreements in map_blocks(run, range(len(streams))):
-                n_agree += agreements
+            for n_agree_in_block in map_blocks(run, _blocks(key, len(spins))):
+                n_agree += n_agree_in_block
         pairs = 2 * n_agree / (schedule.n_samples * len(spins)) - 1
         return Moments(jnp.asarray(means), jnp.asarray(pairs, jnp.float32), jnp.asarray(last))
 
@@ -110,26 +110,20 @@ class CpuSampler(AbstractSampler):
         """See `AbstractSampler.observe`."""
         self.sizes.check(model, chains)
         machine, nodes = self._machine(model, clamp), _unsigned(observer.nodes)
-        spins, inputs, streams = _host(chains.spins), _host(chains.inputs), _streams(key, chains)
-        later = schedule.n_warmup + schedule.steps_per_sample * np.arange(schedule.n_samples - 1)
-        samples = []
+        spins, inputs = _host(chains.spins), _host(chains.inputs)
+        blocks = _blocks(key, len(spins))
+        packed = [kernels.pack(spins[own], inputs[own]) for own, _ in blocks]
+        observed = []
         with _threads() as map_blocks:
-            blocks = range(len(streams))
-            packed = list(
-                map_blocks(
-                    lambda b: kernels.pack(spins[_chains_of(b)], inputs[_chains_of(b)]), blocks
-                )
-            )
-            for betas in np.split(_host(schedule.betas), later):
+            for betas in np.split(_host(schedule.betas), schedule.sweeps_before[:-1]):
                 seen = np.empty((len(spins), len(nodes)), bool)  # JAX may keep it: a new one each
 
-                def run(block: int, betas=betas, seen=seen) -> None:
-                    state = packed[block], streams[block]
-                    kernels.observe(machine, betas, *state, nodes, seen[_chains_of(block)])
+                def run(block: _Block, state, betas=betas, seen=seen) -> None:
+                    kernels.observe(machine, betas, state, block.streams, nodes, seen[block.chains])
 
-                list(map_blocks(run, blocks))
-                samples.append(_apply(observer, jnp.asarray(seen)))
-        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *samples)
+                deque(map_blocks(run, blocks, packed), maxlen=0)
+                observed.append(_apply(observer, jnp.asarray(seen)))
+        return jax.tree.map(lambda *samples: jnp.asarray(np.stack(samples)), *observed)
 
     def _machine(self, model: IsingModel, clamp: Clamp) -> kernels.Machine:
         """The numbers of the model where the kernels look for them."""
@@ -154,8 +148,31 @@ def _apply(observer: AbstractObserver, spins: Bool[Array, "chain observed"]) -> 
     return jax.vmap(observer)(spins)
 
 
+class _Block(NamedTuple):
+    """Up to `LANES` chains that are sampled together, and the state of their random streams."""
+
+    chains: slice
+    streams: UInt32[np.ndarray, "4 lane"]
+
+
+def _blocks(key: Key[Array, ""], n_chains: int) -> list[_Block]:
+    """Every chain's stream starts at 128 bits of its own; it can only get stuck if all are 0."""
+    starts = range(0, n_chains, LANES)
+    seeds = np.zeros((len(starts), LANES, 4), np.uint32)
+    seeds.reshape(-1, 4)[:n_chains] = _random_words(key, n_chains)
+    streams = np.ascontiguousarray(seeds.swapaxes(1, 2))
+    return [
+        _Block(slice(start, start + LANES), own) for start, own in zip(starts, streams, strict=True)
+    ]
+
+
+@eqx.filter_jit
+def _random_words(key: Key[Array, ""], n_chains: int) -> UInt32[Array, "chain 4"]:
+    return jax.random.bits(key, (n_chains, 4), jnp.uint32)
+
+
 @contextmanager
-def _threads() -> Iterator[Callable[[Callable[[int], R], range], Iterator[R]]]:
+def _threads() -> Iterator[Callable[..., Iterator]]:
     """A `map` over blocks on all threads; a failure, or the user's interrupt, drops the rest.
 
     Threads of its own for every run, so that runs in several threads, or in a forked process,
@@ -168,19 +185,6 @@ def _threads() -> Iterator[Callable[[Callable[[int], R], range], Iterator[R]]]:
         yield pool.map
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _chains_of(block: int) -> slice:
-    return slice(block * LANES, (block + 1) * LANES)
-
-
-def _streams(key: Key[Array, ""], chains: Chains) -> UInt32[np.ndarray, "block 4 lane"]:
-    """The random stream of every chain begins at 128 bits of its own."""
-    n_chains = len(chains.spins)
-    n_blocks = -(-n_chains // LANES)
-    seeds = np.zeros((n_blocks * LANES, 4), np.uint32)
-    seeds[:n_chains] = jax.random.bits(key, (n_chains, 4), np.uint32)
-    return np.ascontiguousarray(seeds.reshape(n_blocks, LANES, 4).swapaxes(1, 2))
 
 
 def _sweep_order(graph: BaseGraph, clamp: Clamp) -> Int[np.ndarray, " free"]:
