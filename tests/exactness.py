@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import expit
-from scipy.stats import chi2, t
+from scipy.stats import chi2, norm, t
 
 from thrmlDenoising.base_graphs import (
     AbstractBaseGraphManager,
@@ -320,3 +320,8 @@ def means_p_value(
     """
     scores = np.abs(differences) / np.maximum(standard_errors, 1e-6)
     return float(min(1.0, len(scores) * 2 * t.sf(scores.max(), n_chains - 1)))
+
+
+def scores_p_value(scores: np.ndarray) -> float:
+    """The chance of a largest |score| like this among so many standard normal ones."""
+    return float(min(1.0, scores.size * 2 * norm.sf(np.abs(scores).max())))

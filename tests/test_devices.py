@@ -45,7 +45,9 @@ def traces():
     traces.listening = False  # JAX keeps its listeners
 
 
-@pytest.mark.parametrize(("backend", "runs"), [("cpu", ()), ("thrml", ("_run",))])
+@pytest.mark.parametrize(
+    ("backend", "runs"), [("cpu", ()), ("xla", ("_count", "_observe")), ("thrml", ("_run",))]
+)
 def test_all_steps_share_their_programs(traces, tmp_path, backend, runs):
     def traced(n_steps: int, seed: int) -> dict[str, int]:
         """Of the functions that training and generation consist of, not of array operations."""

@@ -59,8 +59,9 @@ from thrmlDenoising.sampling import (
     ThrmlSampler,
 )
 from thrmlDenoising.sampling.cpu import CpuSampler
+from thrmlDenoising.sampling.xla_sampler import XlaSampler
 
-SAMPLERS = [ThrmlSampler, CpuSampler]
+SAMPLERS = [ThrmlSampler, CpuSampler, XlaSampler]
 CLAMPS: tuple[Clamp, ...] = get_args(Clamp)
 SEEDS = (0, 1, 2)
 N_CHAINS = 2048

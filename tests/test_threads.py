@@ -11,7 +11,7 @@ cores = sorted(os.sched_getaffinity(0))[: int(sys.argv[1])]
 os.sched_setaffinity(0, cores)  # before JAX counts them and makes its threads
 import jax, numpy as np
 from thrmlDenoising.base_graphs import Lattice, PoissonBinomialIsingGraphManager, parse_preset
-from thrmlDenoising.sampling import Chains, IsingModel, Parameters, Schedule, ThrmlSampler
+from thrmlDenoising.sampling import Chains, IsingModel, Parameters, Schedule, sampler_type
 
 preset = parse_preset(44_12)
 lattice = Lattice(preset.side, preset.rules, torus=True)
@@ -28,7 +28,7 @@ chains = Chains(
     jax.random.bernoulli(keys[2], 0.5, (200, graph.n_nodes)),
     jax.random.bernoulli(keys[3], 0.5, (200, len(graph.visible_nodes))),
 )
-sampler = ThrmlSampler.from_graph(graph)
+sampler = sampler_type(sys.argv[2]).from_graph(graph)
 schedule = Schedule.constant(1.0, n_warmup=10, n_samples=5, steps_per_sample=2)
 moments = sampler.moments(keys[4], model, chains, schedule, "nothing")
 digest = hashlib.sha256(b"".join(np.asarray(leaf).tobytes() for leaf in moments))
@@ -40,9 +40,10 @@ print(len(os.sched_getaffinity(0)), digest.hexdigest())
     not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
     reason="needs two cores and a system that lets a process choose",
 )
-def test_one_core_and_all_cores_sample_the_same():
+@pytest.mark.parametrize("backend", ["cpu", "xla", "thrml"])
+def test_one_core_and_all_cores_sample_the_same(backend):
     n_cores = len(os.sched_getaffinity(0))
-    on_one, digest_of_one = finished(python("-c", SAMPLE, "1")).split()
-    on_all, digest_of_all = finished(python("-c", SAMPLE, str(n_cores))).split()
+    on_one, digest_of_one = finished(python("-c", SAMPLE, "1", backend)).split()
+    on_all, digest_of_all = finished(python("-c", SAMPLE, str(n_cores), backend)).split()
     assert (on_one, on_all) == ("1", str(n_cores))
     assert digest_of_one == digest_of_all

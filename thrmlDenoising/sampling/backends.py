@@ -32,10 +32,10 @@ def sampler_type(backend: str) -> type[AbstractSampler]:
     module, name = _SAMPLERS[backend]
     try:
         return getattr(importlib.import_module(module), name)
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         raise ImportError(
-            f"sampling.backend={backend!r} needs the package {error.name!r}, which is not "
-            f"installed: pip install {error.name}, or use sampling.backend='xla'"
+            f"sampling.backend={backend!r} cannot be used here ({error}): pip install numba, or "
+            "use sampling.backend='xla'"
         ) from error
 
 
@@ -44,11 +44,8 @@ def _fastest() -> type[AbstractSampler]:
         return sampler_type("xla")
     try:
         return sampler_type("cpu")
-    except ImportError:
+    except ImportError as error:
         warnings.warn(
-            "Numba is not installed here, so sampling.backend='auto' takes the slower 'xla' "
-            "sampler; where there is Numba for this platform, pip install numba makes sampling "
-            "several times faster",
-            stacklevel=2,
+            f"sampling.backend='auto' takes the slower 'xla' sampler: {error}", stacklevel=3
         )
         return sampler_type("xla")

@@ -83,18 +83,18 @@ def next_words(s0, s1, s2, s3):
 
 @njit
 def power_of_two(x):
-    """2^x for x in [-126, 126], within 2.4e-7 of it, relatively.
+    """2^x for x in [-126, 126], within 2e-7 of it, relatively.
 
-    2^n for the nearest integer n goes into the exponent's bits; the rest, at most 1/2, into a
-    polynomial (coefficients of the minimax approximation of 2^r).
+    2^n for the nearest integer n goes into the exponent's bits; 2^r of the rest r, at most 1/2, is
+    the polynomial 1 + c_1 r + ... + c_5 r^5 whose largest relative error is smallest.
     """
     rounder = floats(12582912.0)  # 1.5 * 2^23: adding it leaves the nearest integer in the low bits
     shifted = x + rounder
     r = x - (shifted - rounder)
-    p = fused(floats(1.33335581e-3), r, floats(9.61812910e-3))
-    p = fused(p, r, floats(5.55033247e-2))
-    p = fused(p, r, floats(2.40226507e-1))
-    p = fused(p, r, floats(6.93147181e-1))
+    p = fused(floats(1.32646524e-3), r, floats(9.67151132e-3))
+    p = fused(p, r, floats(5.55073396e-2))
+    p = fused(p, r, floats(2.40222421e-1))
+    p = fused(p, r, floats(6.93146978e-1))
     p = fused(p, r, floats(1.0))
     return floats_of_bits(bits_of_floats(p) + shifted_left(bits_of_floats(shifted), 23))
 

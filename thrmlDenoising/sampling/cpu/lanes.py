@@ -5,6 +5,9 @@ instruction or two of whatever vector unit the processor has. Without compilatio
 (NUMBA_DISABLE_JIT=1) they are NumPy arrays, on which the operators mean the same. The functions
 say in NumPy what they do; the emitter after each says it to LLVM.
 
+Numba keeps compiled kernels on disk and compiles them anew when their own file, `kernels.py`, has
+changed. After a change here, delete `__pycache__` in this folder.
+
 Words are unsigned and wrap around. A mask is one number with a bit for every lane, that of lane
 0 the lowest.
 """

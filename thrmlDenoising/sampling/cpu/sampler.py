@@ -16,6 +16,7 @@ from numba.core import config as numba_config
 from thrmlDenoising.base_graphs import BaseGraph
 from thrmlDenoising.sampling.cpu import kernels
 from thrmlDenoising.sampling.cpu.lanes import LANES
+from thrmlDenoising.sampling.neighbors import Neighbors
 from thrmlDenoising.sampling.protocol import (
     CLAMPS,
     AbstractObserver,
@@ -34,11 +35,7 @@ class CpuSampler(AbstractSampler):
     """Runs compiled kernels on the processor's cores; NUMBA_NUM_THREADS says on how many.
 
     Every chain has a random stream of its own and what is counted are whole numbers, so results
-    do not depend on the number of threads.
-
-    A place is a node or, from n_nodes on, the input of a visible node. A coupling is a weight or,
-    from n_weights on, an input coupling. The neighbours of node i are the entries
-    first_neighbor[i] to first_neighbor[i + 1].
+    do not depend on the number of threads. Neighbours are listed as in `Neighbors`.
     """
 
     sizes: GraphSizes = eqx.field(static=True)
@@ -51,20 +48,14 @@ class CpuSampler(AbstractSampler):
 
     @classmethod
     def from_graph(cls, graph: BaseGraph) -> "CpuSampler":
-        """Lists the neighbours of every node, its input last."""
-        sizes, (one, other), visible = GraphSizes.of(graph), graph.edges.T, graph.visible_nodes
-        inputs = np.arange(sizes.n_visible)
-        node = np.concatenate([one, other, visible])
-        place = np.concatenate([other, one, sizes.n_nodes + inputs])
-        coupling = np.concatenate([graph.weight_of_edge] * 2 + [sizes.n_weights + inputs])
-        by_node = np.argsort(node, kind="stable")
-        counts = np.bincount(node, minlength=sizes.n_nodes)
+        """Prepares the tables of a graph."""
+        neighbors = Neighbors.of(graph)
         return cls(
-            sizes=sizes,
+            sizes=GraphSizes.of(graph),
             update_order={clamp: _int32(_sweep_order(graph, clamp)) for clamp in CLAMPS},
-            first_neighbor=_int32(np.concatenate([[0], np.cumsum(counts)])),
-            place_of_neighbor=_int32(place[by_node]),
-            coupling_of_neighbor=_int32(coupling[by_node]),
+            first_neighbor=_int32(neighbors.first),
+            place_of_neighbor=_int32(neighbors.place),
+            coupling_of_neighbor=_int32(neighbors.coupling),
             edges=_int32(graph.edges),
             bias_of_node=_int32(graph.bias_of_node),
         )
@@ -156,19 +147,15 @@ class _Block(NamedTuple):
 
 
 def _blocks(key: Key[Array, ""], n_chains: int) -> list[_Block]:
-    """Every chain's stream starts at 128 bits of its own; it can only get stuck if all are 0."""
+    """Every chain's stream starts at 128 bits of its own, which NumPy hashes from the key."""
     starts = range(0, n_chains, LANES)
     seeds = np.zeros((len(starts), LANES, 4), np.uint32)
-    seeds.reshape(-1, 4)[:n_chains] = _random_words(key, n_chains)
+    words = np.random.SeedSequence(np.asarray(jax.random.key_data(key)).tolist())
+    seeds.reshape(-1, 4)[:n_chains] = words.generate_state(4 * n_chains).reshape(-1, 4)
     streams = np.ascontiguousarray(seeds.swapaxes(1, 2))
     return [
         _Block(slice(start, start + LANES), own) for start, own in zip(starts, streams, strict=True)
     ]
-
-
-@eqx.filter_jit
-def _random_words(key: Key[Array, ""], n_chains: int) -> UInt32[Array, "chain 4"]:
-    return jax.random.bits(key, (n_chains, 4), jnp.uint32)
 
 
 @contextmanager

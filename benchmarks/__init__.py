@@ -1,0 +1,1 @@
+"""How fast this machine samples, trains and generates: `python -m benchmarks.samplers`."""
