@@ -7,7 +7,7 @@ image is either exactly right or wrong.
     from thrmlDenoising.smoke_testing import compute_conditional_accuracy, smoke_testing_cfg
 
     dtm = DTM(smoke_testing_cfg("4_1_4"))
-    dtm.train(n_epochs=100, evaluate_every=50)
+    dtm.train(n_epochs=200, evaluate_every=100)
     compute_conditional_accuracy(dtm, jax.random.key(0), batch_size=100)
 """
 
@@ -25,7 +25,7 @@ from thrmlDenoising.utils import make_cfg
 
 
 def smoke_testing_cfg(sizes: str, n_steps: int = 2, seed: int = 42) -> DTMConfig:
-    """A config that learns `smoke_testing_{sizes}`, such as "4_1_4", in 100 epochs.
+    """A config that learns `smoke_testing_{sizes}`, such as "4_1_4", in 200 epochs.
 
     Raises:
         ValueError: there is no such toy set.
@@ -39,10 +39,10 @@ def smoke_testing_cfg(sizes: str, n_steps: int = 2, seed: int = 42) -> DTMConfig
             num_label_spots=4,
             grayscale_levels=dataset_facts(name).n_levels,
         ),
-        sampling=dict(n_samples=20, steps_per_sample=4, steps_warmup=40),
+        sampling=dict(n_samples=40, steps_per_sample=4, steps_warmup=80),
         generation=dict(steps_warmup=100, fid_images_per_digit=100),
         diffusion_schedule=dict(num_diffusion_steps=n_steps),
-        optim=dict(step_learning_rates=(0.05,), n_epochs_for_lrd=100),
+        optim=dict(step_learning_rates=(0.05,), n_epochs_for_lrd=200),
     )
 
 
