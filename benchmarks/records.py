@@ -79,7 +79,9 @@ class Machine:
 
 def n_cores() -> int:
     """How many cores this process may use."""
-    return len(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def write(path: Path, machine: Machine, records: Sequence[Record]) -> None:
@@ -89,7 +91,8 @@ def write(path: Path, machine: Machine, records: Sequence[Record]) -> None:
 
 
 def _cpu_model() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+    facts = Path("/proc/cpuinfo")  # on Linux
+    for line in facts.read_text(encoding="utf-8").splitlines() if facts.exists() else ():
         name, _, value = line.partition(":")
         if name.strip() == "model name":
             return value.strip()

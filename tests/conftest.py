@@ -1,10 +1,18 @@
 """Compiled programs, shared by all test processes of one run."""
 
 import os
+import sys
 import tempfile
 
 import jax
 import pytest
+from tiny import HAS_NUMBA
+
+# What cannot be imported everywhere is not collected there.
+collect_ignore = [
+    *([] if HAS_NUMBA else ["test_backends.py", "test_cpu_sampler.py", "test_lanes.py"]),
+    *([] if sys.platform == "linux" else ["test_benchmarks.py"]),
+]
 
 _FOLDERS = ("JAX_COMPILATION_CACHE_DIR", "NUMBA_CACHE_DIR")
 

@@ -127,7 +127,9 @@ def test_without_compilation_the_results_are_the_same():
     assert report("digests()", NUMBA_DISABLE_JIT="1") == digests()
 
 
-@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+@pytest.mark.parametrize(
+    "method", {"spawn", "forkserver"} & {*multiprocessing.get_all_start_methods()}
+)
 def test_worker_processes_sample(method):
     with multiprocessing.get_context(method).Pool(1) as pool:
         assert pool.apply_async(digests).get(timeout=120) == digests()

@@ -6,7 +6,7 @@ from collections import Counter
 import jax
 import numpy as np
 import pytest
-from tiny import assert_same_states, finished, python, tiny_cfg, trained
+from tiny import NEEDS_NUMBA, assert_same_states, finished, python, tiny_cfg, trained
 
 from thrmlDenoising import DTM, DTMConfig
 
@@ -46,7 +46,12 @@ def traces():
 
 
 @pytest.mark.parametrize(
-    ("backend", "runs"), [("cpu", ()), ("xla", ("_count", "_observe")), ("thrml", ("_run",))]
+    ("backend", "runs"),
+    [
+        pytest.param("cpu", ("_apply",), marks=NEEDS_NUMBA),
+        ("xla", ("_count", "_observe")),
+        ("thrml", ("_run",)),
+    ],
 )
 def test_all_steps_share_their_programs(traces, tmp_path, backend, runs):
     def traced(n_steps: int, seed: int) -> dict[str, int]:

@@ -4,8 +4,11 @@ Arithmetic is compared bit for bit. A random comparison raises a false alarm wit
 (`exactness.ALARM`), Bonferroni over everything it compares.
 """
 
+import inspect
 from collections.abc import Callable
 from fractions import Fraction
+from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from exactness import ALARM, scores_p_value
 from jaxtyping import Bool, Float, Float32, Int64, UInt32
 from numba import njit
 
-from thrmlDenoising.sampling.cpu import kernels
+from thrmlDenoising.sampling.cpu import kernels, lanes
 from thrmlDenoising.sampling.cpu.lanes import (
     LANES,
     add_where,
@@ -209,6 +212,11 @@ def test_a_mask_has_as_many_lanes_as_bits():
     count = njit(lambda mask: n_lanes_of(mask))
     for mask in random_words(np.random.default_rng(0), 500):
         assert count(mask) == n_lanes_of(mask) == format(mask, "b").count("1")
+
+
+def test_kernels_notice_when_lanes_change():
+    source = Path(inspect.getfile(lanes)).read_text(encoding="utf-8")
+    assert sha256(source.encode()).hexdigest() == kernels.LANES_DIGEST, "put this into kernels.py"
 
 
 # --- random words --------------------------------------------------------------------------

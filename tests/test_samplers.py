@@ -7,7 +7,6 @@ Add a new sampler to `SAMPLERS`.
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import get_args
 
 import jax
 import jax.numpy as jnp
@@ -40,6 +39,7 @@ from exactness import (
 )
 from scipy.special import expit
 from scipy.stats import binomtest
+from tiny import FAST_SAMPLERS
 
 from thrmlDenoising.base_graphs import (
     BaseGraph,
@@ -50,19 +50,17 @@ from thrmlDenoising.base_graphs import (
 from thrmlDenoising.diffusion import DiffusionStep, Interval, Rates
 from thrmlDenoising.evaluation.exact import exact_distribution
 from thrmlDenoising.sampling import (
+    CLAMPS,
     AbstractSampler,
     Chains,
-    Clamp,
     IsingModel,
     Parameters,
     Schedule,
     ThrmlSampler,
+    backends,
 )
-from thrmlDenoising.sampling.cpu import CpuSampler
-from thrmlDenoising.sampling.xla_sampler import XlaSampler
 
-SAMPLERS = [ThrmlSampler, CpuSampler, XlaSampler]
-CLAMPS: tuple[Clamp, ...] = get_args(Clamp)
+SAMPLERS = [ThrmlSampler, *map(backends.sampler_type, FAST_SAMPLERS)]
 SEEDS = (0, 1, 2)
 N_CHAINS = 2048
 """Chains a condition. Compiling dominates these tests, and a number that a sampler can divide

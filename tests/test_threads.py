@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from tiny import finished, python
+from tiny import FAST_SAMPLERS, finished, python
 
 SAMPLE = """
 import hashlib, os, sys
@@ -40,7 +40,7 @@ print(len(os.sched_getaffinity(0)), digest.hexdigest())
     not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
     reason="needs two cores and a system that lets a process choose",
 )
-@pytest.mark.parametrize("backend", ["cpu", "xla", "thrml"])
+@pytest.mark.parametrize("backend", ["thrml", *FAST_SAMPLERS])
 def test_one_core_and_all_cores_sample_the_same(backend):
     n_cores = len(os.sched_getaffinity(0))
     on_one, digest_of_one = finished(python("-c", SAMPLE, "1", backend)).split()

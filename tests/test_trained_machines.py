@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from exactness import ALARM, chain_means, means_p_value, observe_all
 from jaxtyping import Float
+from tiny import FAST_SAMPLERS
 
 from thrmlDenoising import DTM
 from thrmlDenoising.diffusion import Noised
@@ -26,8 +27,6 @@ from training_script import SHORT_RUN
 SEEDS = (0, 1, 2)
 # --- trained machines ----------------------------------------------------------------------
 
-FAST = ["cpu", "xla"]
-"""The samplers, by name, that are held against thrml on trained machines."""
 N_CHAINS = 256
 
 
@@ -36,7 +35,7 @@ def trained(tmp_path_factory) -> DTM:
     """A short but real training: weights reach 0.5 and more, and are far from random."""
     cfg = SHORT_RUN.replace(
         exp=dict(compute_autocorr=False, generate_gif=False, drawn_images_per_digit=1),
-        sampling=dict(backend="cpu", batch_size=200, n_samples=4, steps_warmup=20),
+        sampling=dict(batch_size=200, n_samples=4, steps_warmup=20),
         generation=dict(steps_warmup=10, fid_images_per_digit=1),
         optim=dict(step_learning_rates=(0.02,)),
     )
@@ -93,7 +92,7 @@ def _paired_p_value(differences: Float[np.ndarray, "chain quantity"]) -> float:
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("clamp", ["nothing", "labels"])
 @pytest.mark.parametrize("number", [0, 1])
-@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize("name", FAST_SAMPLERS)
 def test_trained_machines_are_sampled_as_by_thrml(trained, name, number, clamp, seed):
     of_the_same, of_a_weaker = TrainedRun(trained, number, clamp, seed).p_values(sampler_type(name))
     assert of_the_same > ALARM

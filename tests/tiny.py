@@ -5,14 +5,21 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+import pytest
 
 from thrmlDenoising import DTM, DTMConfig, make_cfg
 from thrmlDenoising.runs import EpochRecord
+
+HAS_NUMBA = find_spec("numba") is not None
+"""Not everywhere: where it is missing, its sampler is not tested."""
+NEEDS_NUMBA = pytest.mark.skipif(not HAS_NUMBA, reason="Numba is not installed")
+FAST_SAMPLERS = ["cpu", "xla"] if HAS_NUMBA else ["xla"]
 
 REPOSITORY = Path(__file__).parents[1]
 

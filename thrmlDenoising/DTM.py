@@ -162,8 +162,9 @@ class DTM:
         leaves the model as it was before it.
 
         Args:
-            resume: a run folder to go on with, from its last complete checkpoint, bit for bit as
-                if it had never stopped.
+            resume: a run folder to go on with, from its last complete checkpoint; with the
+                same sampler and library versions, bit for bit as if it had never stopped. Both
+                are in the training log.
 
         Raises:
             ValueError: a number below 1, a run to resume whose config is another, or a model

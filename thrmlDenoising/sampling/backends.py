@@ -32,10 +32,10 @@ def sampler_type(backend: str) -> type[AbstractSampler]:
     module, name = _SAMPLERS[backend]
     try:
         return getattr(importlib.import_module(module), name)
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # OSError: a library of Numba's that does not load
         raise ImportError(
-            f"sampling.backend={backend!r} cannot be used here ({error}): pip install numba, or "
-            "use sampling.backend='xla'"
+            f"sampling.backend={backend!r} cannot be used here ({error}): install a Numba that "
+            "goes with this Python and NumPy, or use sampling.backend='xla'"
         ) from error
 
 

@@ -91,8 +91,17 @@ class GraphSizes(NamedTuple):
         return cls(graph.n_nodes, len(graph.visible_nodes), graph.n_biases, graph.n_weights)
 
     def check(self, model: IsingModel, chains: Chains) -> None:
-        """Raises ValueError for arrays of another graph; JAX itself would read past their ends."""
+        """Checks arrays before a sampler reads past their ends.
+
+        Raises:
+            ValueError: arrays of another graph, spins that are not boolean, or no chain at all.
+        """
         n_chains = len(chains.spins)
+        if n_chains < 1 or chains.spins.dtype != bool or chains.inputs.dtype != bool:
+            raise ValueError(
+                f"{n_chains} chains with spins of {chains.spins.dtype} and inputs of "
+                f"{chains.inputs.dtype}: give at least one chain, and booleans, True for +1"
+            )
         expected = {
             "biases": (model.parameters.biases, (self.n_biases,)),
             "weights": (model.parameters.weights, (self.n_weights,)),
@@ -186,6 +195,9 @@ class AbstractSampler(eqx.Module):
     A sampler is a pytree whose arrays are the graph's tables, so that the steps of a model,
     whose graphs have equal shapes, share one compiled program. To add a sampler, implement
     these two methods and `from_graph`, and hold it to the tests of the others.
+
+    Call the methods from Python, not from a function that JAX compiles or maps: they compile what
+    they need, and need not be JAX programs at all.
     """
 
     @classmethod

@@ -58,7 +58,7 @@ class _Color(eqx.Module):
     coupling_of_neighbor: Int32[Array, "degree node"]
 
 
-class _Block(eqx.Module):
+class _ColorUpdate(eqx.Module):
     """What updating one colour of one machine takes.
 
     A spin's target is its node or, where that is clamped, past the end: it is dropped.
@@ -82,7 +82,7 @@ class _Block(eqx.Module):
         field, _ = jax.lax.scan(add_neighbor, start, neighbors, unroll=_NEIGHBORS_AT_ONCE)
         return field
 
-    def update(
+    def apply(
         self, spins: Bool[Array, "place chain"], beta: Float[Array, ""], sweep_key: _Key
     ) -> Bool[Array, "place chain"]:
         """Draws the free spins of the colour anew."""
@@ -156,22 +156,22 @@ class XlaSampler(AbstractSampler):
         self.sizes.check(model, chains)
         return _observe(self, key, model, chains, schedule, self.free[clamp], observer)
 
-    def blocks(self, model: IsingModel, free: Bool[Array, " node"]) -> list[_Block]:
+    def _updates(self, model: IsingModel, free: Bool[Array, " node"]) -> list[_ColorUpdate]:
         """The numbers of the model, colour by colour."""
         biases, weights = model.parameters
         couplings = jnp.pad(jnp.concatenate([weights, model.input_couplings]), (0, 1))
         n_places = self.sizes.n_nodes + self.sizes.n_visible
 
-        def block(color: _Color) -> _Block:
+        def update(color: _Color) -> _ColorUpdate:
             coupling = couplings[color.coupling_of_neighbor]
-            return _Block(
+            return _ColorUpdate(
                 target=jnp.where(free[color.nodes], color.nodes, n_places + color.nodes),
                 place_of_neighbor=color.place_of_neighbor,
                 double_coupling=2 * coupling,
                 field_all_down=biases[self.bias_of_node[color.nodes]] - coupling.sum(axis=0),
             )
 
-        return [block(color) for color in self.colors]
+        return [update(color) for color in self.colors]
 
 
 @eqx.filter_jit
@@ -197,8 +197,8 @@ def _count(
         return (n_up + spins[:n_nodes], n_agree), None
 
     none = jnp.zeros((n_nodes, len(chains.spins)), jnp.int32), jnp.zeros(len(edges), jnp.int32)
-    blocks = sampler.blocks(model, free)
-    (spins, (n_up, n_agree)), _ = _run(blocks, key, chains, schedule, none, count)
+    updates = sampler._updates(model, free)
+    (spins, (n_up, n_agree)), _ = _run(updates, key, chains, schedule, none, count)
     return n_up.T, n_agree, spins[:n_nodes].T
 
 
@@ -215,11 +215,14 @@ def _observe(
     def look(nothing, spins):
         return nothing, jax.vmap(observer)(_row(spins, observer.nodes).T)
 
-    return _run(sampler.blocks(model, free), key, chains, schedule, None, look)[1]
+    return _run(sampler._updates(model, free), key, chains, schedule, None, look)[1]
 
 
-def _run(blocks: list[_Block], key, chains: Chains, schedule: Schedule, carry, look):
+def _run(updates: list[_ColorUpdate], key, chains: Chains, schedule: Schedule, carry, look):
     """Runs the chains and calls carry, seen = look(carry, spins) at every scheduled sample.
+
+    One scan over samples, with as many turns of an inner loop as each needs: warming up and
+    sampling share one compiled sweep, and what is seen is stacked by the scan.
 
     Returns:
         The last spins "place chain" and carry; and what was seen, stacked.
@@ -227,13 +230,12 @@ def _run(blocks: list[_Block], key, chains: Chains, schedule: Schedule, carry, l
     sweep_keys = jax.random.bits(key, (len(schedule.betas), 2), jnp.uint32)
 
     def sweep(number, spins):
-        for block in blocks:
-            spins = block.update(spins, schedule.betas[number], sweep_keys[number])
+        for update in updates:
+            spins = update.apply(spins, schedule.betas[number], sweep_keys[number])
         return spins
 
     def sample(state, sweeps):
         (spins, carry), (start, end) = state, sweeps
-        # As many turns as the sample needs: warming up and sampling share one compiled sweep.
         spins = jax.lax.fori_loop(start, end, sweep, spins)
         carry, seen = look(carry, spins)
         return (spins, carry), seen

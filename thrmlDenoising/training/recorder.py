@@ -31,6 +31,7 @@ from thrmlDenoising.runs import (
     checkpoint_name,
     written_aside,
 )
+from thrmlDenoising.sampling import sampler_type
 from thrmlDenoising.training.model import Model
 from thrmlDenoising.training.saved_model import save_model
 from thrmlDenoising.training.task import Evaluation, Mode
@@ -70,14 +71,14 @@ class RunRecorder:
         with written_aside(folder.config) as aside:
             aside.write_text(config, encoding="utf-8")
         recorder = cls(cfg, folder)
-        recorder.log(f"{_environment()}\nconfig\n{config}")
+        recorder.log(f"{_environment(cfg)}\nconfig\n{config}")
         return recorder
 
     @classmethod
     def resume(cls, cfg: DTMConfig, folder: RunFolder, epoch: int) -> "RunRecorder":
         """Goes on in the folder of a run, after this epoch."""
         recorder = cls(cfg, folder)
-        recorder.log(f"resumed after epoch {epoch}; {_environment()}")
+        recorder.log(f"resumed after epoch {epoch}; {_environment(cfg)}")
         return recorder
 
     def log(self, text: str) -> None:
@@ -142,10 +143,11 @@ class RunRecorder:
         return [mode] * len(self._cfg.class_names) if mode == "free" else None
 
 
-def _environment() -> str:
+def _environment(cfg: DTMConfig) -> str:
     """What results may depend on besides the config."""
     versions = ", ".join(f"{name} {_version(name)}" for name in _VERSIONED)
-    return f"{versions}, on {jax.local_device_count()} {jax.default_backend()} device(s)"
+    devices = f"{jax.local_device_count()} {jax.default_backend()} device(s)"
+    return f"{versions}, on {devices} with {sampler_type(cfg.sampling.backend).__name__}"
 
 
 def _version(package: str) -> str:

@@ -6,10 +6,13 @@ are read once and serve all chains. Its field, in the lanes of a vector, is
 
     f_i = h_i + sum_j J_ij s_j = (h_i - sum_j J_ij) + sum over neighbours j that are up of 2 J_ij
 
-so that a neighbour costs one masked addition. Inputs are neighbours that never move.
+so that a neighbour costs one masked addition. Inputs are neighbours that never move. Sums are of
+single precision: a field is exact to about 1e-7 of sum_j |J_ij| for each neighbour.
 """
 
-from typing import NamedTuple
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, UInt32
@@ -33,6 +36,10 @@ from thrmlDenoising.sampling.cpu.lanes import (
     store,
 )
 
+LANES_DIGEST = "d4fe15101c0782df07cd0fd0f6fa423f7f3ab7b7c8626c6a9f0f79df1f059578"
+"""The sha256 of lanes.py. Numba compiles a kernel that it has on disk anew when the kernel's own
+file has changed, and looks no further: with this number, lanes.py cannot change alone."""
+
 Spins = UInt32[np.ndarray, " place"]
 """A mask of chains for every node, then for every input: who is up."""
 Streams = UInt32[np.ndarray, "4 lane"]
@@ -55,6 +62,19 @@ class Machine(NamedTuple):
     place_of_neighbor: UInt32[np.ndarray, " entry"]
     double_coupling: Float32[np.ndarray, " entry"]
     field_all_down: Float32[np.ndarray, " node"]
+
+
+def _kernel(function: Callable) -> Any:
+    """Compiles a kernel, to run without Python's lock, and keeps it on disk if there is a place."""
+    try:
+        return njit(nogil=True, cache=True)(function)
+    except RuntimeError as error:  # Numba's word for having nowhere to write
+        warnings.warn(
+            f"{error}: every process compiles it for itself. Name a folder in NUMBA_CACHE_DIR "
+            "to save the seconds that takes",
+            stacklevel=2,
+        )
+        return njit(nogil=True)(function)
 
 
 # --- one spin ------------------------------------------------------------------------------
@@ -132,7 +152,7 @@ def sweep(machine, betas, spins, streams):
     store(streams[3], s3)
 
 
-@njit(nogil=True, cache=True)
+@_kernel
 def pack(spins, inputs):
     """Boolean "chain node" and "chain visible" as masks of chains, one for every place."""
     n_nodes = spins.shape[1]
@@ -153,7 +173,7 @@ def unpack(packed, nodes, spins):
             spins[chain, k] = packed[nodes[k]] >> np.uint32(chain) & np.uint32(1)
 
 
-@njit(nogil=True, cache=True)
+@_kernel
 def observe(machine, betas, packed, streams, nodes, spins):
     """Sweeps at these betas, and then looks at these nodes."""
     sweep(machine, betas, packed, streams)
@@ -173,7 +193,7 @@ def count_moments(packed, present, edges, n_up, n_agree):
         n_agree[edge] += n_lanes_of(present & ~differ)
 
 
-@njit(nogil=True, cache=True)
+@_kernel
 def moments(machine, edges, betas, sample_times, packed, streams, means, last):
     """Runs one block and averages over its samples.
 

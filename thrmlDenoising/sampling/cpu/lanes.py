@@ -5,9 +5,6 @@ instruction or two of whatever vector unit the processor has. Without compilatio
 (NUMBA_DISABLE_JIT=1) they are NumPy arrays, on which the operators mean the same. The functions
 say in NumPy what they do; the emitter after each says it to LLVM.
 
-Numba keeps compiled kernels on disk and compiles them anew when their own file, `kernels.py`, has
-changed. After a change here, delete `__pycache__` in this folder.
-
 Words are unsigned and wrap around. A mask is one number with a bit for every lane, that of lane
 0 the lowest.
 """
@@ -53,7 +50,6 @@ class _LanesModel(models.PrimitiveModel):
 
 Floats = _FloatsType("Floats", ir.FloatType())
 Words = _WordsType("Words", ir.IntType(32))
-_BITS = ir.VectorType(ir.IntType(1), LANES)
 _MASK = types.uint32
 _MEMORY = types.Array(types.uint32, 1, "C")
 
@@ -136,7 +132,7 @@ def clipped(
     low: Float32[np.ndarray, " lane"],
     high: Float32[np.ndarray, " lane"],
 ) -> Float32[np.ndarray, " lane"]:
-    """X between low and high."""
+    """The nearest number between low and high."""
     return np.maximum(np.minimum(x, high), low)
 
 
@@ -155,7 +151,7 @@ def _intrinsic(b: Any, name: str, *operands: ir.Value) -> ir.Value:
 
 
 def shifted_left(x: UInt32[np.ndarray, " lane"], n: int) -> UInt32[np.ndarray, " lane"]:
-    """X << n."""
+    """Every word moved n places to the left."""
     return x << np.uint32(n)
 
 
@@ -165,7 +161,7 @@ def _(b, x, n):
 
 
 def shifted_right(x: UInt32[np.ndarray, " lane"], n: int) -> UInt32[np.ndarray, " lane"]:
-    """X >> n."""
+    """Every word moved n places to the right."""
     return x >> np.uint32(n)
 
 
@@ -207,6 +203,16 @@ def _(b, x):
 # --- masks ---------------------------------------------------------------------------------
 
 
+def _bits(b: Any, mask: ir.Value) -> ir.Value:
+    """A truth value for every lane: one instruction where there are mask registers, two elsewhere.
+
+    (A plain bitcast would do, but LLVM takes it apart bit by bit where there are none.)
+    """
+    own_bit = ir.Constant(Words.vector, [1 << lane for lane in range(LANES)])
+    chosen = b.and_(_everywhere(b, mask, Words), own_bit)
+    return b.icmp_unsigned("!=", chosen, ir.Constant(Words.vector, [0] * LANES))
+
+
 def _lanes_of(mask: int | np.uint32) -> np.ndarray:
     return (np.uint32(mask) >> np.arange(LANES, dtype=np.uint32) & 1).astype(bool)
 
@@ -214,23 +220,23 @@ def _lanes_of(mask: int | np.uint32) -> np.ndarray:
 def add_where(
     mask: np.uint32, x: Float32[np.ndarray, " lane"], number: float
 ) -> Float32[np.ndarray, " lane"]:
-    """X + number in the lanes of the mask, x in the others."""
+    """Adds the number in the lanes of the mask."""
     return np.where(_lanes_of(mask), x + np.float32(number), x)
 
 
 @_compiles(add_where, Floats(_MASK, Floats, types.float32))
 def _(b, mask, x, number):
-    return b.select(b.bitcast(mask, _BITS), b.fadd(x, _everywhere(b, number, Floats)), x)
+    return b.select(_bits(b, mask), b.fadd(x, _everywhere(b, number, Floats)), x)
 
 
 def count_where(mask: np.uint32, x: UInt32[np.ndarray, " lane"]) -> UInt32[np.ndarray, " lane"]:
-    """X + 1 in the lanes of the mask, x in the others."""
+    """Adds 1 in the lanes of the mask."""
     return x + _lanes_of(mask)
 
 
 @_compiles(count_where, Words(_MASK, Words))
 def _(b, mask, x):
-    return b.sub(x, b.sext(b.bitcast(mask, _BITS), Words.vector))
+    return b.sub(x, b.sext(_bits(b, mask), Words.vector))
 
 
 def not_above(x: Float32[np.ndarray, " lane"], y: Float32[np.ndarray, " lane"]) -> np.uint32:

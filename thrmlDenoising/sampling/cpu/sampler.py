@@ -147,11 +147,12 @@ class _Block(NamedTuple):
 
 
 def _blocks(key: Key[Array, ""], n_chains: int) -> list[_Block]:
-    """Every chain's stream starts at 128 bits of its own, which NumPy hashes from the key."""
+    """Every chain's stream starts at 128 bits of its own, which Philox draws from the key."""
     starts = range(0, n_chains, LANES)
     seeds = np.zeros((len(starts), LANES, 4), np.uint32)
-    words = np.random.SeedSequence(np.asarray(jax.random.key_data(key)).tolist())
-    seeds.reshape(-1, 4)[:n_chains] = words.generate_state(4 * n_chains).reshape(-1, 4)
+    # Neither compiled nor run by JAX: a fork of a process that has used JAX could do neither.
+    words = np.random.Philox(np.asarray(jax.random.key_data(key)).tolist())
+    seeds.reshape(-1, 4)[:n_chains] = words.random_raw(2 * n_chains).view(np.uint32).reshape(-1, 4)
     streams = np.ascontiguousarray(seeds.swapaxes(1, 2))
     return [
         _Block(slice(start, start + LANES), own) for start, own in zip(starts, streams, strict=True)
@@ -191,7 +192,7 @@ def _host(array: Shaped[Array, "..."]) -> Shaped[np.ndarray, "..."]:
 
 def _unsigned(array: Int32[Array, "..."]) -> UInt32[np.ndarray, "..."]:
     """Numbers that cannot be negative: as indices they need no check for it."""
-    return _host(array).view(np.uint32)
+    return _read_only(np.asarray(array).astype(np.uint32))
 
 
 def _read_only(array: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "..."]:
