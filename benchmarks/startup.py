@@ -6,6 +6,8 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.child import output_of
 from benchmarks.records import Record, n_cores
+from benchmarks.workloads import graph_name
+from training_script import SHORT_RUN
 
 
 def start_up() -> Record:
@@ -15,17 +17,15 @@ def start_up() -> Record:
     packages' files all lie in the same new folder.
     """
     with TemporaryDirectory(prefix="caches_") as caches:
-        backend, batch_size, cold = _first_batch(Path(caches))
-        _, _, warm = _first_batch(Path(caches))
-    return Record(
-        "train", backend, "44_12", batch_size, n_cores(), seconds_warm=warm, seconds_cold=cold
-    )
+        cold, warm = (_seconds_to_first_batch(Path(caches)) for _ in range(2))
+    cfg = SHORT_RUN
+    of_first_batch = "train", cfg.sampling.backend, graph_name(cfg), cfg.batch_size, n_cores()
+    return Record(*of_first_batch, seconds_warm=warm, seconds_cold=cold)
 
 
-def _first_batch(caches: Path) -> tuple[str, int, float]:
+def _seconds_to_first_batch(caches: Path) -> float:
     folders = {"XDG_CACHE_HOME": str(caches), "NUMBA_CACHE_DIR": str(caches / "numba")}
     with TemporaryDirectory(prefix="runs_") as runs:
         started = time.time()
         lines = output_of("benchmarks.first_batch", runs, **folders)
-    backend, batch_size, finished = lines[-1].split()
-    return backend, int(batch_size), float(finished) - started
+    return float(lines[-1]) - started

@@ -162,7 +162,7 @@ def train(backends: Sequence[str], repeats: int, cfg: DTMConfig = FIGURE_5B) -> 
     for name in backends:
         steps = _build(cfg, name)[:1]
         calls[name], updates[name] = _training(cfg, steps), _updates_of_batch(cfg, steps)
-    blank = Record("train", "", _graph_name(cfg), cfg.batch_size, n_cores())
+    blank = Record("train", "", graph_name(cfg), cfg.batch_size, n_cores())
     return _timed(blank, calls, updates, repeats)
 
 
@@ -224,13 +224,14 @@ def _updates_of_batch(cfg: DTMConfig, steps: Sequence[ModelStep]) -> int:
     return cfg.batch_size * n_sweeps * n_free
 
 
-def _graph_name(cfg: DTMConfig) -> str:
+def graph_name(cfg: DTMConfig) -> str:
+    """The preset of a config as records name it."""
     preset = parse_preset(cfg.graph.graph_preset_architecture)
     return f"{preset.side}_{preset.degree}"
 
 
 def _chain_name(cfg: DTMConfig) -> str:
-    return f"{_graph_name(cfg)}, T={cfg.diffusion_schedule.num_diffusion_steps}"
+    return f"{graph_name(cfg)}, T={cfg.diffusion_schedule.num_diffusion_steps}"
 
 
 # --- what they share -----------------------------------------------------------------------

@@ -35,6 +35,7 @@ def trained(tmp_path_factory) -> DTM:
     """A short but real training: weights reach 0.5 and more, and are far from random."""
     cfg = SHORT_RUN.replace(
         exp=dict(compute_autocorr=False, generate_gif=False, drawn_images_per_digit=1),
+        graph=dict(graph_preset_architecture=44_12),
         sampling=dict(batch_size=200, n_samples=4, steps_warmup=20),
         generation=dict(steps_warmup=10, fid_images_per_digit=1),
         optim=dict(step_learning_rates=(0.02,)),
