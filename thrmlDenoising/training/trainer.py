@@ -156,7 +156,8 @@ class Trainer:
         keys = jax.random.split(key, 4)
         model = step.model(state.parameters)
 
-        chains = step.fresh_chains(keys[0], state.parameters, positive.inputs, self.beta)
+        beta = self.schedule.betas[0]
+        chains = step.fresh_chains(keys[0], state.parameters, positive.inputs, beta)
         chains = step.set_visible(chains, positive.outputs)
         positive_moments = step.sampler.moments(keys[1], model, chains, self.schedule, "visible")
 
