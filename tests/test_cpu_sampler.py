@@ -189,6 +189,15 @@ def test_the_second_process_need_not_compile(tmp_path):
     assert second == [result, [1, 1, 1], [0, 0, 0]]
 
 
+def test_kernels_run_where_nothing_can_be_kept():
+    """Numba has no place for code that is in no file."""
+    namespace = {}
+    exec("def double(x): return 2 * x", namespace)
+    with pytest.warns(UserWarning, match="NUMBA_CACHE_DIR"):
+        double = kernels.compiled(namespace["double"])
+    assert double(3) == 6
+
+
 # --- moments -------------------------------------------------------------------------------
 
 

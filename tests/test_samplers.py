@@ -472,6 +472,21 @@ def test_arrays_of_another_graph_are_refused(sampler, graph, name):
         sampler.observe(key, model, chains, MOMENTS_SCHEDULE, "nothing", observe_all(graph))
 
 
+NO_CHAINS = {
+    "numbers for spins": lambda chains: chains._replace(spins=2.0 * chains.spins - 1),
+    "numbers for inputs": lambda chains: chains._replace(inputs=chains.inputs.astype(int)),
+    "no chain": lambda chains: Chains(chains.spins[:0], chains.inputs[:0]),
+}
+
+
+@pytest.mark.parametrize("name", NO_CHAINS)
+def test_chains_are_booleans_and_at_least_one(sampler, graph, name):
+    setting, key = random_setting(0, graph), jax.random.key(0)
+    chains = NO_CHAINS[name](setting.chains(2))
+    with pytest.raises(ValueError, match="give at least one chain, and booleans"):
+        sampler.moments(key, setting.model, chains, MOMENTS_SCHEDULE, "nothing")
+
+
 @pytest.mark.parametrize(
     ("betas", "n_warmup", "n_samples", "steps_per_sample"),
     [((), 0, 1, 1), ((1.0,), 1, 0, 1), ((1.0,), 1, 1, 0), ((1.0,), -1, 3, 1), ((1.0,), 2, 1, 1)],

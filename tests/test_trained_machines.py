@@ -42,6 +42,7 @@ def trained(tmp_path_factory) -> DTM:
     )
     dtm = DTM(cfg, base_dir=tmp_path_factory.mktemp("runs"))
     dtm.train(1)
+    assert max(np.abs(step.weights).max() for step in dtm.steps) > 0.5
     return dtm
 
 

@@ -64,7 +64,7 @@ class Machine(NamedTuple):
     field_all_down: Float32[np.ndarray, " node"]
 
 
-def _kernel(function: Callable) -> Any:
+def compiled(function: Callable) -> Any:
     """Compiles a kernel, to run without Python's lock, and keeps it on disk if there is a place."""
     try:
         return njit(nogil=True, cache=True)(function)
@@ -152,7 +152,7 @@ def sweep(machine, betas, spins, streams):
     store(streams[3], s3)
 
 
-@_kernel
+@compiled
 def pack(spins, inputs):
     """Boolean "chain node" and "chain visible" as masks of chains, one for every place."""
     n_nodes = spins.shape[1]
@@ -173,7 +173,7 @@ def unpack(packed, nodes, spins):
             spins[chain, k] = packed[nodes[k]] >> np.uint32(chain) & np.uint32(1)
 
 
-@_kernel
+@compiled
 def observe(machine, betas, packed, streams, nodes, spins):
     """Sweeps at these betas, and then looks at these nodes."""
     sweep(machine, betas, packed, streams)
@@ -193,7 +193,7 @@ def count_moments(packed, present, edges, n_up, n_agree):
         n_agree[edge] += n_lanes_of(present & ~differ)
 
 
-@_kernel
+@compiled
 def moments(machine, edges, betas, sample_times, packed, streams, means, last):
     """Runs one block and averages over its samples.
 
