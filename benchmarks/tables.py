@@ -12,8 +12,7 @@ def rates(records: Sequence[Record]) -> str:
     rows = [["graph", "chains", "threads", *backends, *(f"{name}/thrml" for name in others)]]
     by_place: dict[tuple[str, int, int], dict[str, float]] = {}
     for record in records:
-        place = record.graph, record.chains, record.threads
-        by_place.setdefault(place, {})[record.backend] = record.updates_per_ns or 0.0
+        by_place.setdefault(_place(record), {})[record.backend] = record.updates_per_ns or 0.0
     for place, rate in sorted(by_place.items(), key=lambda item: _in_order(item[0])):
         numbers = [f"{rate[name]:.3f}" for name in backends]
         ratios = [f"{rate[name] / rate['thrml']:.1f}" for name in others]

@@ -2,7 +2,7 @@
 
 Each statistical comparison raises a false alarm with chance 1e-7 (`exactness.ALARM`), whatever
 the seeds: chains are independent and only one state of a chain enters a goodness-of-fit test.
-Add a new sampler to `SAMPLERS`.
+Add a new sampler to `FAST_SAMPLERS` in tiny.py.
 """
 
 from collections.abc import Callable

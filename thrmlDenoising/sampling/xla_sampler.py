@@ -240,7 +240,7 @@ def _run(updates: list[_ColorUpdate], key, chains: Chains, schedule: Schedule, c
         carry, seen = look(carry, spins)
         return (spins, carry), seen
 
-    ends = schedule.n_warmup + schedule.steps_per_sample * jnp.arange(schedule.n_samples)
+    ends = jnp.asarray(schedule.sweeps_before, jnp.int32)
     starts = jnp.roll(ends, 1).at[0].set(0)
     spins = jnp.concatenate([chains.spins, chains.inputs], axis=1).T
     return jax.lax.scan(sample, (spins, carry), (starts, ends))

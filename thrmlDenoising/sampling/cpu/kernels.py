@@ -36,14 +36,9 @@ from thrmlDenoising.sampling.cpu.lanes import (
     store,
 )
 
-LANES_DIGEST = "d4fe15101c0782df07cd0fd0f6fa423f7f3ab7b7c8626c6a9f0f79df1f059578"
+LANES_DIGEST = "a46998535bab0a54647870fce7a2cee200737f2072246980ab03dac8cc7a7bc8"
 """The sha256 of lanes.py. Numba compiles a kernel that it has on disk anew when the kernel's own
 file has changed, and looks no further: with this number, lanes.py cannot change alone."""
-
-Spins = UInt32[np.ndarray, " place"]
-"""A mask of chains for every node, then for every input: who is up."""
-Streams = UInt32[np.ndarray, "4 lane"]
-"""The state of every chain's random stream."""
 
 
 class Machine(NamedTuple):
@@ -220,5 +215,5 @@ def moments(machine, edges, betas, sample_times, packed, streams, means, last):
     for chain in range(n_chains):
         for node in range(n_nodes):
             means[chain, node] = 2 * n_up[node, chain] / len(sample_times) - 1
-            last[chain, node] = packed[node] >> np.uint32(chain) & np.uint32(1)
+    unpack(packed, np.arange(n_nodes), last)
     return n_agree

@@ -53,20 +53,18 @@ Words = _WordsType("Words", ir.IntType(32))
 _MASK = types.uint32
 _MEMORY = types.Array(types.uint32, 1, "C")
 
-Emitter = Callable[..., ir.Value | None]
+Emitter = Callable[..., ir.Value]
 """Appends the instructions of an operation: (builder, *operands) -> its value."""
 
 
 def _compiles(function: Callable, signature: Signature) -> Callable[[Emitter], Emitter]:
     """Decorates what Numba emits where it meets `function` with these types."""
-
     _types_of(function, signature)
 
     def register(emit: Emitter) -> Emitter:
         @lower_builtin(function, *signature.args)
         def _lower(context: Any, builder: Any, signature: Any, operands: Any) -> Any:
-            value = emit(builder, *operands)
-            return context.get_dummy_value() if value is None else value
+            return emit(builder, *operands)
 
         return emit
 

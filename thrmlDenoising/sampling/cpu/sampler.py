@@ -71,22 +71,22 @@ class CpuSampler(AbstractSampler):
         """See `AbstractSampler.moments`."""
         self.sizes.check(model, chains)
         machine, edges = self._machine(model, clamp), _unsigned(self.edges)
-        spins, inputs = _host(chains.spins), _host(chains.inputs)
         betas, sample_times = _host(schedule.betas), _read_only(schedule.sweeps_before)
-        means, last = np.empty(spins.shape, np.float32), np.empty(spins.shape, bool)
+        n_chains, _ = shape = chains.spins.shape
+        means, last = np.empty(shape, np.float32), np.empty(shape, bool)
 
         def run(block: _Block) -> Int64[np.ndarray, " edge"]:
-            own = block.chains
-            state = kernels.pack(spins[own], inputs[own]), block.streams
-            return kernels.moments(
-                machine, edges, betas, sample_times, *state, means[own], last[own]
+            state, results = (
+                (block.packed, block.streams),
+                (means[block.chains], last[block.chains]),
             )
+            return kernels.moments(machine, edges, betas, sample_times, *state, *results)
 
         n_agree = np.zeros(len(edges), np.int64)
         with _threads() as map_blocks:
-            for n_agree_in_block in map_blocks(run, _blocks(key, len(spins))):
+            for n_agree_in_block in map_blocks(run, _blocks(key, chains)):
                 n_agree += n_agree_in_block
-        pairs = 2 * n_agree / (schedule.n_samples * len(spins)) - 1
+        pairs = 2 * n_agree / (schedule.n_samples * n_chains) - 1
         return Moments(jnp.asarray(means), jnp.asarray(pairs, jnp.float32), jnp.asarray(last))
 
     def observe(
@@ -101,18 +101,17 @@ class CpuSampler(AbstractSampler):
         """See `AbstractSampler.observe`."""
         self.sizes.check(model, chains)
         machine, nodes = self._machine(model, clamp), _unsigned(observer.nodes)
-        spins, inputs = _host(chains.spins), _host(chains.inputs)
-        blocks = _blocks(key, len(spins))
-        packed = [kernels.pack(spins[own], inputs[own]) for own, _ in blocks]
-        observed = []
+        blocks, observed = _blocks(key, chains), []
         with _threads() as map_blocks:
             for betas in np.split(_host(schedule.betas), schedule.sweeps_before[:-1]):
-                seen = np.empty((len(spins), len(nodes)), bool)  # JAX may keep it: a new one each
+                # JAX may keep what it is given: a new one for each sample.
+                seen = np.empty((len(chains.spins), len(nodes)), bool)
 
-                def run(block: _Block, state, betas=betas, seen=seen) -> None:
-                    kernels.observe(machine, betas, state, block.streams, nodes, seen[block.chains])
+                def run(block: _Block, betas=betas, seen=seen) -> None:
+                    state = block.packed, block.streams
+                    kernels.observe(machine, betas, *state, nodes, seen[block.chains])
 
-                deque(map_blocks(run, blocks, packed), maxlen=0)
+                deque(map_blocks(run, blocks), maxlen=0)
                 observed.append(_apply(observer, jnp.asarray(seen)))
         return jax.tree.map(lambda *samples: jnp.asarray(np.stack(samples)), *observed)
 
@@ -140,22 +139,31 @@ def _apply(observer: AbstractObserver, spins: Bool[Array, "chain observed"]) -> 
 
 
 class _Block(NamedTuple):
-    """Up to `LANES` chains that are sampled together, and the state of their random streams."""
+    """Up to `LANES` chains that are sampled together.
+
+    Attributes:
+        packed: a mask of chains for every node, then for every input: who is up.
+        streams: the state of every chain's random stream.
+    """
 
     chains: slice
+    packed: UInt32[np.ndarray, " place"]
     streams: UInt32[np.ndarray, "4 lane"]
 
 
-def _blocks(key: Key[Array, ""], n_chains: int) -> list[_Block]:
+def _blocks(key: Key[Array, ""], chains: Chains) -> list[_Block]:
     """Every chain's stream starts at 128 bits of its own, which Philox draws from the key."""
-    starts = range(0, n_chains, LANES)
-    seeds = np.zeros((len(starts), LANES, 4), np.uint32)
+    spins, inputs = _host(chains.spins), _host(chains.inputs)
+    n_chains = len(spins)
+    own_chains = [slice(start, start + LANES) for start in range(0, n_chains, LANES)]
+    seeds = np.zeros((len(own_chains), LANES, 4), np.uint32)
     # Neither compiled nor run by JAX: a fork of a process that has used JAX could do neither.
     words = np.random.Philox(np.asarray(jax.random.key_data(key)).tolist())
     seeds.reshape(-1, 4)[:n_chains] = words.random_raw(2 * n_chains).view(np.uint32).reshape(-1, 4)
     streams = np.ascontiguousarray(seeds.swapaxes(1, 2))
     return [
-        _Block(slice(start, start + LANES), own) for start, own in zip(starts, streams, strict=True)
+        _Block(own, kernels.pack(spins[own], inputs[own]), own_streams)
+        for own, own_streams in zip(own_chains, streams, strict=True)
     ]
 
 
