@@ -76,10 +76,8 @@ class CpuSampler(AbstractSampler):
         means, last = np.empty(shape, np.float32), np.empty(shape, bool)
 
         def run(block: _Block) -> Int64[np.ndarray, " edge"]:
-            state, results = (
-                (block.packed, block.streams),
-                (means[block.chains], last[block.chains]),
-            )
+            state = block.packed, block.streams
+            results = means[block.chains], last[block.chains]
             return kernels.moments(machine, edges, betas, sample_times, *state, *results)
 
         n_agree = np.zeros(len(edges), np.int64)
