@@ -16,6 +16,7 @@ from thrmlDenoising.evaluation.autocorrelation import (
     AutocorrelationCurve,
     ProjectImage,
     Protocol,
+    chain_autocovariances,
     effective_sample_size,
     integrated_time,
     measure_autocorrelation,
@@ -56,15 +57,36 @@ def test_stationary_curve_of_an_autoregressive_process(rho, seed):
     curve = stationary_curve(x).values
     assert curve.shape == (n_samples // 2 + 1,)
     assert curve[0] == pytest.approx(1)
-    # Half of the pairs are left at the last lag; mean and variance come from all chains.
+    # Half of the pairs are left at the last lag. A series counts by its variance: these have
+    # the precision of (sum of weights)^2 / sum of squared weights equal ones.
+    weights = np.broadcast_to(scale**2, x.shape[1:])
+    n_equal = weights.sum() ** 2 / (weights**2).sum()
     time = (1 + abs(rho)) / (1 - abs(rho))
-    error = bartlett_error(rho, n_images * n_chains * n_directions * n_samples // 2)
+    error = bartlett_error(rho, n_equal * n_samples / 2)
     bias = 2 * time / (n_chains * n_samples)
     wanted = rho ** np.arange(len(curve))
     assert np.abs(curve - wanted).max() < SIGMAS * error + bias
     # and a wrong time scale is seen
     if rho == 0.9:
         assert np.abs(curve - 0.8 ** np.arange(len(curve))).max() > SIGMAS * error + bias
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_autocovariances_do_not_suffer_from_the_estimated_mean(seed):
+    """A mean over few slow chains follows them: uncorrected, every lag is low by its variance."""
+    n_samples, n_images, n_chains, rho, offset = 100, 1500, 4, 0.95, 7.0
+    x = ar1(np.random.default_rng(seed), rho, (n_samples, n_images, n_chains, 1)) + offset
+    of_image = chain_autocovariances(x).mean(axis=1)
+    wanted = rho ** np.arange(n_samples // 2 + 1)
+    error = of_image.std(axis=0, ddof=1) / np.sqrt(n_images)
+    # mean over all samples, pairs of one lag from all but a few: what that leaves is 1 / 10 of it
+    time = (1 + rho) / (1 - rho)
+    variance_of_mean = time / n_samples * (1 - time / 2 / n_samples) / n_chains
+    allowed = SIGMAS * error + variance_of_mean / 10
+    corrected = of_image.mean(axis=0)
+    assert (np.abs(corrected - wanted) < allowed).all()
+    # a broken twin: the correction left out
+    assert (np.abs(corrected - variance_of_mean - wanted) > allowed).any()
 
 
 def test_chains_stuck_in_different_places_stay_correlated():

@@ -109,24 +109,32 @@ def replication_curve(projections: Projections) -> AutocorrelationCurve:
 def stationary_curve(projections: Projections) -> AutocorrelationCurve:
     """The textbook estimator for a stationary chain.
 
-    With the mean mu and variance v of an image and direction over samples and chains, the value
-    at lag k is the mean of (x_t - mu)(x_{t+k} - mu) / v over chains and all n - k pairs;
-    averaged over images and the directions that move. Lags run to half the run.
+    The autocovariances of all chains, images and directions, added up, over those at lag 0: an
+    image or direction counts by its variance. 0 at every lag where nothing ever moved.
     """
-    n_samples = len(projections)
+    total = chain_autocovariances(projections).sum(axis=(0, 1))
+    return AutocorrelationCurve(total / total[0] if total[0] > 0 else total)
+
+
+def chain_autocovariances(projections: Projections) -> Float[np.ndarray, "image chain lag"]:
+    """Every chain's estimate of E[(x_t - mu)(x_{t+k} - mu)], summed over directions.
+
+    Averaged over all n - k pairs; lags run to half the run. mu is the mean of an image and
+    direction over samples and chains. It follows the chains, which makes all lags low by its
+    variance: the chains' own means, being independent, say how much, and that is put back.
+    """
+    n_samples, n_images, n_chains, _ = projections.shape
     n_lags = n_samples // 2 + 1
-    n_fft = 2 * n_samples
-    covariance = np.zeros(n_lags)
-    n_moving = 0
-    for image in np.moveaxis(projections, 1, 0).astype(np.float64):
-        deviation = _deviation(image)
-        moving = deviation > 0
-        scaled = (image - image.mean(axis=(0, 1)))[..., moving] / deviation[moving]
-        power = np.abs(np.fft.rfft(scaled, n_fft, axis=0)) ** 2
-        lagged = np.fft.irfft(power.mean(axis=1).sum(axis=-1), n_fft)[:n_lags]
-        covariance += lagged / (n_samples - np.arange(n_lags))
-        n_moving += int(moving.sum())
-    return AutocorrelationCurve(covariance / max(n_moving, 1))
+    n_fft = n_samples + n_lags
+    n_pairs = n_samples - np.arange(n_lags)
+    covariances = np.empty((n_images, n_chains, n_lags))
+    for index, image in enumerate(np.moveaxis(projections, 1, 0).astype(np.float64)):
+        x = np.where(_deviation(image) > 0, image - image.mean(axis=(0, 1)), 0.0)
+        power = (np.abs(np.fft.rfft(x, n_fft, axis=0)) ** 2).sum(axis=-1)
+        covariances[index] = np.fft.irfft(power, n_fft, axis=0)[:n_lags].T / n_pairs
+        variance_of_mean = (x.mean(axis=0) ** 2).sum(axis=-1) / max(1, n_chains - 1)
+        covariances[index] += variance_of_mean[:, None]
+    return covariances
 
 
 def _deviation(
@@ -173,6 +181,20 @@ class Protocol(NamedTuple):
         return cls((beta, beta), stationary_curve)
 
 
+def measurement_schedule(beta_range: tuple[float, float], generation_sweeps: int) -> Schedule:
+    """Warms up for half of `generation_sweeps`, then takes as many samples, four sweeps apart.
+
+    Beta follows its range over the first `generation_sweeps` sweeps and then stays.
+    """
+    return Schedule.ramp(
+        beta_range,
+        n_ramp=generation_sweeps,
+        n_warmup=max(1, generation_sweeps // 2),
+        n_samples=generation_sweeps,
+        steps_per_sample=SWEEPS_PER_SAMPLE,
+    )
+
+
 def measure_autocorrelation(
     key: Key[Array, ""],
     step: DiffusionStep,
@@ -181,16 +203,6 @@ def measure_autocorrelation(
     protocol: Protocol,
     generation_sweeps: int,
 ) -> AutocorrelationCurve:
-    """Autocorrelation of one step.
-
-    Warms up for half of `generation_sweeps`, then takes as many samples as these, one every four
-    sweeps; beta follows the protocol's range over the first `generation_sweeps` sweeps.
-    """
-    schedule = Schedule.ramp(
-        protocol.beta_range,
-        n_ramp=generation_sweeps,
-        n_warmup=max(1, generation_sweeps // 2),
-        n_samples=generation_sweeps,
-        steps_per_sample=SWEEPS_PER_SAMPLE,
-    )
+    """Autocorrelation of one step: a run of `measurement_schedule`, looked at by the protocol."""
+    schedule = measurement_schedule(protocol.beta_range, generation_sweeps)
     return protocol.estimate(sample_projections(key, step, model, test_images, schedule))
