@@ -1,0 +1,215 @@
+"""Draws Figure 1 of the paper: energy per sample against image quality.
+
+python -m figures.energy_vs_quality.plot                      # the published points
+python -m figures.energy_vs_quality.plot RUN RUN --output figure.pdf
+"""
+
+import argparse
+import csv
+import math
+from collections.abc import Iterable, Sequence
+from itertools import cycle, groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
+
+from thrmlDenoising.base_graphs import BaseGraph
+from thrmlDenoising.evaluation.hardware_energy import QUOTED_TOTALS, HardwareEnergy, hardware_energy
+from thrmlDenoising.runs import History, read_graph, written_aside
+from thrmlDenoising.training import SavedModel, StepSource
+
+PUBLISHED = Path(__file__).with_name("published.csv")
+FID, CLASSIFIER_FD = "fid", "classifier_fd"
+
+# Okabe and Ito's colour-blind-safe set; the user's runs are black, whatever their marker.
+_FAMILIES = {
+    "DTM": ("#0072B2", "o"),
+    "MEBM": ("#56B4E9", "s"),
+    "GAN": ("#D55E00", "D"),
+    "VAE": ("#009E73", "^"),
+    "DDPM": ("#CC79A7", "v"),
+}
+_RUN_MARKERS = "*PXph<>"
+_LEGEND = {"frameon": False, "fontsize": 8, "alignment": "left"}
+
+
+class PublishedPoint(NamedTuple):
+    """A point of the paper's figure."""
+
+    family: str
+    hardware: str
+    variant: str
+    joules: float
+    fid: float
+
+
+class Run(NamedTuple):
+    """What a run folder says: where it stands on the energy axis, and what it measured."""
+
+    name: str
+    energy: HardwareEnergy
+    history: History
+
+    @classmethod
+    def read(cls, path: str | Path, e_cell: str) -> "Run":
+        """From the last complete checkpoint of a run folder.
+
+        Raises:
+            FileNotFoundError: there is no such run or checkpoint.
+            ValueError: the checkpoint is damaged, or its energy is not known.
+        """
+        saved = SavedModel.open(StepSource(path))
+        cfg = saved.cfg
+        graphs = [
+            BaseGraph.from_arrays(read_graph(saved.folder, step))
+            for step in range(cfg.diffusion_schedule.num_diffusion_steps)
+        ]
+        n_sweeps = cfg.generation.steps_warmup
+        energy = hardware_energy(graphs, cfg.graph.lattice, n_sweeps, e_cell)
+        return cls(f"{saved.run.name} on {cfg.data.dataset_name}", energy, saved.history)
+
+    def best(self, metric: str) -> dict[str, float]:
+        """The lowest finite value of a distance over the epochs, of "free" and "clamped" images."""
+        series = {
+            mode: self.history.series(f"{mode}_{metric}")[1]
+            for mode in ("free", "clamped")
+            if f"{mode}_{metric}" in self.history.metric_names
+        }
+        finite = {mode: [v for v in values if 0 < v < math.inf] for mode, values in series.items()}
+        return {mode: min(values) for mode, values in finite.items() if values}
+
+
+def read_published(path: Path = PUBLISHED) -> list[PublishedPoint]:
+    """The points of the paper's figure, family by family."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            PublishedPoint(
+                row["family"],
+                row["hardware"],
+                row["variant"],
+                float(row["joules_per_sample"]),
+                float(row["fid"]),
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def draw(published: Sequence[PublishedPoint], runs: Sequence[Run]) -> Figure:
+    """Published points with the runs on top; classifier FD has a panel of its own, if needed."""
+    panels = [FID, *([CLASSIFIER_FD] if any(run.best(CLASSIFIER_FD) for run in runs) else [])]
+    heights = [3.6, 1.5][: len(panels)]
+    legend_height = 0.2 * (len(runs) + 3) if runs else 0
+    figure = Figure(figsize=(6.9, sum(heights) + legend_height), layout="constrained")
+    column = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)
+    axes = dict(zip(panels, column[:, 0], strict=True))
+    for panel in axes.values():
+        _style(panel)
+    axes[FID].set_ylabel("FID (Inception)")
+    axes[panels[-1]].set_xlabel("energy per sample (J)")
+    _draw_published(axes[FID], published)
+    if CLASSIFIER_FD in axes:
+        axes[CLASSIFIER_FD].set_ylabel("classifier FD")
+        axes[CLASSIFIER_FD].set_title("another distance, not comparable with FID", fontsize=8)
+    markers = cycle(_RUN_MARKERS)
+    handles = [_draw_run(axes, run, marker) for run, marker in zip(runs, markers, strict=False)]
+    if runs:
+        under = {"loc": "outside lower left", "title": _caption(runs), "title_fontsize": 7.5}
+        figure.legend(handles=handles, **under, **_LEGEND)
+    return figure
+
+
+def _style(axes: Axes) -> None:
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.margins(x=0.07, y=0.12)
+    axes.grid(color="0.92")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _draw_published(axes: Axes, points: Iterable[PublishedPoint]) -> None:
+    for (family, hardware), group in groupby(points, key=lambda point: point[:2]):
+        members = list(group)
+        colour, marker = _FAMILIES[family]
+        axes.plot(
+            [point.joules for point in members],
+            [point.fid for point in members],
+            color=colour,
+            marker=marker,
+            markersize=4.5,
+            linewidth=1.2,
+            label=f"{family} ({hardware})",
+        )
+        for end in (members[0], members[-1]):
+            text = axes.annotate(
+                end.variant, (end.joules, end.fid), xytext=(-5, -6), textcoords="offset points"
+            )
+            text.set(color=colour, fontsize=7, horizontalalignment="right")
+    title = "Published (arXiv 2510.23972, Figure 1)"
+    place = {"loc": "upper center", "bbox_to_anchor": (0.6, 1.02)}
+    axes.legend(title=title, title_fontsize=8, **place, **_LEGEND)
+
+
+def _draw_run(axes: dict[str, Axes], run: Run, marker: str) -> Line2D:
+    """Free images filled, clamped ones hollow; a line where no distance was measured."""
+    best = {panel: run.best(panel) for panel in axes}
+    if not any(best.values()):
+        line = axes[FID].axvline(run.energy.joules, color="0.4", linestyle=":", linewidth=1.2)
+        line.set_label(f"{run.name} (no distance measured)")
+        return line
+    style = {"color": "black", "marker": marker, "markersize": 8, "linestyle": "none"}
+    for panel, values in best.items():
+        for mode, value in values.items():
+            face = "black" if mode == "free" else "white"
+            axes[panel].plot(run.energy.joules, value, markerfacecolor=face, zorder=3, **style)
+    return Line2D([], [], label=run.name, **style)
+
+
+def _caption(runs: Sequence[Run]) -> str:
+    assumptions = sorted({run.energy.assumptions for run in runs})
+    return "\n".join(["Runs at their best epoch; filled: free, hollow: clamped.", *assumptions])
+
+
+def files_for(output: Path) -> list[Path]:
+    """A .png stands alone; a .pdf gets a .png of the same name beside it.
+
+    Raises:
+        ValueError: another ending.
+    """
+    files = {".png": [output], ".pdf": [output, output.with_suffix(".png")]}
+    if output.suffix not in files:
+        raise ValueError(f"--output {output}: the figure is drawn as .png, or as .pdf and .png")
+    return files[output.suffix]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Reads the runs, draws, and says where the figure is and what it rests on."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="run folder to draw on top")
+    parser.add_argument("--output", type=Path, default=Path("energy_vs_quality.png"))
+    parser.add_argument("--e-cell", choices=QUOTED_TOTALS, default="figure_1")
+    arguments = parser.parse_args(argv)
+    files = files_for(arguments.output)
+    runs = [Run.read(path, arguments.e_cell) for path in arguments.runs]
+    figure = draw(read_published(), runs)
+    for file in files:
+        # TrueType, since publishers refuse the default
+        with written_aside(file) as aside, rc_context({"pdf.fonttype": 42}):
+            figure.savefig(aside, format=file.suffix[1:], dpi=200)
+        print(file)
+    for run in runs:
+        print(f"\n{run.name}\n{run.energy}")
+
+
+if __name__ == "__main__":
+    main()

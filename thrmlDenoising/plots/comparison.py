@@ -1,0 +1,164 @@
+"""Several runs in one figure: over epochs, and over what they have spent."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from thrmlDenoising.plots.curves import MetricStyle, _foot, _hollow, _line, _note, _save
+
+_LINE_STYLES: dict[str, Literal["-", "--"]] = {"clamped": "-", "free": "--"}
+_RATIO_FOR_LOG = 5
+"""Runs whose spendings differ by more than this are drawn on a logarithmic axis."""
+
+_AUTOCORRELATION = "largest autocorrelation of a step"
+
+
+class Curve(NamedTuple):
+    """A measured quantity over the epochs, with the ends of its intervals, if there are any."""
+
+    epochs: Int[np.ndarray, " epoch"]
+    values: Float[np.ndarray, " epoch"]
+    interval: tuple[Float[np.ndarray, " epoch"], Float[np.ndarray, " epoch"]] | None = None
+
+
+class ComparedRun(NamedTuple):
+    """What a comparison draws of one run.
+
+    - `name`: what the legend calls it.
+    - `updates_per_epoch`: spin updates an epoch of its training takes.
+    - `metric`: the curves of "clamped" and "free" images, or of one of them.
+    - `autocorrelation`: the largest over the steps, None if it was not measured.
+    """
+
+    name: str
+    updates_per_epoch: float
+    metric: dict[str, Curve]
+    autocorrelation: Curve | None = None
+
+
+def draw_comparison(runs: Sequence[ComparedRun], style: MetricStyle, path: Path) -> None:
+    """Write a PNG: metric above, autocorrelation below; over epochs left, over updates right.
+
+    One colour a run; clamped solid, free dashed; intervals are shaded. Autocorrelations of 0 or
+    below are drawn hollow at the foot of their logarithmic axis. Epoch 0 has no place on a
+    logarithmic axis of updates. The lower row is left out if no run has autocorrelations.
+
+    Raises ValueError if there is nothing to draw, two runs share a name, or a curve is unknown or
+    does not fit its epochs.
+    """
+    _check(runs)
+    quantities = [style.axis_label]
+    if any(run.autocorrelation for run in runs):
+        quantities.append(_AUTOCORRELATION)
+    figure = Figure(figsize=(10, 3.9 * len(quantities)), layout="constrained")
+    rows = figure.subplots(len(quantities), 2, sharex="col", sharey="row", squeeze=False)
+    for row, quantity in zip(rows, quantities, strict=True):
+        for axes in row:
+            _style(axes)
+        row[0].set_ylabel(quantity)
+    _label_x(rows, runs)
+    _draw_metric(rows[0], runs, style)
+    if len(rows) == 2:
+        _draw_autocorrelation(rows[1], runs)
+    _legends(figure, rows[0, 0], runs)
+    _save(figure, path)
+
+
+def _label_x(rows: np.ndarray, runs: Sequence[ComparedRun]) -> None:
+    by_epoch, by_updates = rows[-1]
+    by_epoch.set_xlabel("epoch")
+    by_epoch.xaxis.set_major_locator(MaxNLocator(integer=True))
+    by_updates.set_xlabel("training spent (spin updates)")
+    if _spendings_differ(runs):
+        by_updates.set_xscale("log")
+
+
+def _draw_metric(row: np.ndarray, runs: Sequence[ComparedRun], style: MetricStyle) -> None:
+    for index, run in enumerate(runs):
+        for mode, curve in run.metric.items():
+            line = _run_line(index, curve) | {"linestyle": _LINE_STYLES[mode]}
+            for axes, x in zip(row, _both_x(row, run, curve), strict=True):
+                axes.plot(x, style.height(curve.values), **line)
+                if curve.interval:
+                    low, high = map(style.height, curve.interval)
+                    axes.fill_between(x, low, high, color=line["color"], alpha=0.15, linewidth=0)
+
+
+def _draw_autocorrelation(row: np.ndarray, runs: Sequence[ComparedRun]) -> None:
+    curves = {index: run.autocorrelation for index, run in enumerate(runs) if run.autocorrelation}
+    values = np.concatenate([curve.values for curve in curves.values()])
+    foot = _foot(values, None)
+    row[0].set_yscale("log")  # which the row shares
+    for index, curve in curves.items():
+        line, at_foot = _run_line(index, curve), curve.values <= 0
+        for axes, x in zip(row, _both_x(row, runs[index], curve), strict=True):
+            axes.plot(x, np.where(at_foot, foot, curve.values), **line)
+            axes.plot(x[at_foot], np.full(at_foot.sum(), foot), **_hollow(_line(index)))
+    if (values <= 0).any():
+        row[0].set_ylim(bottom=foot / 1.5)
+        _note(row[0], "hollow: measured 0 or below, drawn at the foot of the axis")
+
+
+def _run_line(index: int, curve: Curve) -> dict[str, Any]:
+    """Few markers, between which dashes can be seen."""
+    return _line(index) | {"markevery": max(1, len(curve.epochs) // 10)}
+
+
+def _both_x(row: np.ndarray, run: ComparedRun, curve: Curve) -> tuple[np.ndarray, np.ndarray]:
+    """Epochs, and the updates spent by then; NaN, so no point, where the axis has no place."""
+    updates = curve.epochs * run.updates_per_epoch
+    is_log = row[1].get_xscale() == "log"
+    return curve.epochs, np.where(is_log & (updates == 0), np.nan, updates)
+
+
+def _spendings_differ(runs: Sequence[ComparedRun]) -> bool:
+    last_epochs = [max(curve.epochs[-1] for curve in _curves(run)) for run in runs]
+    spent = [last * run.updates_per_epoch for last, run in zip(last_epochs, runs, strict=True)]
+    return min(spent) > 0 and max(spent) > _RATIO_FOR_LOG * min(spent)
+
+
+def _legends(figure: Figure, axes: Axes, runs: Sequence[ComparedRun]) -> None:
+    """The runs above the figure, the kinds of images where there is room."""
+    lines = [Line2D([], [], label=run.name, **_line(index)) for index, run in enumerate(runs)]
+    figure.legend(handles=lines, loc="outside upper left", ncols=3, frameon=False)
+    modes = {mode: None for run in runs for mode in run.metric}
+    kinds = [
+        Line2D([], [], label=f"{mode} images", color="0.3", linestyle=_LINE_STYLES[mode])
+        for mode in modes
+    ]
+    axes.legend(handles=kinds, frameon=False)
+
+
+def _curves(run: ComparedRun) -> list[Curve]:
+    autocorrelation = [run.autocorrelation] if run.autocorrelation else []
+    return [curve for curve in (*run.metric.values(), *autocorrelation) if len(curve.epochs)]
+
+
+def _check(runs: Sequence[ComparedRun]) -> None:
+    if not runs:
+        raise ValueError("There is nothing to draw: no run was given.")
+    names = [run.name for run in runs]
+    if len(set(names)) != len(names):
+        raise ValueError(f"Runs share a name, and the legend could not tell them apart: {names}.")
+    for run in runs:
+        unknown = set(run.metric) - set(_LINE_STYLES)
+        if unknown:
+            raise ValueError(f"{run.name}: {sorted(unknown)} are neither 'clamped' nor 'free'.")
+        if not _curves(run):
+            raise ValueError(f"{run.name}: there is nothing to draw, for nothing was measured.")
+        for curve in _curves(run):
+            lengths = {len(curve.epochs), len(curve.values), *map(len, curve.interval or ())}
+            if len(lengths) > 1:
+                raise ValueError(f"{run.name}: {len(curve.epochs)} epochs do not fit their values.")
+
+
+def _style(axes: Axes) -> None:
+    axes.grid(color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
