@@ -1,0 +1,15 @@
+"""Feature extractors: networks, or any callable, in whose features images are compared."""
+
+from thrmlDenoising.evaluation.features.classifier import ClassifierFeatures
+from thrmlDenoising.evaluation.features.extractors import CallableFeatures, named_extractor
+from thrmlDenoising.evaluation.features.inception import InceptionFeatures
+from thrmlDenoising.evaluation.features.protocol import FeatureExtractor, UnavailableError
+
+__all__ = [
+    "CallableFeatures",
+    "ClassifierFeatures",
+    "FeatureExtractor",
+    "InceptionFeatures",
+    "UnavailableError",
+    "named_extractor",
+]

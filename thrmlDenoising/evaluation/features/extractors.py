@@ -1,0 +1,83 @@
+"""Extractors by the names a config uses, and users' own."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from thrmlDenoising.evaluation.features.classifier import ClassifierFeatures
+from thrmlDenoising.evaluation.features.inception import InceptionFeatures
+from thrmlDenoising.evaluation.features.protocol import FeatureExtractor
+from thrmlDenoising.imports import import_object
+
+RESERVED_NAMES = ("classifier", "inception")
+
+
+class CallableFeatures:
+    """A user's own function as an extractor.
+
+    Args:
+        function: images of brightness 0..1, float32 (n, rows, columns), to features
+            (n, features). If it has an attribute `fingerprint`, reference statistics are kept on
+            disk under it.
+        name: what results are labelled with; the function's own name if left out.
+
+    Raises:
+        ValueError: the name is that of a built-in extractor.
+    """
+
+    def __init__(self, function: Callable[[np.ndarray], Any], name: str | None = None) -> None:
+        self.name = name or getattr(function, "__name__", type(function).__name__).strip("<>")
+        if self.name in RESERVED_NAMES:
+            raise ValueError(
+                f"an own feature extractor cannot be called {self.name!r}, its distances would be "
+                "taken for those of the built-in one: give CallableFeatures another name"
+            )
+        self.fingerprint: str | None = getattr(function, "fingerprint", None)
+        self._function = function
+
+    def __call__(
+        self, images: Float[np.ndarray, "image row column"]
+    ) -> Float[np.ndarray, "image feature"]:
+        """The function's features.
+
+        Raises:
+            ValueError: they are not one vector for each image.
+        """
+        features = np.asarray(self._function(images))
+        if features.ndim != 2 or len(features) != len(images):
+            raise ValueError(
+                f"feature extractor {self.name!r} turned {len(images)} images into an array of "
+                f"shape {features.shape}: it has to give one vector for each, ({len(images)}, "
+                "features)"
+            )
+        return features
+
+
+@cache
+def named_extractor(
+    name: str, dataset_name: str, inception_weights: Path | None = None
+) -> FeatureExtractor:
+    """The extractor "classifier", "inception" or "module:function"; made once in a process.
+
+    Raises:
+        UnavailableError: it cannot be used here: no weights, no package, or no classifier knows
+            this data set.
+        ValueError: no extractor has this name.
+    """
+    if name == "classifier":
+        return ClassifierFeatures.of_dataset(dataset_name)
+    if name == "inception":
+        return InceptionFeatures.load(inception_weights)
+    if ":" not in name:
+        raise ValueError(
+            f"unknown feature extractor {name!r}: give 'classifier', 'inception' or an own one as "
+            "'module:function'"
+        )
+    function = import_object(name)
+    if not callable(function):
+        raise ValueError(f"feature extractor {name!r} is {function!r}, which cannot be called")
+    return CallableFeatures(function)

@@ -1,0 +1,24 @@
+"""How good images are: distances to real ones, overlap with them, copies of them, accuracy."""
+
+from thrmlDenoising.evaluation.bootstrap import Estimate
+from thrmlDenoising.evaluation.quality.controls import WRONG_THRESHOLD, control_images
+from thrmlDenoising.evaluation.quality.frechet import FeatureMoments, frechet_distance
+from thrmlDenoising.evaluation.quality.headline import Headline, headline
+from thrmlDenoising.evaluation.quality.reference import CACHE_VARIABLE, RealImages
+from thrmlDenoising.evaluation.quality.report import Measurement, QualityReport
+from thrmlDenoising.evaluation.quality.suite import QualitySuite
+
+__all__ = [
+    "CACHE_VARIABLE",
+    "WRONG_THRESHOLD",
+    "Estimate",
+    "FeatureMoments",
+    "Headline",
+    "Measurement",
+    "QualityReport",
+    "QualitySuite",
+    "RealImages",
+    "control_images",
+    "frechet_distance",
+    "headline",
+]

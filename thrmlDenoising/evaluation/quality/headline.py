@@ -1,0 +1,51 @@
+"""Which of many measurements stands for a run: in its plot, in `fids_dict` and in comparisons."""
+
+from collections.abc import Iterable
+from typing import NamedTuple, get_args
+
+from thrmlDenoising.evaluation.images import Mode
+
+_ACCURACIES = ("accuracy", "agreement")
+
+
+class Headline(NamedTuple):
+    """The measurement that stands for a run.
+
+    - `label`: its name on an axis.
+    - `is_distance`: whether lower is better.
+    - `names`: its name for free and for clamped images, as far as they were measured.
+    """
+
+    label: str
+    is_distance: bool
+    names: dict[Mode, str]
+
+
+def headline(metric_names: Iterable[str]) -> Headline | None:
+    """FID if it was measured, else another Fréchet distance, else the accuracy of the labels.
+
+    Args:
+        metric_names: such as "free_fid"; of several Fréchet distances the first counts.
+    """
+    by_mode = {mode: _without_prefix(metric_names, f"{mode}_") for mode in get_args(Mode)}
+    measured = [name for names in by_mode.values() for name in names]
+    distances = [name for name in measured if name.endswith("_fd")]
+    for distance in ["fid", *distances[:1]]:
+        if distance in measured:
+            label = "FID" if distance == "fid" else distance.removesuffix("_fd") + " FD"
+            return Headline(label, True, _names(by_mode, (distance,)))
+    accuracies = _names(by_mode, _ACCURACIES)
+    return Headline("images of their label's class (%)", False, accuracies) if accuracies else None
+
+
+def _without_prefix(names: Iterable[str], prefix: str) -> list[str]:
+    return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+
+
+def _names(by_mode: dict[Mode, list[str]], endings: tuple[str, ...]) -> dict[Mode, str]:
+    """The first name of each mode with one of these endings."""
+    found: dict[Mode, str] = {}
+    for mode, names in by_mode.items():
+        if name := next((name for name in names if name.endswith(endings)), None):
+            found[mode] = f"{mode}_{name}"
+    return found

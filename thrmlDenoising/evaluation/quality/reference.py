@@ -1,0 +1,172 @@
+"""Real images as generated ones are judged against: features and statistics, computed once.
+
+A reference is identified by a hash of the data set, its split, classes, threshold or grey levels,
+its pixels and the extractor: whatever could change a distance changes the hash. It is kept in
+memory and, where the extractor has a fingerprint, in a cache on disk.
+"""
+
+import hashlib
+import json
+import os
+import warnings
+import zipfile
+from collections.abc import Callable
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from thrmlDenoising.data import ImageDataset
+from thrmlDenoising.evaluation.features import FeatureExtractor
+from thrmlDenoising.evaluation.quality.frechet import FeatureMoments
+from thrmlDenoising.evaluation.quality.kernel_distance import KernelReference
+from thrmlDenoising.evaluation.quality.manifold import Manifold
+from thrmlDenoising.evaluation.quality.nearest import nearest_distances
+from thrmlDenoising.runs.files import written_aside
+
+CACHE_VARIABLE = "THRML_DENOISING_CACHE"
+"""Environment variable that names the folder of the cache."""
+
+N_COMPARED = 10_000
+"""At most so many reference images serve the metrics that compare images pairwise, as published."""
+
+N_SEARCHED = 2_000
+"""About so many images, generated or held out, are held against every training image: enough to
+see a per cent of copies, while all of them would take longer than everything else together."""
+
+_FORMAT = 1
+
+
+class RealImages:
+    """The images of a data set as a model is to make them.
+
+    Two are equal if their images, and how these came about, are.
+
+    Args:
+        pixel_threshold: brightness above which a pixel is on, where there is one grey level.
+    """
+
+    def __init__(self, dataset: ImageDataset, pixel_threshold: float) -> None:
+        self.dataset = dataset
+        self._pixel_threshold = pixel_threshold
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """Data set, split, classes, threshold or grey levels, and the hash of the pixels."""
+        data = self.dataset
+        binary = data.n_levels == 1
+        rendering = {"threshold": self._pixel_threshold} if binary else {"levels": data.n_levels}
+        digest = hashlib.sha256()
+        for split in (data.train, data.test):
+            digest.update(split.pixels.tobytes())
+            digest.update(split.classes.tobytes())
+        return {
+            "dataset": data.name,
+            "split": "train",
+            "classes": list(data.target_classes),
+            **rendering,
+            "pixels_sha256": digest.hexdigest(),
+        }
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RealImages) and self.identity == other.identity
+
+    def __hash__(self) -> int:
+        return hash(self.identity["pixels_sha256"])
+
+    def hash_with(self, extractor: str | None) -> str:
+        """A short hash of these images and what looks at them."""
+        text = json.dumps([_FORMAT, self.identity, extractor], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class FeatureReference(NamedTuple):
+    """What real images look like to an extractor.
+
+    - `moments`: of all training images.
+    - `manifold`, `kernel`: of at most `N_COMPARED` of them, drawn once for all.
+    - `hash`: identifies all of it.
+    """
+
+    moments: FeatureMoments
+    manifold: Manifold
+    kernel: KernelReference
+    hash: str
+
+
+@lru_cache(maxsize=8)
+def feature_reference(real: RealImages, extractor: FeatureExtractor) -> FeatureReference:
+    """The reference of these images in the extractor's features, from the cache if it is there."""
+    data, fingerprint = real.dataset, extractor.fingerprint or "unknown"
+    name = real.hash_with(f"{extractor.name} {fingerprint}")
+
+    def compute() -> dict[str, np.ndarray]:
+        features = np.asarray(extractor(data.brightness(data.train.pixels)))
+        manifold = Manifold.of(_some(features))
+        moments = FeatureMoments.of(features)
+        return {
+            "mean": moments.mean,
+            "factor": moments.factor,
+            "n_images": np.array(moments.n_images),
+            "features": manifold.features,
+            "radii": manifold.radii,
+            "mean_of_pairs": np.array(KernelReference.of(manifold.features).mean_of_pairs),
+        }
+
+    kept = _kept(name, compute) if extractor.fingerprint else compute()
+    moments = FeatureMoments(kept["mean"], kept["factor"], int(kept["n_images"]))
+    manifold = Manifold(kept["features"], kept["radii"])
+    kernel = KernelReference(manifold.features, float(kept["mean_of_pairs"]))
+    return FeatureReference(moments, manifold, kernel, name)
+
+
+@lru_cache(maxsize=8)
+def held_out_distances(real: RealImages) -> Float[np.ndarray, " image"]:
+    """How far `N_SEARCHED` held-out images are from the nearest training image."""
+    data = real.dataset
+    some = evenly_spread(data.test.pixels, N_SEARCHED)
+
+    def compute() -> dict[str, np.ndarray]:
+        nearest = nearest_distances(some, data.train.pixels, data.n_levels)
+        return {"nearest": nearest}
+
+    return _kept(real.hash_with(None), compute)["nearest"]
+
+
+def cache_folder() -> Path:
+    """Where references are kept: `$THRML_DENOISING_CACHE`, or the user's cache folder."""
+    if chosen := os.environ.get(CACHE_VARIABLE):
+        return Path(chosen).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "thrmlDenoising"
+
+
+def evenly_spread(
+    pixels: UInt8[np.ndarray, "image pixel"], about: int
+) -> UInt8[np.ndarray, "some pixel"]:
+    """Every k-th image, so that classes that stand in order are all there."""
+    return pixels[:: -(-len(pixels) // about)]
+
+
+def _some(features: Float[np.ndarray, "image feature"]) -> Float[np.ndarray, "some feature"]:
+    """At most `N_COMPARED` images, the same ones every time."""
+    order = np.random.default_rng(0).permutation(len(features))
+    return features[np.sort(order[:N_COMPARED])]
+
+
+def _kept(name: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Arrays from the cache on disk, or computed and put there."""
+    file = cache_folder() / f"{name}.npz"
+    try:
+        with np.load(file) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        arrays = compute()
+    try:
+        with written_aside(file) as aside, aside.open("wb") as stream:
+            np.savez(stream, allow_pickle=False, **arrays)
+    except OSError as error:
+        warnings.warn(f"reference statistics are not kept in {file.parent}: {error}", stacklevel=2)
+    return arrays

@@ -1,0 +1,74 @@
+"""Everything measured on one set of generated images, with all it takes to repeat it."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from thrmlDenoising.evaluation.bootstrap import Estimate
+
+
+class Measurement(NamedTuple):
+    """A number and where it comes from.
+
+    - `estimate`: value and 95 % bootstrap interval.
+    - `extractor`: what looked at the images.
+    - `n_images`: generated images; `n_reference`: real ones.
+    - `reference`: the hash of what they were compared with.
+    """
+
+    name: str
+    estimate: Estimate
+    extractor: str
+    n_images: int
+    n_reference: int
+    reference: str
+
+
+@dataclass
+class QualityReport:
+    """Measurements of one set of generated images.
+
+    Attributes:
+        reference: the real images: data set, split, classes, threshold or grey levels, hash.
+        measurements: by name, in the order of measuring.
+        notes: what was not measured, and why.
+    """
+
+    reference: dict[str, Any]
+    measurements: dict[str, Measurement] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, measurement: Measurement) -> None:
+        """Adds a measurement under its name."""
+        self.measurements[measurement.name] = measurement
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The bare numbers."""
+        return {name: found.estimate.value for name, found in self.measurements.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, ready for JSON."""
+        rows = [found._asdict() | found.estimate._asdict() for found in self.measurements.values()]
+        for row in rows:
+            del row["estimate"]
+        return {"reference": self.reference, "measurements": rows, "notes": self.notes}
+
+    def __str__(self) -> str:
+        """What the images were compared with, and a table in Markdown."""
+        facts = "; ".join(f"{name} {value}" for name, value in self.reference.items())
+        notes = [f"not measured: {note}" for note in self.notes]
+        return "\n".join([facts, *_HEADER, *map(_row, self.measurements.values()), *notes])
+
+
+_HEADER = (
+    "| measurement | value | 95 % interval | extractor | images | real | reference |",
+    "|---|---|---|---|---|---|---|",
+)
+
+
+def _row(found: Measurement) -> str:
+    value, low, high = found.estimate
+    return (
+        f"| {found.name} | {value:.4g} | {low:.4g} to {high:.4g} | {found.extractor} | "
+        f"{found.n_images} | {found.n_reference} | {found.reference} |"
+    )

@@ -1,0 +1,143 @@
+"""All measurements of a set of generated images, against real ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+from thrmlDenoising.evaluation.accuracy import ClassJudge, class_judge
+from thrmlDenoising.evaluation.bootstrap import Estimate, draw_counts, mean_estimate
+from thrmlDenoising.evaluation.features import FeatureExtractor, InceptionFeatures
+from thrmlDenoising.evaluation.images import Mode
+from thrmlDenoising.evaluation.quality.frechet import frechet_estimate
+from thrmlDenoising.evaluation.quality.kernel_distance import kernel_distance
+from thrmlDenoising.evaluation.quality.manifold import N_NEIGHBOURS, Manifold, overlap
+from thrmlDenoising.evaluation.quality.nearest import (
+    FEWEST_HELD_OUT,
+    memorisation,
+    nearest_distances,
+)
+from thrmlDenoising.evaluation.quality.reference import (
+    N_SEARCHED,
+    RealImages,
+    evenly_spread,
+    feature_reference,
+    held_out_distances,
+)
+from thrmlDenoising.evaluation.quality.report import Measurement, QualityReport
+
+Counts = Int[np.ndarray, "replicate image"]
+
+
+ACCURACY_NAMES = {"clamped": "conditional_accuracy", "free": "label_agreement"}
+"""The same per cent: whether a model made what was asked for, or named rightly what it made."""
+
+
+def distance_names(extractor: FeatureExtractor) -> tuple[str, str]:
+    """What the Fréchet and the kernel distance are called: FID and KID with Inception alone."""
+    if isinstance(extractor, InceptionFeatures):
+        return "fid", "kid"
+    return f"{extractor.name}_fd", f"{extractor.name}_kd"
+
+
+@dataclass(frozen=True)
+class QualitySuite:
+    """Judges generated images against the training images they should resemble.
+
+    Attributes:
+        real: those images.
+        extractors: in whose features distances are taken.
+        n_replicates: bootstrap resamples behind every interval.
+        notes: why an extractor that was asked for is missing.
+    """
+
+    real: RealImages
+    extractors: Sequence[FeatureExtractor]
+    n_replicates: int
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def _judge(self) -> ClassJudge:
+        return class_judge(self.real.dataset)
+
+    def measure(
+        self,
+        pixels: UInt8[np.ndarray, "image pixel"],
+        labels: Int[np.ndarray, " image"] | None,
+        mode: Mode,
+        rng: np.random.Generator,
+    ) -> QualityReport:
+        """Distances, overlap, copies and, where there are labels, accuracy.
+
+        Intervals come from resampling the generated images, in the same way for all numbers.
+
+        Args:
+            pixels: grey levels.
+            labels: the class of every image, as positions in the target classes.
+            mode: "clamped" if the labels were asked for, "free" if the model chose them.
+        """
+        report = QualityReport(self.real.identity, notes=list(self.notes))
+        counts = draw_counts(rng, len(pixels), self.n_replicates)
+        for extractor in self.extractors:
+            self._compare_features(report, extractor, pixels, counts)
+        if labels is not None:
+            right = self._judge(self.real.dataset.brightness(pixels)) == labels
+            accuracy = mean_estimate(100.0 * right, counts)
+            facts = self._judge.name, len(pixels), 0, self._judge.fingerprint[:16]
+            report.add(Measurement(ACCURACY_NAMES[mode], accuracy, *facts))
+        self._look_for_copies(report, pixels, rng)
+        return report
+
+    def _compare_features(
+        self,
+        report: QualityReport,
+        extractor: FeatureExtractor,
+        pixels: UInt8[np.ndarray, "image pixel"],
+        counts: Counts,
+    ) -> None:
+        reference = feature_reference(self.real, extractor)
+        features = np.asarray(extractor(self.real.dataset.brightness(pixels)))
+
+        def add(name: str, estimate: Estimate, n_reference: int) -> None:
+            facts = extractor.name, len(pixels), n_reference, reference.hash
+            report.add(Measurement(name, estimate, *facts))
+
+        frechet_name, kernel_name = distance_names(extractor)
+        moments, manifold = reference.moments, reference.manifold
+        add(frechet_name, frechet_estimate(features, moments, counts), moments.n_images)
+        n_compared = len(manifold.features)
+        kernel = kernel_distance(features, reference.kernel, counts)
+        add(kernel_name, kernel, n_compared)
+        if len(pixels) <= N_NEIGHBOURS:
+            report.notes.append(
+                f"{extractor.name} precision, recall, density, coverage: they need more than "
+                f"{N_NEIGHBOURS} images, there are {len(pixels)}"
+            )
+            return
+        found = overlap(Manifold.of(features), manifold, counts)
+        for name, estimate in found._asdict().items():
+            add(f"{extractor.name}_{name}", estimate, n_compared)
+
+    def _look_for_copies(
+        self,
+        report: QualityReport,
+        pixels: UInt8[np.ndarray, "image pixel"],
+        rng: np.random.Generator,
+    ) -> None:
+        """How near generated images come to training images, held-out ones being the scale."""
+        train, n_held_out = self.real.dataset.train.pixels, len(self.real.dataset.test.pixels)
+        if n_held_out < FEWEST_HELD_OUT:
+            report.notes.append(
+                f"copies of training images: {n_held_out} held-out images are too few to compare "
+                f"with, at least {FEWEST_HELD_OUT} are needed"
+            )
+            return
+        some = evenly_spread(pixels, N_SEARCHED)
+        nearest = nearest_distances(some, train, self.real.dataset.n_levels)
+        counts = draw_counts(rng, len(nearest), self.n_replicates)
+        found = memorisation(nearest, held_out_distances(self.real), counts)
+        facts = "pixels", len(nearest), len(train), self.real.hash_with(None)
+        report.add(Measurement("nearest_train_distance", found.distance, *facts))
+        report.add(Measurement("copied_percent", found.copied, *facts))
