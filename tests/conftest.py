@@ -14,11 +14,11 @@ collect_ignore = [
     *([] if sys.platform == "linux" else ["test_benchmarks.py"]),
 ]
 
-_FOLDERS = ("JAX_COMPILATION_CACHE_DIR", "NUMBA_CACHE_DIR")
+_FOLDERS = ("JAX_COMPILATION_CACHE_DIR", "NUMBA_CACHE_DIR", "THRML_DENOISING_CACHE")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Lends the run folders for compiled programs.
+    """Lends the run folders for compiled programs and for statistics of real images.
 
     Compiling takes most of the time of a small test, and workers and subprocesses compile the
     same programs. They inherit the variables; this process may have read JAX's already. Numba's own
@@ -29,6 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
             folder = tempfile.TemporaryDirectory(prefix="compiled_", ignore_cleanup_errors=True)
             config.add_cleanup(folder.cleanup)
             os.environ[variable] = folder.name
+    # Workers keep the cores busy: linear algebra with threads of its own would make them wait.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     jax.config.update("jax_compilation_cache_dir", os.environ[_FOLDERS[0]])
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)

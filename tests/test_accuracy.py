@@ -1,43 +1,57 @@
-"""The nearest-centroid metric and the votes of label spots."""
+"""Judges of classes, and the votes of label spots."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from thrmlDenoising.data import load_dataset, one_hot_labels
-from thrmlDenoising.evaluation import CentroidAccuracy, label_votes
+from thrmlDenoising.data import ImageDataset, load_dataset, one_hot_labels
+from thrmlDenoising.evaluation import NearestCentroid, label_votes
+from thrmlDenoising.evaluation.accuracy import class_judge
 
 
-def test_accuracy_counts_images_nearest_to_the_mean_of_their_class():
-    pixels = np.array([[0, 0], [0, 2], [4, 4], [4, 6]], dtype=np.uint8)
-    metric = CentroidAccuracy.fit(pixels, np.array([0, 0, 1, 1]))
-    np.testing.assert_array_equal(metric.centroids, [[0, 1], [4, 5]])
-    # (2, 3) lies as near to (0, 1) as to (4, 5): the first class wins
-    images = np.array([[2, 3], [1, 1], [4, 6]], dtype=np.uint8)
-    np.testing.assert_array_equal(metric.classify(images), [0, 0, 1])
-    assert metric(images, np.array([0, 0, 1])) == 100
-    assert metric(images, np.array([0, 1, 0])) == pytest.approx(100 / 3)
+def load(name: str, classes: Sequence[int] = range(10)) -> ImageDataset:
+    return load_dataset(name, target_classes=classes, n_levels=1, pixel_threshold=0.1)
 
 
-def test_dark_images_do_not_wrap_around():
-    """Pixels are unsigned: distances must not be taken in uint8."""
-    pixels = np.array([[200, 200], [10, 10]], dtype=np.uint8)
-    metric = CentroidAccuracy.fit(pixels, np.array([0, 1]))
-    np.testing.assert_array_equal(metric.classify(pixels), [0, 1])
+def test_the_nearest_mean_wins_and_of_equals_the_first():
+    images = np.array([[[0, 0]], [[0, 0.4]], [[0.8, 0.8]], [[0.8, 1]]], np.float32)
+    judge = NearestCentroid.fit(images, np.array([0, 0, 1, 1]))
+    np.testing.assert_allclose(judge.centroids, [[0, 0.2], [0.8, 0.9]], rtol=1e-6)
+    others = np.array([[[0.1, 0.1]], [[0.8, 0.7]]], np.float32)
+    np.testing.assert_array_equal(judge(others), [0, 1])
+    equal = NearestCentroid(np.array([[0.0], [1.0]]))
+    np.testing.assert_array_equal(equal(np.array([[[0.5]]])), [0])
 
 
 def test_a_class_without_images_is_refused():
     with pytest.raises(ValueError, match="class 1 has no image"):
-        CentroidAccuracy.fit(np.zeros((2, 3), np.uint8), np.array([0, 2]))
+        NearestCentroid.fit(np.zeros((2, 1, 3), np.float32), np.array([0, 2]))
 
 
-def test_real_clothes_are_told_apart_far_better_than_by_chance():
-    data = load_dataset(
-        "fashion_mnist_10k", target_classes=range(10), n_levels=1, pixel_threshold=0.1
-    )
-    metric = CentroidAccuracy.fit(*data.test)
-    assert metric(*data.train) > 50  # chance is 10
-    shuffled = np.random.default_rng(0).permutation(data.train.classes)
-    assert metric(data.train.pixels, shuffled) < 15
+def test_toy_images_are_judged_by_their_nearest_centroid_and_clothes_by_the_classifier():
+    toy, clothes = load("smoke_testing_3_1_3"), load("fashion_mnist_10k")
+    judge = class_judge(toy)
+    assert judge.name == "nearest centroid"
+    np.testing.assert_array_equal(judge(toy.brightness(toy.test.pixels)), toy.test.classes)
+    judge = class_judge(clothes)
+    assert judge.name == "classifier"
+    right = judge(clothes.brightness(clothes.test.pixels)) == clothes.test.classes
+    assert right.mean() > 0.85  # binary images; 4.7 standard errors below what the record says
+
+
+def test_among_some_classes_only_those_are_guessed():
+    some = load("fashion_mnist_10k", classes=(9, 1, 8))
+    guessed = class_judge(some)(some.brightness(some.test.pixels))
+    assert set(guessed) == {0, 1, 2}
+    assert (guessed == some.test.classes).mean() > 0.97  # boots, trousers, bags
+
+
+def test_classes_shuffled_are_chance():
+    clothes = load("fashion_mnist_10k")
+    guessed = class_judge(clothes)(clothes.brightness(clothes.test.pixels))
+    shuffled = np.random.default_rng(0).permutation(clothes.test.classes)
+    assert abs((guessed == shuffled).mean() - 0.1) < 6 * np.sqrt(0.1 * 0.9 / 1000)
 
 
 def test_votes_are_shares_of_label_spots():

@@ -67,6 +67,11 @@ PUBLISHED = {
         "fid_images_per_digit": 512,
         "steps_warmup": 600,
     },
+    "evaluation": {
+        "extractors": ("classifier",),
+        "inception_weights": None,
+        "bootstrap_replicates": 100,
+    },
     "diffusion_schedule": {"num_diffusion_steps": 1, "kind": "log", "diffusion_offset": 0.1},
     "diffusion_rates": {"image_rate": 0.8, "label_rate": 0.2},
     "optim": {

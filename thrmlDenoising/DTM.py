@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Self, get_args
 
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key, UInt8
@@ -24,10 +24,12 @@ from jaxtyping import Array, Bool, Float, Key, UInt8
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.data import Split
 from thrmlDenoising.diffusion import generate
-from thrmlDenoising.evaluation import CentroidAccuracy, ClassImages
+from thrmlDenoising.evaluation import ClassImages, Mixing, Mode
+from thrmlDenoising.evaluation.features import FeatureExtractor
+from thrmlDenoising.evaluation.hardware_energy import HardwareEnergy, hardware_energy
+from thrmlDenoising.evaluation.quality import QualityReport, headline
 from thrmlDenoising.runs import History, RunFolder
 from thrmlDenoising.training import (
-    Mode,
     Model,
     ModelStep,
     RunRecorder,
@@ -124,21 +126,27 @@ class DTM:
 
     @property
     def eval_epochs(self) -> list[int]:
-        """The epochs at which images were judged."""
-        return [record.epoch for record in self.history.records if record.metrics]
+        """The epochs of the values in `fids_dict`."""
+        names = list(self._headline_names.values())
+        return self.history.series(names[0])[0] if names else []
 
     @property
     def fids_dict(self) -> dict[str, list[float]]:
-        """The image metric at `eval_epochs`, of "free" and "clamped" images.
+        """The headline metric at `eval_epochs`, of "free" and "clamped" images.
 
-        The name is dtm-replication's. What is measured is the per cent of images whose nearest
-        class centroid is that of their label; higher is better.
+        The name is dtm-replication's. It is the FID where that was measured, else the classifier
+        FD or another Fréchet distance; for toy sets the per cent of images of their label's class.
         """
-        records = [record for record in self.history.records if record.metrics]
+        names = self._headline_names
         return {
-            mode: [record.metrics[f"{mode}_{CentroidAccuracy.name}"] for record in records]
-            for mode in ("free", "clamped")
+            mode: self.history.series(names[mode])[1] if mode in names else []
+            for mode in get_args(Mode)
         }
+
+    @property
+    def _headline_names(self) -> dict[Mode, str]:
+        chosen = headline(self.history.metric_names)
+        return chosen.names if chosen else {}
 
     @property
     def logging_and_saving_dir(self) -> Path:
@@ -245,13 +253,48 @@ class DTM:
 
     # ------------------------------------------------------------------ measuring
 
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """The kinds of images there are: "free", and "clamped" where there are labels."""
+        return self._task.modes
+
+    def quality(
+        self,
+        mode: Mode,
+        n_per_class: int | None = None,
+        extractors: Sequence[FeatureExtractor] | None = None,
+    ) -> QualityReport:
+        """Generates images and measures them; `print` shows a table of the report.
+
+        Args:
+            n_per_class: `generation.fid_images_per_digit` if left out.
+            extractors: in whose features to compare, for instance `CallableFeatures(function)`;
+                those of the config if left out.
+        """
+        n = self.cfg.generation.fid_images_per_digit if n_per_class is None else n_per_class
+        return self._task.quality_of(self.epoch, self.steps, mode, n, extractors)
+
+    def mixing(self) -> list[Mixing]:
+        """How fast every step's chains mix: integrated time, effective samples, slowest decay."""
+        return self._task.mixing(self.epoch, self.steps)
+
+    def hardware_energy(self, e_cell: str = "figure_1") -> HardwareEnergy:
+        """What a sample would cost on the paper's hardware, with each part; see its docstring.
+
+        Args:
+            e_cell: which of the quoted energies of a cell: "figure_1", "text" or "program".
+        """
+        graphs = [step.graph for step in self.steps]
+        n_sweeps = self.cfg.generation.steps_warmup
+        return hardware_energy(graphs, self.cfg.graph.lattice, n_sweeps, e_cell)
+
     def eval_epoch(self, epoch: int) -> dict[str, float]:
         """Generates images with free and with clamped labels, judges them and draws them.
 
         Returns:
-            The per cent of images whose nearest class centroid is that of their label, as
-            "free_centroid_accuracy" and "clamped_centroid_accuracy"; nothing for a model
-            without labels. Only training adds them to `history`.
+            The numbers by name, such as "free_classifier_fd"; `evaluations/` in the run folder
+            has them with intervals and all it takes to repeat them. Only training adds them to
+            `history`.
         """
         evaluation = self._task.evaluate(epoch, self.steps)
         draw_evaluation(epoch, evaluation, self._model, self._task, self.open_run())

@@ -19,7 +19,7 @@ from jaxtyping import Array, Bool, Int, Key, UInt8
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.data import dataset_facts
 from thrmlDenoising.DTM import DTM
-from thrmlDenoising.evaluation import CentroidAccuracy
+from thrmlDenoising.evaluation.quality import headline
 from thrmlDenoising.plots import MetricStyle, draw_metric_vs_epoch
 from thrmlDenoising.utils import make_cfg
 
@@ -74,16 +74,17 @@ def compute_free_accuracy(
 
 
 def save_accuracy_plot(dtm: DTM) -> Path:
-    """Draws the nearest-centroid accuracies of the training so far; returns the file.
+    """Draws how many images were of their label's class during training; returns the file.
 
     Raises:
         ValueError: nothing has been measured yet.
     """
-    series = {name: dtm.history.series(name) for name in dtm.history.metric_names}
-    if not series:
+    chosen = headline(dtm.history.metric_names)
+    if not chosen:
         raise ValueError("no accuracy has been measured yet: train the model first")
+    series = {name: dtm.history.series(name) for name in chosen.names.values()}
     path = dtm.open_run().folder.root / "accuracy_vs_epoch.png"
-    draw_metric_vs_epoch(series, MetricStyle(CentroidAccuracy.label, inverted=False), path)
+    draw_metric_vs_epoch(series, MetricStyle(chosen.label, inverted=chosen.is_distance), path)
     return path
 
 

@@ -15,6 +15,7 @@ from thrmlDenoising.config.experiment import (
 from thrmlDenoising.config.fields import Section
 from thrmlDenoising.config.training import (
     CorrelationPenaltyConfig,
+    EvaluationConfig,
     GenerationConfig,
     OptimConfig,
     SamplingConfig,
@@ -27,6 +28,7 @@ __all__ = [
     "DataConfig",
     "DiffusionRatesConfig",
     "DiffusionScheduleConfig",
+    "EvaluationConfig",
     "ExpConfig",
     "GenerationConfig",
     "GraphConfig",

@@ -1,9 +1,8 @@
 """Classes named in a config: as text "module:QualifiedName" in YAML and on the command line."""
 
-import importlib
-import operator
-
 import tyro
+
+from thrmlDenoising.imports import import_object
 
 
 def class_reference(cls: type) -> str:
@@ -32,14 +31,7 @@ def import_class(reference: str) -> type:
     Raises:
         ValueError: there is no such module, or no such class in it.
     """
-    module, _, name = reference.partition(":")
-    try:
-        found = operator.attrgetter(name)(importlib.import_module(module))
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"cannot import the class {reference!r} (module:QualifiedName): {error}. Run from "
-            "the folder that holds the module, or put that folder on PYTHONPATH"
-        ) from error
+    found = import_object(reference)
     if not isinstance(found, type):
         raise ValueError(f"{reference!r} is {found!r}, not a class")
     return found

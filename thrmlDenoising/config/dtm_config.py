@@ -20,6 +20,7 @@ from thrmlDenoising.config.experiment import (
 from thrmlDenoising.config.fields import Section, check_known
 from thrmlDenoising.config.training import (
     CorrelationPenaltyConfig,
+    EvaluationConfig,
     GenerationConfig,
     OptimConfig,
     SamplingConfig,
@@ -44,6 +45,7 @@ class DTMConfig:
     graph: GraphConfig = field(default_factory=GraphConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     generation: GenerationConfig = field(default_factory=GenerationConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     diffusion_schedule: DiffusionScheduleConfig = field(default_factory=DiffusionScheduleConfig)
     diffusion_rates: DiffusionRatesConfig = field(default_factory=DiffusionRatesConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)

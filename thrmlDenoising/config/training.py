@@ -1,4 +1,4 @@
-"""The sections that say how it is learnt: sampling, generation, optimiser, penalty and decay.
+"""The sections that say how it is learnt, and judged: from sampling to weight decay.
 
 Every field is documented once, below it; the command line shows the same text.
 """
@@ -7,14 +7,21 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from thrmlDenoising.config.fields import (
+    NO_REPEATS,
     NOT_EMPTY,
     Count,
     CountOrZero,
     Fraction,
     FractionBelowOne,
+    Must,
     NonNegative,
     Positive,
     Section,
+)
+
+_EXTRACTOR_NAMES = Must(
+    'that are "classifier", "inception" or "module:function"',
+    lambda names: all(name in ("classifier", "inception") or ":" in name for name in names),
 )
 
 ControllerKind = Literal["replication", "paper"]
@@ -80,6 +87,24 @@ class GenerationConfig(Section, name="generation"):
 
     steps_warmup: Count = 600
     """Sweeps per step: at least 1."""
+
+
+@dataclass(frozen=True)
+class EvaluationConfig(Section, name="evaluation"):
+    """How generated images are judged. None of it touches training."""
+
+    extractors: Annotated[tuple[str, ...], NO_REPEATS, _EXTRACTOR_NAMES] = ("classifier",)
+    """In whose features images are compared with the training images:
+    "classifier" (in the package), "inception" (FID; needs its weights), or
+    an own function "module:function" from images (n, rows, columns) of
+    brightness 0 to 1 to features (n, features)."""
+
+    inception_weights: Annotated[str, Must("that is not empty", len)] | None = None
+    """File with the weights of the FID Inception. None: looked for in
+    torch's cache."""
+
+    bootstrap_replicates: Annotated[int, Must("of at least 20", lambda n: n >= 20)] = 100
+    """Resamples of the generated images behind each interval: at least 20."""
 
 
 @dataclass(frozen=True)

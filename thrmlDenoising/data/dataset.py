@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int32, Int64, UInt8
+from jaxtyping import Bool, Float, Int32, Int64, UInt8
 
 
 class Split(NamedTuple):
@@ -43,6 +43,12 @@ class ImageDataset:
     def n_classes(self) -> int:
         """Classes in use."""
         return len(self.target_classes)
+
+    def brightness(
+        self, pixels: UInt8[np.ndarray, "image pixel"]
+    ) -> Float[np.ndarray, "image row column"]:
+        """Grey levels as brightness 0..1, in the shape of images."""
+        return (pixels / np.float32(self.n_levels)).reshape(len(pixels), *self.image_shape)
 
 
 def one_hot_labels(

@@ -1,34 +1,60 @@
-"""Do generated images belong to their class? A nearest-centroid classifier says so.
+"""Do generated images belong to their class? A judge says to which class an image belongs.
 
-It is blunt, offline and parameter-free: an image belongs to the class whose mean image is
-nearest. Real images of one class may well lie nearer to another's mean, so its figures are to be
-compared with those of real images, not with 100.
+The judge is the trained classifier of the package where it knows the data set, and the nearest
+class mean elsewhere.
 """
 
-from typing import ClassVar
+import hashlib
+from typing import NamedTuple, Protocol
 
-import equinox as eqx
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
+
+from thrmlDenoising.data import ImageDataset
+from thrmlDenoising.evaluation.features import ClassifierFeatures, UnavailableError
+
+Images = Float[np.ndarray, "image row column"]
 
 
-class CentroidAccuracy(eqx.Module):
-    """Per cent of images whose nearest class mean is that of their class.
+class ClassJudge(Protocol):
+    """Tells the class of an image."""
+
+    @property
+    def name(self) -> str:
+        """What results are labelled with."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever its judgements may."""
+        ...
+
+    def __call__(self, images: Images) -> Int[np.ndarray, " image"]:
+        """The class, 0, 1, 2, ... in the order of the target classes, of images 0..1."""
+        ...
+
+
+class NearestCentroid(NamedTuple):
+    """The class whose mean image is nearest (Euclidean distance).
 
     Attributes:
         centroids: the mean image of every class.
     """
 
-    name: ClassVar[str] = "centroid_accuracy"
-    label: ClassVar[str] = "nearest-centroid accuracy (%)"
-    is_distance: ClassVar[bool] = False
-
     centroids: Float[np.ndarray, "class pixel"]
 
+    @property
+    def name(self) -> str:
+        """What results are labelled with."""
+        return "nearest centroid"
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash of the centroids."""
+        return hashlib.sha256(self.centroids.tobytes()).hexdigest()
+
     @classmethod
-    def fit(
-        cls, pixels: UInt8[np.ndarray, "image pixel"], classes: Int[np.ndarray, " image"]
-    ) -> "CentroidAccuracy":
+    def fit(cls, images: Images, classes: Int[np.ndarray, " image"]) -> "NearestCentroid":
         """Averages the images of each class 0, 1, 2, ...
 
         Raises:
@@ -37,20 +63,50 @@ class CentroidAccuracy(eqx.Module):
         counts = np.bincount(classes)
         if not counts.all():
             raise ValueError(f"class {counts.argmin()} has no image to take the centroid of")
-        sums = [pixels[classes == label].sum(axis=0, dtype=float) for label in range(len(counts))]
-        return cls(np.stack(sums) / counts[:, None])
+        flat = images.reshape(len(images), -1)
+        return cls(np.stack([flat[classes == label].mean(axis=0) for label in range(len(counts))]))
 
-    def classify(self, pixels: UInt8[np.ndarray, "image pixel"]) -> Int[np.ndarray, " image"]:
-        """The class of the nearest centroid (Euclidean distance)."""
+    def __call__(self, images: Images) -> Int[np.ndarray, " image"]:
+        """The class of the nearest centroid, the first of equals."""
         # |x - c|^2 without |x|^2, which is the same for all classes
-        distances = (self.centroids**2).sum(axis=1) - 2 * pixels.astype(float) @ self.centroids.T
+        flat = images.reshape(len(images), -1).astype(float)
+        distances = (self.centroids**2).sum(axis=1) - 2 * flat @ self.centroids.T
         return distances.argmin(axis=1)
 
-    def __call__(
-        self, pixels: UInt8[np.ndarray, "image pixel"], classes: Int[np.ndarray, " image"]
-    ) -> float:
-        """Per cent of these images that lie nearest to the centroid of their class."""
-        return 100.0 * float((self.classify(pixels) == classes).mean())
+
+class TrainedJudge(NamedTuple):
+    """The most likely of some classes by the trained classifier.
+
+    Attributes:
+        candidates: the data set's numbers of the classes in question.
+    """
+
+    classifier: ClassifierFeatures
+    candidates: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """What results are labelled with."""
+        return self.classifier.name
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash of the classifier's weights."""
+        return self.classifier.fingerprint
+
+    def __call__(self, images: Images) -> Int[np.ndarray, " image"]:
+        """Positions among the candidates."""
+        return self.classifier.classify(images, self.candidates)
+
+
+def class_judge(dataset: ImageDataset) -> ClassJudge:
+    """The judge of a data set's classes."""
+    try:
+        classifier = ClassifierFeatures.of_dataset(dataset.name)
+        return TrainedJudge(classifier, dataset.target_classes)
+    except UnavailableError:
+        held_out = dataset.test
+        return NearestCentroid.fit(dataset.brightness(held_out.pixels), held_out.classes)
 
 
 def label_votes(label_bits: np.ndarray, n_classes: int) -> Float[np.ndarray, "*batch label_class"]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,9 @@ from jaxtyping import Array, Bool, Float, Int, Key, UInt8
 from thrmlDenoising.diffusion import DiffusionStep, Generated, Noised, generate
 from thrmlDenoising.evaluation.accuracy import label_votes
 from thrmlDenoising.sampling import IsingModel, Schedule
+
+Mode = Literal["free", "clamped"]
+"""Labels sampled like everything else, or fixed to the class that is wanted."""
 
 
 class Grid(NamedTuple):

@@ -1,5 +1,6 @@
 """Pictures of a run: image grids, animations and curves, from NumPy arrays."""
 
+from thrmlDenoising.plots.comparison import ComparedRun, Curve, draw_comparison
 from thrmlDenoising.plots.curves import (
     MetricStyle,
     draw_autocorrelation_vs_epoch,
@@ -10,9 +11,12 @@ from thrmlDenoising.plots.gifs import write_gif
 from thrmlDenoising.plots.grids import draw_grid, tile_images
 
 __all__ = [
+    "ComparedRun",
+    "Curve",
     "MetricStyle",
     "draw_autocorrelation_vs_epoch",
     "draw_autocorrelation_vs_lags",
+    "draw_comparison",
     "draw_grid",
     "draw_metric_vs_epoch",
     "tile_images",

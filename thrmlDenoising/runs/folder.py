@@ -114,6 +114,14 @@ class RunFolder:
         """The configuration the run was started with."""
         return self.model_saving / "config.yaml"
 
+    def evaluation(self, epoch: int) -> Path:
+        """Everything measured on the images of an epoch, as JSON."""
+        return self.root / "evaluations" / f"epoch{epoch}.json"
+
+    def full_evaluation(self, epoch: int) -> Path:
+        """What the evaluation command has measured at an epoch, as JSON."""
+        return self.root / "evaluations" / f"epoch{epoch}_full.json"
+
     def image(self, epoch: int, mode: str) -> Path:
         """The image grid of an epoch; `mode` is "free" or "clamped"."""
         return self.images / f"epoch{epoch}_{mode}.png"

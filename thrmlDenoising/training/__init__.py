@@ -18,12 +18,12 @@ from thrmlDenoising.training.saved_model import (
     check_resumable,
     load_steps,
 )
+from thrmlDenoising.training.spending import updates_per_epoch
 from thrmlDenoising.training.state import TrainState
-from thrmlDenoising.training.task import Mode, Task
+from thrmlDenoising.training.task import Task
 from thrmlDenoising.training.trainer import Trainer
 
 __all__ = [
-    "Mode",
     "Model",
     "ModelStep",
     "RunRecorder",
@@ -42,4 +42,5 @@ __all__ = [
     "load_steps",
     "make_manager",
     "purpose_key",
+    "updates_per_epoch",
 ]

@@ -5,7 +5,9 @@ from typing import Literal, get_args
 import jax
 from jaxtyping import Array, Key
 
-Purpose = Literal["parameters", "training", "autocorrelation", "evaluation", "animation", "sample"]
+Purpose = Literal[
+    "parameters", "training", "autocorrelation", "evaluation", "animation", "sample", "mixing"
+]
 
 
 def purpose_key(seed: int, purpose: Purpose, *numbers: int) -> Key[Array, ""]:

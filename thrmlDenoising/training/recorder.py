@@ -1,6 +1,7 @@
 """What a training run leaves behind as it goes: log, tables, plots and checkpoints."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,8 +14,9 @@ from thrmlDenoising.evaluation import (
     SWEEPS_PER_SAMPLE,
     Animation,
     AutocorrelationCurve,
-    CentroidAccuracy,
+    Mode,
 )
+from thrmlDenoising.evaluation.quality import QualityReport, headline
 from thrmlDenoising.plots import (
     MetricStyle,
     draw_autocorrelation_vs_epoch,
@@ -34,9 +36,8 @@ from thrmlDenoising.runs import (
 from thrmlDenoising.sampling import sampler_type
 from thrmlDenoising.training.model import Model
 from thrmlDenoising.training.saved_model import save_model
-from thrmlDenoising.training.task import Evaluation, Mode
+from thrmlDenoising.training.task import Evaluation
 
-_METRIC_STYLE = MetricStyle(CentroidAccuracy.label, inverted=CentroidAccuracy.is_distance)
 _VERSIONED = ("thrmlDenoising", "thrml", "jax", "jaxlib", "numpy", "numba")
 
 
@@ -109,7 +110,8 @@ class RunRecorder:
             draw_autocorrelation_vs_lags(lags, values, f"epoch {epoch}", path)
 
     def evaluation(self, epoch: int, evaluation: Evaluation) -> None:
-        """Draws images of every class after every step."""
+        """Writes down what was measured, and draws images of every class after every step."""
+        self._reports(epoch, evaluation.reports)
         for mode, grid in evaluation.grids.items():
             path = self.folder.image(epoch, mode)
             draw_grid(*grid, *self._picture_facts, path, self._titles(mode))
@@ -120,10 +122,19 @@ class RunRecorder:
         write_gif(*animation, *self._picture_facts, path, self._titles(mode))
         return path
 
+    def _reports(self, epoch: int, reports: Mapping[Mode, QualityReport]) -> None:
+        """Every number with its interval and all it takes to repeat it: as JSON, and in the log."""
+        content = {"epoch": epoch} | {mode: report.to_dict() for mode, report in reports.items()}
+        with written_aside(self.folder.evaluation(epoch)) as aside:
+            aside.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        for mode, report in reports.items():
+            self.log(f"{mode} images of epoch {epoch}\n{report}")
+
     def _draw_metrics(self, history: History) -> None:
-        if history.metric_names:
-            series = {name: history.series(name) for name in history.metric_names}
-            draw_metric_vs_epoch(series, _METRIC_STYLE, self.folder.fid_vs_epoch)
+        if chosen := headline(history.metric_names):
+            series = {name: history.series(name) for name in chosen.names.values()}
+            style = MetricStyle(chosen.label, inverted=chosen.is_distance)
+            draw_metric_vs_epoch(series, style, self.folder.fid_vs_epoch)
 
     def _draw_autocorrelation(self, history: History) -> None:
         values = np.array([record.autocorrelation for record in history.records], dtype=float)
@@ -164,7 +175,9 @@ def _summary(record: EpochRecord) -> str:
     def listed(values: Sequence[float | None]) -> str:
         return ", ".join("-" if value is None else f"{value:.4g}" for value in values)
 
-    metrics = "".join(f"; {name} {value:.4g}" for name, value in record.metrics.items())
+    chosen = headline(record.metrics)
+    names = chosen.names.values() if chosen else ()
+    metrics = "".join(f"; {name} {record.metrics[name]:.4g}" for name in names)
     return (
         f"epoch {record.epoch}: {record.seconds:.1f} s; "
         f"autocorrelation {listed(record.autocorrelation)}; "

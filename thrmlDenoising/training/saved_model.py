@@ -31,6 +31,9 @@ _FREE_TO_CHANGE = {
     "exp.steps_per_sample_in_gif",
     "exp.n_cores",
     "data.data_dir",
+    "evaluation.extractors",
+    "evaluation.inception_weights",
+    "evaluation.bootstrap_replicates",
 }
 """Fields that a resumed run may have changed: they do not touch what is trained."""
 

@@ -1,8 +1,11 @@
 """What a config asks for besides training: its data, its labels and its measurements."""
 
+import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property, partial
-from typing import Literal, NamedTuple, get_args
+from pathlib import Path
+from typing import NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +17,7 @@ from thrmlDenoising.data import (
     ImageDataset,
     Split,
     class_positions,
+    dataset_facts,
     load_dataset,
     one_hot_labels,
 )
@@ -21,25 +25,36 @@ from thrmlDenoising.diffusion import Annealing, Noised
 from thrmlDenoising.evaluation import (
     Animation,
     AutocorrelationCurve,
-    CentroidAccuracy,
     ClassImages,
     Grid,
+    Mixing,
+    Mode,
     Protocol,
     measure_autocorrelation,
+    measure_mixing,
 )
+from thrmlDenoising.evaluation.features import FeatureExtractor, UnavailableError, named_extractor
+from thrmlDenoising.evaluation.quality import QualityReport, QualitySuite, RealImages
 from thrmlDenoising.sampling import Schedule
 from thrmlDenoising.training.model import ModelStep, chain_of
 from thrmlDenoising.training.parallel import run_on_devices
 from thrmlDenoising.training.randomness import purpose_key
 
-Mode = Literal["free", "clamped"]
-
 
 class Evaluation(NamedTuple):
     """Images of an epoch: judged, and laid out for drawing."""
 
-    metrics: dict[str, float]
+    reports: dict[Mode, QualityReport]
     grids: dict[Mode, Grid]
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The bare numbers, such as "free_classifier_fd"."""
+        return {
+            f"{mode}_{name}": value
+            for mode, report in self.reports.items()
+            for name, value in report.values.items()
+        }
 
 
 class Task:
@@ -71,9 +86,36 @@ class Task:
         )
 
     @cached_property
-    def metric(self) -> CentroidAccuracy:
-        """How images are judged: against the held-out images of their class."""
-        return CentroidAccuracy.fit(*self.dataset.test)
+    def quality(self) -> QualitySuite:
+        """How images are judged: against the training images, as the config says.
+
+        An extractor that cannot be used here is warned about and left out.
+        """
+        extractors: list[FeatureExtractor] = []
+        notes: list[str] = []
+        for name in self._extractor_names:
+            try:
+                extractors.append(self._extractor(name))
+            except UnavailableError as error:
+                notes.append(f"{name}: {error}")
+                warnings.warn(f"feature extractor {name!r} is left out: {error}", stacklevel=2)
+        threshold = self.cfg.data.pixel_threshold_for_single_trials
+        real = RealImages(self.dataset, threshold)
+        n_replicates = self.cfg.evaluation.bootstrap_replicates
+        return QualitySuite(real, tuple(extractors), n_replicates, tuple(notes))
+
+    @property
+    def _extractor_names(self) -> list[str]:
+        """Toy images are right or wrong: no network has to look at them."""
+        is_toy = dataset_facts(self.cfg.data.dataset_name).is_toy
+        names = self.cfg.evaluation.extractors
+        return [name for name in names if not (is_toy and name == "classifier")]
+
+    def _extractor(self, name: str) -> FeatureExtractor:
+        weights = self.cfg.evaluation.inception_weights
+        return named_extractor(
+            name, self.cfg.data.dataset_name, None if weights is None else Path(weights)
+        )
 
     def clean(self, split: Split) -> Noised:
         """Images and labels before any noise."""
@@ -120,19 +162,45 @@ class Task:
     def evaluate(self, epoch: int, steps: Sequence[ModelStep]) -> Evaluation:
         """Generates images with free and with clamped labels and judges them.
 
-        A model without labels has only free images, which cannot be judged by their class.
+        A model without labels has only free images.
         """
-        exp, evaluation = self.cfg.exp, Evaluation({}, {})
-        modes: tuple[Mode, ...] = ("free", "clamped") if self.cfg.n_label_nodes else ("free",)
-        for number, mode in enumerate(modes):
-            key = purpose_key(exp.seed, "evaluation", epoch, number)
-            n_per_class = self.cfg.generation.fid_images_per_digit
-            images = self.generate(key, steps, mode, n_per_class, self.schedule())
-            evaluation.grids[mode] = images.grid(exp.drawn_images_per_digit)
-            if self.cfg.n_label_nodes:
-                name = f"{mode}_{self.metric.name}"
-                evaluation.metrics[name] = self.metric(images.final_pixels, images.final_classes)
+        evaluation = Evaluation({}, {})
+        for mode in self.modes:
+            images = self._images(epoch, steps, mode, self.cfg.generation.fid_images_per_digit)
+            evaluation.grids[mode] = images.grid(self.cfg.exp.drawn_images_per_digit)
+            evaluation.reports[mode] = self._judge(self.quality, images, mode)
         return evaluation
+
+    def quality_of(
+        self,
+        epoch: int,
+        steps: Sequence[ModelStep],
+        mode: Mode,
+        n_per_class: int,
+        extractors: Sequence[FeatureExtractor] | None = None,
+    ) -> QualityReport:
+        """Generates images and judges them, in the features of other extractors if given."""
+        suite = self.quality
+        if extractors is not None:
+            suite = replace(suite, extractors=tuple(extractors), notes=())
+        return self._judge(suite, self._images(epoch, steps, mode, n_per_class), mode)
+
+    def _images(
+        self, epoch: int, steps: Sequence[ModelStep], mode: Mode, n_per_class: int
+    ) -> ClassImages:
+        """The images of an epoch that are judged."""
+        key = purpose_key(self.cfg.exp.seed, "evaluation", epoch, get_args(Mode).index(mode))
+        return self.generate(key, steps, mode, n_per_class, self.schedule())
+
+    def _judge(self, suite: QualitySuite, images: ClassImages, mode: Mode) -> QualityReport:
+        labels = images.final_classes if self.cfg.n_label_nodes else None
+        rng = np.random.default_rng(self.cfg.exp.seed)
+        return suite.measure(images.final_pixels, labels, mode, rng)
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """Labels can be clamped only where there are some."""
+        return get_args(Mode) if self.cfg.n_label_nodes else ("free",)
 
     def animate(self, epoch: int, steps: Sequence[ModelStep], mode: Mode) -> Animation:
         """A few images of every class with their states on the way."""
@@ -161,6 +229,18 @@ class Task:
             return measure_autocorrelation(
                 key, step.diffusion, step.model, images, protocol, n_sweeps
             )
+
+        return run_on_devices([partial(measure, *numbered) for numbered in enumerate(steps)])
+
+    def mixing(self, epoch: int, steps: Sequence[ModelStep]) -> list[Mixing]:
+        """How fast each step's chains mix at the training beta: times, sample sizes, decay."""
+        test_images = self.clean(self.dataset.test)
+
+        def measure(index: int, step: ModelStep) -> Mixing:
+            key = purpose_key(self.cfg.exp.seed, "mixing", epoch, index)
+            images = jax.device_put(test_images, step.device)
+            beta, n_sweeps = self.cfg.sampling.training_beta, self._annealing.n_sweeps
+            return measure_mixing(key, step.diffusion, step.model, images, beta, n_sweeps)
 
         return run_on_devices([partial(measure, *numbered) for numbered in enumerate(steps)])
 
