@@ -21,7 +21,7 @@ SHORT_RUN = make_cfg(
     exp=dict(descriptor="short"),
     graph=dict(graph_preset_architecture=60_12, num_label_spots=18),
     sampling=dict(batch_size=100, n_samples=20, steps_per_sample=4, steps_warmup=100),
-    generation=dict(fid_images_per_digit=20, steps_warmup=120),
+    generation=dict(fid_images_per_digit=100, steps_warmup=120),
     diffusion_schedule=dict(num_diffusion_steps=2),
     optim=dict(step_learning_rates=(0.01,), n_epochs_for_lrd=4),
 )

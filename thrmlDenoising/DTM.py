@@ -183,7 +183,8 @@ class DTM:
             raise ValueError(
                 f"n_epochs={n_epochs}, evaluate_every={evaluate_every}: both must be at least 1"
             )
-        _ = self.train_dataset  # it may be missing: no folder should be made then
+        # Data or an extractor may be missing: that should be known before a folder is made.
+        _ = self.train_dataset, self._task.quality
         recorder = self.open_run() if resume is None else self._resume(Path(resume))
         loop = TrainingLoop(self.cfg, self._model, self._task, self._trainer, recorder)
         loop.run(n_epochs, evaluate_every)

@@ -29,7 +29,7 @@ from thrmlDenoising.evaluation.quality import (
     headline,
 )
 from thrmlDenoising.plots import ComparedRun, Curve, MetricStyle, draw_comparison
-from thrmlDenoising.runs import History, RunFolder, read_graph, written_aside
+from thrmlDenoising.runs import History, RunFolder, read_graph, write_json
 from thrmlDenoising.training import SavedModel, StepSource, updates_per_epoch
 
 
@@ -72,8 +72,7 @@ def checkpoint_command(words: list[str]) -> None:
     content["mixing"] = [_mixing_numbers(step) for step in mixing]
     content["hardware_energy"] = energy.to_dict()
     output = arguments.output or RunFolder.open(arguments.run).full_evaluation(dtm.epoch)
-    with written_aside(output) as aside:
-        aside.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    write_json(output, content)
     print(f"written to {output}")
 
 
@@ -101,7 +100,7 @@ def _mixing_numbers(step: Mixing) -> dict[str, Any]:
 
 def _cell(estimate: tuple[float, float, float]) -> str:
     value, low, high = estimate
-    return f"{value:.4g} ({low:.4g} to {high:.4g})"
+    return f"{value:.3g} ({low:.3g} to {high:.3g})"
 
 
 # --- several runs --------------------------------------------------------------------------
@@ -124,6 +123,7 @@ def compare_command(words: list[str]) -> None:
             best = curve.values.argmin() if chosen.is_distance else curve.values.argmax()
             at_best = f"{curve.values[best]:.4g} at epoch {curve.epochs[best]}"
             print(f"  {mode} {chosen.label}: best {at_best}, last {curve.values[-1]:.4g}")
+    _print_what_differs(saved, chosen)
     print(f"drawn in {arguments.output}")
 
 
@@ -162,21 +162,35 @@ def _compared(model: SavedModel, chosen: Headline) -> ComparedRun:
 def _curve(model: SavedModel, mode: Mode, name: str) -> Curve:
     """A metric over the epochs, with intervals if all of them were written down."""
     epochs, values = map(np.asarray, model.history.series(name))
-    folder = RunFolder.open(model.run)
-    bounds = [_bounds(folder.evaluation(epoch), mode, name) for epoch in epochs]
-    known = [bound for bound in bounds if bound is not None]
-    if len(known) < len(bounds):
+    rows = [_written(model, epoch, mode, name) for epoch in epochs]
+    known = [(float(row["low"]), float(row["high"])) for row in rows if row is not None]
+    if len(known) < len(rows):
         return Curve(epochs, values)
     low, high = np.array(known).T
     return Curve(epochs, values, (low, high))
 
 
-def _bounds(file: Path, mode: Mode, name: str) -> tuple[float, float] | None:
+def _written(model: SavedModel, epoch: int, mode: Mode, name: str) -> dict[str, Any] | None:
+    """What the run folder says of a measurement, if it still has it."""
+    file = RunFolder.open(model.run).evaluation(epoch)
     if not file.is_file():
         return None
     rows = json.loads(file.read_text(encoding="utf-8"))[mode]["measurements"]
-    found = [row for row in rows if f"{mode}_{row['name']}" == name]
-    return (found[0]["low"], found[0]["high"]) if found else None
+    return next((row for row in rows if f"{mode}_{row['name']}" == name), None)
+
+
+def _print_what_differs(saved: Sequence[SavedModel], chosen: Headline) -> None:
+    """Distances to other real images, or of another number of images, are not the same thing."""
+    mode, name = next(iter(chosen.names.items()))
+    rows = [_written(model, model.history.series(name)[0][-1], mode, name) for model in saved]
+    facts = [row and (row["n_images"], row["extractor"], row["reference"]) for row in rows]
+    if None in facts or len(set(facts)) > 1:
+        print(f"not measured in the same way, so that {chosen.label} may differ for that alone:")
+        for model, row in zip(saved, rows, strict=True):
+            how = (
+                row and f"{row['n_images']} images against {row['reference']} ({row['extractor']})"
+            )
+            print(f"  {model.run.name}: {how or 'no longer written down in its folder'}")
 
 
 def _largest_autocorrelation(history: History) -> Curve | None:
@@ -221,7 +235,7 @@ def controls_command(words: list[str]) -> None:
     ]
     suite = QualitySuite(RealImages(real, arguments.threshold), extractors, n_replicates=100)
     reports = {
-        control.name: suite.measure(
+        f"{control.name} ({len(control.pixels)})": suite.measure(
             control.pixels, control.labels, "clamped", np.random.default_rng(0)
         )
         for control in control_images(real, wrong, arguments.images, np.random.default_rng(0))
@@ -230,17 +244,20 @@ def controls_command(words: list[str]) -> None:
 
 
 def _controls_table(reports: dict[str, QualityReport]) -> str:
-    first = next(iter(reports.values()))
-    names = list(dict.fromkeys(name for report in reports.values() for name in report.values))
-    facts = "; ".join(f"{name} {value}" for name, value in first.reference.items())
-    header = ["control", "images", *names]
-    lines = [facts, "", " | ".join(header), "|".join(["---"] * len(header))]
-    for control, report in reports.items():
-        found = report.measurements
-        cells = [_cell(found[name].estimate) if name in found else "-" for name in names]
-        n_images = max(measurement.n_images for measurement in found.values())
-        lines.append(" | ".join([control, str(n_images), *cells]))
-    return "\n".join(f"| {line} |" if "|" in line else line for line in lines)
+    """A column for every control, a row for every measurement."""
+    found = [report.measurements for report in reports.values()]
+    names = dict.fromkeys(name for measurements in found for name in measurements)
+    rows = [["", *reports], ["---"] * (len(reports) + 1)]
+    for name in names:
+        cells = [_cell(some[name].estimate) if name in some else "-" for some in found]
+        rows.append([name, *cells])
+    reference = next(iter(reports.values())).reference
+    facts = "; ".join(f"{name} {value}" for name, value in reference.items())
+    return "\n".join([facts, "", *map(_table_row, rows)])
+
+
+def _table_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _parser(command: str) -> argparse.ArgumentParser:

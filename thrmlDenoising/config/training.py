@@ -20,7 +20,7 @@ from thrmlDenoising.config.fields import (
 )
 
 _EXTRACTOR_NAMES = Must(
-    'that are "classifier", "inception" or "module:function"',
+    'of "classifier", "inception" and "module:function"',
     lambda names: all(name in ("classifier", "inception") or ":" in name for name in names),
 )
 
@@ -93,18 +93,19 @@ class GenerationConfig(Section, name="generation"):
 class EvaluationConfig(Section, name="evaluation"):
     """How generated images are judged. None of it touches training."""
 
-    extractors: Annotated[tuple[str, ...], NO_REPEATS, _EXTRACTOR_NAMES] = ("classifier",)
+    extractors: Annotated[tuple[str, ...], _EXTRACTOR_NAMES, NO_REPEATS] = ("classifier",)
     """In whose features images are compared with the training images:
-    "classifier" (in the package), "inception" (FID; needs its weights), or
-    an own function "module:function" from images (n, rows, columns) of
-    brightness 0 to 1 to features (n, features)."""
+    "classifier" (in the package), "inception" (FID; needs its weights),
+    or an own function "module:function" that turns images (n, rows,
+    columns) of brightness 0 to 1 into features (n, features)."""
 
     inception_weights: Annotated[str, Must("that is not empty", len)] | None = None
     """File with the weights of the FID Inception. None: looked for in
     torch's cache."""
 
     bootstrap_replicates: Annotated[int, Must("of at least 20", lambda n: n >= 20)] = 100
-    """Resamples of the generated images behind each interval: at least 20."""
+    """Resamples of the generated images behind each interval: at least 20.
+    Inception's 2048 features take a second or two for each."""
 
 
 @dataclass(frozen=True)

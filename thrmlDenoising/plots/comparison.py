@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from thrmlDenoising.plots.curves import MetricStyle, _foot, _hollow, _line, _note, _save
 
@@ -78,6 +78,8 @@ def _label_x(rows: np.ndarray, runs: Sequence[ComparedRun]) -> None:
     by_updates.set_xlabel("training spent (spin updates)")
     if _spendings_differ(runs):
         by_updates.set_xscale("log")
+        by_updates.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        by_updates.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _draw_metric(row: np.ndarray, runs: Sequence[ComparedRun], style: MetricStyle) -> None:

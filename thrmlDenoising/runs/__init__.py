@@ -9,7 +9,7 @@ from thrmlDenoising.runs.checkpoint import (
     save_checkpoint,
     verify_checkpoint,
 )
-from thrmlDenoising.runs.files import written_aside
+from thrmlDenoising.runs.files import write_json, written_aside
 from thrmlDenoising.runs.folder import RunFolder
 from thrmlDenoising.runs.history import EpochRecord, History
 from thrmlDenoising.runs.log import TrainingLog
@@ -29,6 +29,7 @@ __all__ = [
     "read_state",
     "save_checkpoint",
     "verify_checkpoint",
+    "write_json",
     "write_step",
     "written_aside",
 ]

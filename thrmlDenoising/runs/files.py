@@ -1,9 +1,12 @@
 """Files that appear whole or not at all."""
 
+import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -21,3 +24,22 @@ def written_aside(path: Path) -> Iterator[Path]:
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes JSON that every language reads: NaN and infinity, which it has not, become text."""
+    text = json.dumps(_without_infinities(content), indent=1, allow_nan=False)
+    with written_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def _without_infinities(content: Any) -> Any:
+    """Text such as "inf", from which `float` makes the number again."""
+    match content:
+        case dict():
+            return {name: _without_infinities(value) for name, value in content.items()}
+        case list() | tuple():
+            return [_without_infinities(value) for value in content]
+        case float() if not math.isfinite(content):
+            return repr(float(content))
+    return content

@@ -1,6 +1,5 @@
 """What a training run leaves behind as it goes: log, tables, plots and checkpoints."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -31,6 +30,7 @@ from thrmlDenoising.runs import (
     RunFolder,
     TrainingLog,
     checkpoint_name,
+    write_json,
     written_aside,
 )
 from thrmlDenoising.sampling import sampler_type
@@ -125,8 +125,7 @@ class RunRecorder:
     def _reports(self, epoch: int, reports: Mapping[Mode, QualityReport]) -> None:
         """Every number with its interval and all it takes to repeat it: as JSON, and in the log."""
         content = {"epoch": epoch} | {mode: report.to_dict() for mode, report in reports.items()}
-        with written_aside(self.folder.evaluation(epoch)) as aside:
-            aside.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        write_json(self.folder.evaluation(epoch), content)
         for mode, report in reports.items():
             self.log(f"{mode} images of epoch {epoch}\n{report}")
 

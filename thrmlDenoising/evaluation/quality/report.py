@@ -57,7 +57,7 @@ class QualityReport:
         """What the images were compared with, and a table in Markdown."""
         facts = "; ".join(f"{name} {value}" for name, value in self.reference.items())
         notes = [f"not measured: {note}" for note in self.notes]
-        return "\n".join([facts, *_HEADER, *map(_row, self.measurements.values()), *notes])
+        return "\n".join([facts, "", *_HEADER, *map(_row, self.measurements.values()), *notes])
 
 
 _HEADER = (
