@@ -17,7 +17,8 @@ def written_aside(path: Path) -> Iterator[Path]:
     of that name stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.writing")
+    # No two processes write to the same place, even if they write the same file.
+    aside = path.with_name(f".{path.name}.{os.getpid()}.writing")
     try:
         yield aside
         os.replace(aside, path)

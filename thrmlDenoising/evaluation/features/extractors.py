@@ -13,7 +13,7 @@ from thrmlDenoising.evaluation.features.inception import InceptionFeatures
 from thrmlDenoising.evaluation.features.protocol import FeatureExtractor
 from thrmlDenoising.imports import import_object
 
-RESERVED_NAMES = ("classifier", "inception")
+RESERVED_NAMES = ("classifier", "inception", "fid")
 
 
 class CallableFeatures:

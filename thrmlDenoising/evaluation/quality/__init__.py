@@ -1,7 +1,7 @@
 """How good images are: distances to real ones, overlap with them, copies of them, accuracy."""
 
 from thrmlDenoising.evaluation.bootstrap import Estimate
-from thrmlDenoising.evaluation.quality.controls import WRONG_THRESHOLD, control_images
+from thrmlDenoising.evaluation.quality.controls import WRONG_THRESHOLD, Control, control_images
 from thrmlDenoising.evaluation.quality.frechet import FeatureMoments, frechet_distance
 from thrmlDenoising.evaluation.quality.headline import Headline, headline
 from thrmlDenoising.evaluation.quality.reference import CACHE_VARIABLE, RealImages
@@ -11,6 +11,7 @@ from thrmlDenoising.evaluation.quality.suite import QualitySuite
 __all__ = [
     "CACHE_VARIABLE",
     "WRONG_THRESHOLD",
+    "Control",
     "Estimate",
     "FeatureMoments",
     "Headline",

@@ -22,15 +22,15 @@ class Headline(NamedTuple):
 
 
 def headline(metric_names: Iterable[str]) -> Headline | None:
-    """FID if it was measured, else another Fréchet distance, else the accuracy of the labels.
+    """FID if it was measured, else classifier FD, another Fréchet distance, or the label accuracy.
 
     Args:
-        metric_names: such as "free_fid"; of several Fréchet distances the first counts.
+        metric_names: such as "free_fid"; of several other Fréchet distances the first counts.
     """
     by_mode = {mode: _without_prefix(metric_names, f"{mode}_") for mode in get_args(Mode)}
     measured = [name for names in by_mode.values() for name in names]
     distances = [name for name in measured if name.endswith("_fd")]
-    for distance in ["fid", *distances[:1]]:
+    for distance in ["fid", "classifier_fd", *distances[:1]]:
         if distance in measured:
             label = "FID" if distance == "fid" else distance.removesuffix("_fd") + " FD"
             return Headline(label, True, _names(by_mode, (distance,)))

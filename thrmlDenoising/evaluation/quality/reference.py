@@ -22,7 +22,7 @@ from thrmlDenoising.data import ImageDataset
 from thrmlDenoising.evaluation.features import FeatureExtractor
 from thrmlDenoising.evaluation.quality.frechet import FeatureMoments
 from thrmlDenoising.evaluation.quality.kernel_distance import KernelReference
-from thrmlDenoising.evaluation.quality.manifold import Manifold
+from thrmlDenoising.evaluation.quality.manifold import N_NEIGHBOURS, Manifold
 from thrmlDenoising.evaluation.quality.nearest import nearest_distances
 from thrmlDenoising.runs.files import written_aside
 
@@ -86,40 +86,48 @@ class FeatureReference(NamedTuple):
     """What real images look like to an extractor.
 
     - `moments`: of all training images.
-    - `manifold`, `kernel`: of at most `N_COMPARED` of them, drawn once for all.
+    - `kernel`, `manifold`: of at most `N_COMPARED` of them, drawn once for all; too few images
+      have no manifold.
     - `hash`: identifies all of it.
     """
 
     moments: FeatureMoments
-    manifold: Manifold
     kernel: KernelReference
+    manifold: Manifold | None
     hash: str
 
 
 @lru_cache(maxsize=8)
 def feature_reference(real: RealImages, extractor: FeatureExtractor) -> FeatureReference:
     """The reference of these images in the extractor's features, from the cache if it is there."""
-    data, fingerprint = real.dataset, extractor.fingerprint or "unknown"
-    name = real.hash_with(f"{extractor.name} {fingerprint}")
+    data = real.dataset
 
     def compute() -> dict[str, np.ndarray]:
         features = np.asarray(extractor(data.brightness(data.train.pixels)))
-        manifold = Manifold.of(_some(features))
-        moments = FeatureMoments.of(features)
-        return {
+        moments, kernel = FeatureMoments.of(features), KernelReference.of(_some(features))
+        arrays = {
             "mean": moments.mean,
             "factor": moments.factor,
             "n_images": np.array(moments.n_images),
-            "features": manifold.features,
-            "radii": manifold.radii,
-            "mean_of_pairs": np.array(KernelReference.of(manifold.features).mean_of_pairs),
+            "features": kernel.features,
+            "mean_of_pairs": np.array(kernel.mean_of_pairs),
         }
+        if len(kernel.features) > N_NEIGHBOURS:
+            arrays["radii"] = Manifold.of(kernel.features).radii
+        return arrays
 
-    kept = _kept(name, compute) if extractor.fingerprint else compute()
+    if extractor.fingerprint is None:
+        kept = compute()
+        # Features of an unknown origin are known by their statistics alone.
+        origin = hashlib.sha256(kept["mean"].tobytes() + kept["factor"].tobytes()).hexdigest()
+        name = real.hash_with(f"{extractor.name} {origin}")
+    else:
+        name = real.hash_with(f"{extractor.name} {extractor.fingerprint}")
+        kept = _kept(name, compute)
     moments = FeatureMoments(kept["mean"], kept["factor"], int(kept["n_images"]))
-    manifold = Manifold(kept["features"], kept["radii"])
-    kernel = KernelReference(manifold.features, float(kept["mean_of_pairs"]))
-    return FeatureReference(moments, manifold, kernel, name)
+    kernel = KernelReference(kept["features"], float(kept["mean_of_pairs"]))
+    manifold = Manifold(kernel.features, kept["radii"]) if "radii" in kept else None
+    return FeatureReference(moments, kernel, manifold, name)
 
 
 @lru_cache(maxsize=8)

@@ -53,11 +53,16 @@ class QualityReport:
             del row["estimate"]
         return {"reference": self.reference, "measurements": rows, "notes": self.notes}
 
+    @property
+    def facts(self) -> str:
+        """What the images were compared with, in a line."""
+        return "; ".join(f"{name} {value}" for name, value in self.reference.items())
+
     def __str__(self) -> str:
         """What the images were compared with, and a table in Markdown."""
-        facts = "; ".join(f"{name} {value}" for name, value in self.reference.items())
         notes = [f"not measured: {note}" for note in self.notes]
-        return "\n".join([facts, "", *_HEADER, *map(_row, self.measurements.values()), *notes])
+        rows = map(_row, self.measurements.values())
+        return "\n".join([self.facts, "", *_HEADER, *rows, *notes])
 
 
 _HEADER = (

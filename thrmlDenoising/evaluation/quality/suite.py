@@ -34,6 +34,8 @@ Counts = Int[np.ndarray, "replicate image"]
 ACCURACY_NAMES = {"clamped": "conditional_accuracy", "free": "label_agreement"}
 """The same per cent: whether a model made what was asked for, or named rightly what it made."""
 
+_FEWEST_IMAGES = 20
+
 
 def distance_names(extractor: FeatureExtractor) -> tuple[str, str]:
     """What the Fréchet and the kernel distance are called: FID and KID with Inception alone."""
@@ -51,12 +53,23 @@ class QualitySuite:
         extractors: in whose features distances are taken.
         n_replicates: bootstrap resamples behind every interval.
         notes: why an extractor that was asked for is missing.
+
+    Raises:
+        ValueError: two extractors share a name.
     """
 
     real: RealImages
     extractors: Sequence[FeatureExtractor]
     n_replicates: int
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [extractor.name for extractor in self.extractors]
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"the extractors {names} share a name, and so would their results: give own ones "
+                "another, CallableFeatures(function, name=...)"
+            )
 
     @cached_property
     def _judge(self) -> ClassJudge:
@@ -97,6 +110,12 @@ class QualitySuite:
         pixels: UInt8[np.ndarray, "image pixel"],
         counts: Counts,
     ) -> None:
+        if len(pixels) < _FEWEST_IMAGES:
+            report.notes.append(
+                f"{extractor.name} distances and overlap: {len(pixels)} images say nothing of a "
+                f"distribution, generate at least {_FEWEST_IMAGES}"
+            )
+            return
         reference = feature_reference(self.real, extractor)
         features = np.asarray(extractor(self.real.dataset.brightness(pixels)))
 
@@ -105,19 +124,17 @@ class QualitySuite:
             report.add(Measurement(name, estimate, *facts))
 
         frechet_name, kernel_name = distance_names(extractor)
-        moments, manifold = reference.moments, reference.manifold
+        moments, kernel, manifold = reference.moments, reference.kernel, reference.manifold
         add(frechet_name, frechet_estimate(features, moments, counts), moments.n_images)
-        n_compared = len(manifold.features)
-        kernel = kernel_distance(features, reference.kernel, counts)
-        add(kernel_name, kernel, n_compared)
-        if len(pixels) <= N_NEIGHBOURS:
+        n_compared = len(kernel.features)
+        add(kernel_name, kernel_distance(features, kernel, counts), n_compared)
+        if manifold is None:
             report.notes.append(
-                f"{extractor.name} precision, recall, density, coverage: they need more than "
-                f"{N_NEIGHBOURS} images, there are {len(pixels)}"
+                f"{extractor.name} precision, recall, density, coverage: {n_compared} real images "
+                f"are too few to have {N_NEIGHBOURS} neighbours"
             )
             return
-        found = overlap(Manifold.of(features), manifold, counts)
-        for name, estimate in found._asdict().items():
+        for name, estimate in overlap(Manifold.of(features), manifold, counts)._asdict().items():
             add(f"{extractor.name}_{name}", estimate, n_compared)
 
     def _look_for_copies(

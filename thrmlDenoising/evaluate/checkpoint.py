@@ -1,0 +1,85 @@
+"""All there is to measure of one checkpoint."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from thrmlDenoising import __version__
+from thrmlDenoising.DTM import DTM
+from thrmlDenoising.evaluate.text import cell, check_can_be_a_file, parser, table
+from thrmlDenoising.evaluation import SWEEPS_PER_SAMPLE, AutocorrelationCurve, Mixing
+from thrmlDenoising.runs import RunFolder, write_json
+from thrmlDenoising.training import Task
+
+
+def checkpoint_command(words: list[str]) -> None:
+    """Measures all there is of a checkpoint; prints it, and writes it as JSON into the run."""
+    arguments = parser("")
+    arguments.add_argument("run", type=Path, help="run folder")
+    arguments.add_argument(
+        "--epoch", type=int, help="the last complete one if left out"
+    )
+    arguments.add_argument("--images-per-class", type=int, help="that of the config if left out")
+    arguments.add_argument("--output", type=Path, help="evaluations/epochN_full.json if left out")
+    given = arguments.parse_args(words)
+    dtm = DTM.load(given.run, given.epoch)
+    output = given.output or RunFolder.open(given.run).full_evaluation(dtm.epoch)
+    check_can_be_a_file(output)
+    content: dict[str, Any] = {"thrmlDenoising": __version__, "epoch": dtm.epoch}
+    for mode in dtm.modes:
+        report = dtm.quality(mode, given.images_per_class)
+        print(f"\n## {mode} images of epoch {dtm.epoch}\n\n{report}", flush=True)
+        content[mode] = report.to_dict()
+    mixing, curves = dtm.mixing(), _replication_curves(dtm)
+    energy = dtm.hardware_energy()
+    print(f"\n## Mixing\n\n{_mixing_table(mixing, curves)}")
+    print(f"\n## Energy on the paper's hardware\n\n{energy}\n")
+    content["mixing"] = {
+        "beta": dtm.cfg.sampling.training_beta,
+        "sweeps_per_sample": SWEEPS_PER_SAMPLE,
+        "steps": [_mixing_numbers(*step) for step in zip(mixing, curves, strict=True)],
+    }
+    content["hardware_energy"] = energy.to_dict()
+    write_json(output, content)
+    print(f"written to {output}")
+
+
+def _replication_curves(dtm: DTM) -> list[AutocorrelationCurve]:
+    """Autocorrelation under the generation program, whatever the config's protocol."""
+    cfg = dtm.cfg.replace(exp=dict(autocorr_protocol="replication"))
+    return Task(cfg).autocorrelations(dtm.epoch, dtm.steps)
+
+
+def _mixing_table(mixing: Sequence[Mixing], curves: Sequence[AutocorrelationCurve]) -> str:
+    head = [
+        "step",
+        "autocorrelation (replication)",
+        "integrated time (sweeps)",
+        "independent samples of a chain",
+        "slowest decay (sweeps)",
+    ]
+    rows = [
+        [
+            str(index),
+            f"{curve.tail:.3g}",
+            cell(step.integrated_time),
+            cell(step.effective_sample_size),
+            cell(step.slowest_decay),
+        ]
+        for index, (step, curve) in enumerate(zip(mixing, curves, strict=True))
+    ]
+    return table([head, *rows])
+
+
+def _mixing_numbers(step: Mixing, replication: AutocorrelationCurve) -> dict[str, Any]:
+    """Times in sweeps; curves over samples."""
+    return {
+        "replication_autocorrelation": replication.tail,
+        "replication_curve": replication.values.tolist(),
+        "curve": step.curve.values.tolist(),
+        "standard_errors": step.standard_errors.tolist(),
+        "integrated_time": step.integrated_time._asdict(),
+        "effective_sample_size_of_a_chain": step.effective_sample_size._asdict(),
+        "slowest_decay": step.slowest_decay._asdict(),
+        "fitted_lags": step.window,
+    }

@@ -1,0 +1,154 @@
+"""Several runs in one picture."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thrmlDenoising.base_graphs import BaseGraph
+from thrmlDenoising.evaluate.text import check_can_be_a_file, parser
+from thrmlDenoising.evaluation import Mode
+from thrmlDenoising.evaluation.quality import Headline, headline
+from thrmlDenoising.plots import ComparedRun, Curve, MetricStyle, draw_comparison
+from thrmlDenoising.runs import History, RunFolder, read_graph
+from thrmlDenoising.training import SavedModel, StepSource, updates_per_epoch
+
+
+def compare_command(words: list[str]) -> None:
+    """Draws the headline metric and the autocorrelation of several runs."""
+    arguments = parser("compare")
+    arguments.add_argument("runs", type=Path, nargs="+", help="run folders")
+    arguments.add_argument("--output", type=Path, default=Path("comparison.png"), help="PNG file")
+    given = arguments.parse_args(words)
+    check_can_be_a_file(given.output)
+    saved = _opened(given.runs)
+    chosen = _common_headline(saved)
+    runs = [_compared(name, model, chosen) for name, model in saved.items()]
+    draw_comparison(runs, MetricStyle(chosen.label, inverted=chosen.is_distance), given.output)
+    for run in runs:
+        print(f"{run.name}: {run.updates_per_epoch:.3g} spin updates an epoch")
+        for mode, curve in run.metric.items():
+            print(f"  {mode} {chosen.label}: {_best_and_last(curve, chosen)}")
+    _print_what_differs(saved, chosen)
+    print(f"drawn in {given.output}")
+
+
+def _opened(runs: Sequence[Path]) -> dict[str, SavedModel]:
+    """The last checkpoint of every run, under its name; longer names where they are equal.
+
+    Raises:
+        ValueError: a run is given twice.
+    """
+    saved = [SavedModel.open(StepSource(run)) for run in runs]
+    times = Counter(model.run for model in saved)
+    twice = [str(run) for run, count in times.items() if count > 1]
+    if twice:
+        raise ValueError(f"{', '.join(twice)} given more than once: give every run once")
+    names = Counter(model.run.name for model in saved)
+    return {
+        model.run.name if names[model.run.name] == 1 else str(model.run): model for model in saved
+    }
+
+
+def _common_headline(saved: dict[str, SavedModel]) -> Headline:
+    """The best metric that all runs have.
+
+    Raises:
+        ValueError: there is none.
+    """
+    measured = {name: model.history.metric_names for name, model in saved.items()}
+    never = [name for name, metrics in measured.items() if not metrics]
+    if never:
+        raise ValueError(
+            f"no images of {', '.join(never)} have been evaluated yet: train on until they are "
+            "(evaluate_every)"
+        )
+    first, *others = measured.values()
+    chosen = headline([name for name in first if all(name in metrics for metrics in others)])
+    if chosen is None:
+        raise ValueError(
+            f"the runs {', '.join(saved)} have no image metric in common: compare runs with the "
+            "same evaluation.extractors"
+        )
+    return chosen
+
+
+def _best_and_last(curve: Curve, chosen: Headline) -> str:
+    epochs, values = curve.epochs, curve.values
+    finite = np.isfinite(values)
+    if not finite.any():
+        return "never finite"
+    ranked = np.where(finite, values if chosen.is_distance else -values, np.inf)
+    best = ranked.argmin()
+    return f"best {values[best]:.4g} at epoch {epochs[best]}, last {values[-1]:.4g}"
+
+
+def _compared(name: str, model: SavedModel, chosen: Headline) -> ComparedRun:
+    n_steps = model.cfg.diffusion_schedule.num_diffusion_steps
+    graphs = [BaseGraph.from_arrays(read_graph(model.folder, step)) for step in range(n_steps)]
+    metric = {mode: _curve(model, mode, name) for mode, name in chosen.names.items()}
+    return ComparedRun(
+        name,
+        updates_per_epoch(model.cfg, graphs),
+        dict(metric),
+        _largest_autocorrelation(model.history),
+    )
+
+
+def _curve(model: SavedModel, mode: Mode, name: str) -> Curve:
+    """A metric over the epochs, with intervals if all of them were written down."""
+    epochs, values = map(np.asarray, model.history.series(name))
+    rows = [_written(model, epoch, mode, name) for epoch in epochs]
+    known = [(float(row["low"]), float(row["high"])) for row in rows if row is not None]
+    if len(known) < len(rows):
+        return Curve(epochs, values)
+    low, high = np.array(known).T
+    return Curve(epochs, values, (low, high))
+
+
+def _written(model: SavedModel, epoch: int, mode: Mode, name: str) -> dict[str, Any] | None:
+    """What the run folder says of a measurement, if it still has it.
+
+    Raises:
+        ValueError: the file that should say it is damaged.
+    """
+    file = RunFolder.open(model.run).evaluation(epoch)
+    if not file.is_file():
+        return None
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8"))[mode]["measurements"]
+        return next((row for row in rows if f"{mode}_{row['name']}" == name), None)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{file} is damaged ({error!r}): delete it to compare without its intervals"
+        ) from error
+
+
+def _print_what_differs(saved: dict[str, SavedModel], chosen: Headline) -> None:
+    """Distances to other real images, or of another number of images, are not the same thing."""
+    mode, metric = next(iter(chosen.names.items()))
+    how = {}
+    for name, model in saved.items():
+        row = _written(model, model.history.series(metric)[0][-1], mode, metric)
+        how[name] = "no longer written down in its folder"
+        if row:
+            how[name] = f"{row['n_images']} images against {row['reference']}, {row['extractor']}"
+    if len(set(how.values())) > 1:
+        print(f"not measured in the same way, so that {chosen.label} may differ for that alone:")
+        for name, words in how.items():
+            print(f"  {name}: {words}")
+
+
+def _largest_autocorrelation(history: History) -> Curve | None:
+    measured = [
+        record
+        for record in history.records
+        if any(value is not None for value in record.autocorrelation)
+    ]
+    if not measured:
+        return None
+    values = [np.array(record.autocorrelation, float) for record in measured]
+    return Curve(np.array([record.epoch for record in measured]), np.nanmax(values, axis=1))
