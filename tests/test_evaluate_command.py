@@ -276,8 +276,24 @@ def test_runs_measured_in_different_ways_are_pointed_out(evaluate, run, tmp_path
     file = other / "evaluations" / "epoch4.json"
     file.write_text(file.read_text().replace('"n_images": 12', '"n_images": 13'))
     out = evaluate("compare", run, other)[1]
-    assert "not measured in the same way" in out
-    assert "other: 13 images against" in out
+    assert "perhaps not measured in the same way" in out
+    assert "other: 13 images by nearest centroid against dataset smoke_testing_3_1_3" in out
+    shutil.rmtree(other / "evaluations")
+    assert "other: no longer written down" in evaluate("compare", run, other)[1]
+
+
+def test_intervals_of_another_measurement_are_not_drawn(evaluate, run, monkeypatch):
+    """Images of an epoch may be judged again; the history keeps what training measured."""
+    drawn: list[ComparedRun] = []
+    monkeypatch.setattr(comparing, "draw_comparison", lambda runs, *_: drawn.extend(runs))
+    file = run / "evaluations" / "epoch2.json"
+    content = json.loads(file.read_text())
+    for row in content["free"]["measurements"]:
+        row["value"] += 1e-3
+    file.write_text(json.dumps(content))
+    evaluate("compare", run)
+    assert drawn[0].metric["free"].interval is None
+    assert drawn[0].metric["clamped"].interval is not None
 
 
 def test_controls_stand_in_one_table(evaluate):

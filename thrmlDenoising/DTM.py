@@ -12,11 +12,11 @@ stands in `thrmlDenoising.diffusion`, how it is trained in `thrmlDenoising.train
 sampled in `thrmlDenoising.sampling`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Self, get_args
+from typing import Any, Self, get_args
 
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key, UInt8
@@ -263,14 +263,18 @@ class DTM:
         self,
         mode: Mode,
         n_per_class: int | None = None,
-        extractors: Sequence[FeatureExtractor] | None = None,
+        extractors: Sequence[FeatureExtractor | Callable[[np.ndarray], Any]] | None = None,
     ) -> QualityReport:
         """Generates images and measures them; `print` shows a table of the report.
 
         Args:
             n_per_class: `generation.fid_images_per_digit` if left out.
-            extractors: in whose features to compare, for instance `CallableFeatures(function)`;
-                those of the config if left out.
+            extractors: in whose features to compare, own functions (see `CallableFeatures`) or
+                extractors; those of the config if left out.
+
+        Raises:
+            ValueError: an unknown mode, clamped labels of a model without labels, less than 1
+                image, or extractors of one name.
         """
         n = self.cfg.generation.fid_images_per_digit if n_per_class is None else n_per_class
         return self._task.quality_of(self.epoch, self.steps, mode, n, extractors)
@@ -296,7 +300,11 @@ class DTM:
             The numbers by name, such as "free_classifier_fd"; `evaluations/` in the run folder
             has them with intervals and all it takes to repeat them. Only training adds them to
             `history`.
+
+        Raises:
+            ValueError: the model is at another epoch.
         """
+        self._check_epoch(epoch)
         evaluation = self._task.evaluate(epoch, self.steps)
         draw_evaluation(epoch, evaluation, self._model, self._task, self.open_run())
         return evaluation.metrics

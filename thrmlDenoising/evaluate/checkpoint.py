@@ -1,10 +1,12 @@
 """All there is to measure of one checkpoint."""
 
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from thrmlDenoising import __version__
+from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.DTM import DTM
 from thrmlDenoising.evaluate.text import cell, check_can_be_a_file, parser, table
 from thrmlDenoising.evaluation import SWEEPS_PER_SAMPLE, AutocorrelationCurve, Mixing
@@ -14,40 +16,58 @@ from thrmlDenoising.training import Task
 
 def checkpoint_command(words: list[str]) -> None:
     """Measures all there is of a checkpoint; prints it, and writes it as JSON into the run."""
-    arguments = parser("")
-    arguments.add_argument("run", type=Path, help="run folder")
-    arguments.add_argument(
-        "--epoch", type=int, help="the last complete one if left out"
-    )
-    arguments.add_argument("--images-per-class", type=int, help="that of the config if left out")
-    arguments.add_argument("--output", type=Path, help="evaluations/epochN_full.json if left out")
-    given = arguments.parse_args(words)
+    given = _parse(words)
     dtm = DTM.load(given.run, given.epoch)
     output = given.output or RunFolder.open(given.run).full_evaluation(dtm.epoch)
     check_can_be_a_file(output)
+    task = Task(_changed(dtm.cfg, given))
     content: dict[str, Any] = {"thrmlDenoising": __version__, "epoch": dtm.epoch}
-    for mode in dtm.modes:
-        report = dtm.quality(mode, given.images_per_class)
+    n_per_class = given.images_per_class
+    if n_per_class is None:
+        n_per_class = dtm.cfg.generation.fid_images_per_digit
+    for mode in task.modes:
+        report = task.quality_of(dtm.epoch, dtm.steps, mode, n_per_class)
         print(f"\n## {mode} images of epoch {dtm.epoch}\n\n{report}", flush=True)
         content[mode] = report.to_dict()
-    mixing, curves = dtm.mixing(), _replication_curves(dtm)
+        write_json(output, content)  # should what follows fail, this is kept
     energy = dtm.hardware_energy()
-    print(f"\n## Mixing\n\n{_mixing_table(mixing, curves)}")
-    print(f"\n## Energy on the paper's hardware\n\n{energy}\n")
+    print(f"\n## Energy on the paper's hardware\n\n{energy}", flush=True)
+    content["hardware_energy"] = energy.to_dict()
+    write_json(output, content)
+    mixing = task.mixing(dtm.epoch, dtm.steps)
+    curves = task.autocorrelations(dtm.epoch, dtm.steps)
+    print(f"\n## Mixing\n\n{_mixing_table(mixing, curves)}\n")
     content["mixing"] = {
-        "beta": dtm.cfg.sampling.training_beta,
+        "beta": task.cfg.sampling.training_beta,
         "sweeps_per_sample": SWEEPS_PER_SAMPLE,
         "steps": [_mixing_numbers(*step) for step in zip(mixing, curves, strict=True)],
     }
-    content["hardware_energy"] = energy.to_dict()
     write_json(output, content)
     print(f"written to {output}")
 
 
-def _replication_curves(dtm: DTM) -> list[AutocorrelationCurve]:
-    """Autocorrelation under the generation program, whatever the config's protocol."""
-    cfg = dtm.cfg.replace(exp=dict(autocorr_protocol="replication"))
-    return Task(cfg).autocorrelations(dtm.epoch, dtm.steps)
+def _parse(words: list[str]) -> Namespace:
+    arguments = parser("")
+    arguments.add_argument("run", type=Path, help="run folder")
+    arguments.add_argument("--epoch", type=int, help="the last complete one if left out")
+    arguments.add_argument("--images-per-class", type=int, help="that of the config")
+    arguments.add_argument("--extractors", nargs="+", help="those of the config")
+    arguments.add_argument("--inception-weights", help="file with the weights of FID's network")
+    arguments.add_argument("--data-dir", help="folder with the full data sets on this machine")
+    arguments.add_argument("--output", type=Path, help="evaluations/epochN_full.json if left out")
+    return arguments.parse_args(words)
+
+
+def _changed(cfg: DTMConfig, given: Namespace) -> DTMConfig:
+    """The config with what the command line says, and dtm-replication's autocorrelation: the
+    textbook one is in the mixing times.
+    """
+    evaluation = {"extractors": given.extractors, "inception_weights": given.inception_weights}
+    return cfg.replace(
+        exp=dict(autocorr_protocol="replication"),
+        data={} if given.data_dir is None else dict(data_dir=given.data_dir),
+        evaluation={name: value for name, value in evaluation.items() if value is not None},
+    )
 
 
 def _mixing_table(mixing: Sequence[Mixing], curves: Sequence[AutocorrelationCurve]) -> str:

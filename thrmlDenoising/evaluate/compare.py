@@ -101,7 +101,10 @@ def _compared(name: str, model: SavedModel, chosen: Headline) -> ComparedRun:
 def _curve(model: SavedModel, mode: Mode, name: str) -> Curve:
     """A metric over the epochs, with intervals if all of them were written down."""
     epochs, values = map(np.asarray, model.history.series(name))
-    rows = [_written(model, epoch, mode, name) for epoch in epochs]
+    rows = [
+        _written(model, epoch, mode, name, value)
+        for epoch, value in zip(epochs.tolist(), values.tolist(), strict=True)
+    ]
     known = [(float(row["low"]), float(row["high"])) for row in rows if row is not None]
     if len(known) < len(rows):
         return Curve(epochs, values)
@@ -109,8 +112,10 @@ def _curve(model: SavedModel, mode: Mode, name: str) -> Curve:
     return Curve(epochs, values, (low, high))
 
 
-def _written(model: SavedModel, epoch: int, mode: Mode, name: str) -> dict[str, Any] | None:
-    """What the run folder says of a measurement, if it still has it.
+def _written(
+    model: SavedModel, epoch: int, mode: Mode, name: str, value: float
+) -> dict[str, Any] | None:
+    """What the run folder says of a measurement, if it still has it and not a later one.
 
     Raises:
         ValueError: the file that should say it is damaged.
@@ -119,27 +124,40 @@ def _written(model: SavedModel, epoch: int, mode: Mode, name: str) -> dict[str, 
     if not file.is_file():
         return None
     try:
-        rows = json.loads(file.read_text(encoding="utf-8"))[mode]["measurements"]
-        return next((row for row in rows if f"{mode}_{row['name']}" == name), None)
+        report = json.loads(file.read_text(encoding="utf-8"))[mode]
+        rows = [
+            row | {"real": report["reference"]}
+            for row in report["measurements"]
+            if (f"{mode}_{row['name']}", row["value"]) == (name, value)
+        ]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{file} is damaged ({error!r}): delete it to compare without its intervals"
         ) from error
+    return rows[0] if rows else None
 
 
 def _print_what_differs(saved: dict[str, SavedModel], chosen: Headline) -> None:
     """Distances to other real images, or of another number of images, are not the same thing."""
+    if len(saved) == 1:
+        return
     mode, metric = next(iter(chosen.names.items()))
-    how = {}
-    for name, model in saved.items():
-        row = _written(model, model.history.series(metric)[0][-1], mode, metric)
-        how[name] = "no longer written down in its folder"
-        if row:
-            how[name] = f"{row['n_images']} images against {row['reference']}, {row['extractor']}"
-    if len(set(how.values())) > 1:
-        print(f"not measured in the same way, so that {chosen.label} may differ for that alone:")
+    how = {name: _how_measured(model, mode, metric) for name, model in saved.items()}
+    if None in how.values() or len(set(how.values())) > 1:
+        print(f"perhaps not measured in the same way, which alone may change {chosen.label}:")
         for name, words in how.items():
-            print(f"  {name}: {words}")
+            print(f"  {name}: {words or 'no longer written down in its folder'}")
+
+
+def _how_measured(model: SavedModel, mode: Mode, metric: str) -> str | None:
+    """How many images were compared with what, at the last evaluation."""
+    epochs, values = model.history.series(metric)
+    row = _written(model, epochs[-1], mode, metric, values[-1])
+    if row is None:
+        return None
+    shown = ("dataset", "split", "classes", "threshold", "levels")
+    real = ", ".join(f"{name} {row['real'][name]}" for name in shown if name in row["real"])
+    return f"{row['n_images']} images by {row['extractor']} against {real} ({row['reference']})"
 
 
 def _largest_autocorrelation(history: History) -> Curve | None:

@@ -1,13 +1,15 @@
-"""What all metrics of generated images share: an interval from resampling the images.
+"""What all metrics of generated images share: a number with its 95 % interval.
 
-All metrics resample with the same counts, so that their replicates belong to the same resampled
-sets of images. The reference (training images and what was computed from them) stays fixed.
+Shares of images have Wilson's interval, other numbers one from resampling the images. All resample
+with the same counts, so that their replicates belong to the same resampled sets of images. The
+reference (training images and what was computed from them) stays fixed.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
+from scipy.stats import binomtest
 
 
 class Estimate(NamedTuple):
@@ -65,6 +67,22 @@ def mean_estimate(
     """
     check_counts(counts, len(values))
     return centred_estimate(values.mean(), counts @ values / len(values))
+
+
+def share_estimate(held: Bool[np.ndarray, " image"]) -> Estimate:
+    """The share of images of which something holds, with Wilson's interval.
+
+    A resample of images that all agree agrees as well; Wilson's interval knows that the next
+    image may not, and never leaves 0..1.
+    """
+    count, n_images = int(held.sum()), len(held)
+    interval = binomtest(count, n_images).proportion_ci(0.95, method="wilson")
+    return Estimate(count / n_images, float(interval.low), float(interval.high))
+
+
+def per_cent(share: Estimate) -> Estimate:
+    """The same in per cent."""
+    return Estimate(*(100 * end for end in share))
 
 
 def check_counts(counts: Int[np.ndarray, "replicate image"], n_images: int) -> None:

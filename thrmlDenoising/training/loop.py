@@ -1,6 +1,7 @@
 """Training a whole model: epoch after epoch of every step, measured, saved and drawn."""
 
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ class TrainingLoop:
                     progress.epoch_done()
         except BaseException as error:
             saved = complete_epochs(self.recorder.folder.model_saving)
-            message = f"stopped by {type(error).__name__}; complete checkpoints: {saved}"
+            message = f"stopped by {error!r}; complete checkpoints: {saved}"
             with suppress(OSError):
                 self.recorder.log(message)
             raise
@@ -76,7 +77,7 @@ class TrainingLoop:
             measure = self.cfg.exp.compute_autocorr and (evaluate or self.cfg.is_adaptive)
             curves = self._autocorrelations(epoch, measure)
             self._take_in(epoch, curves, adapt_strengths)
-            evaluation = self.task.evaluate(epoch, self.model.steps) if evaluate else None
+            evaluation = self._evaluate(epoch) if evaluate else None
             self._record(epoch, seconds, evaluation.metrics if evaluation else {})
         self._draw(epoch, curves, evaluation)
 
@@ -93,6 +94,20 @@ class TrainingLoop:
         tasks = [partial(train, step, rate) for step, rate in zip(steps, rates, strict=True)]
         for step, state in zip(steps, run_on_devices(tasks, progress.cancel), strict=True):
             step.state = state
+
+    def _evaluate(self, epoch: int) -> Evaluation | None:
+        """Judges the epoch's images.
+
+        An own extractor may fail in any way, and training must not be lost for it: that is logged
+        and warned about, and the checkpoint can be evaluated later.
+        """
+        try:
+            return self.task.evaluate(epoch, self.model.steps)
+        except Exception as error:
+            message = f"epoch {epoch}: its images could not be judged: {error!r}"
+            self.recorder.log(message)
+            warnings.warn(message, stacklevel=2)
+            return None
 
     def _autocorrelations(self, epoch: int, measure: bool) -> list[AutocorrelationCurve]:
         return self.task.autocorrelations(epoch, self.model.steps) if measure else []

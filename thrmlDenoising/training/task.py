@@ -1,11 +1,10 @@
 """What a config asks for besides training: its data, its labels and its measurements."""
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -33,7 +32,12 @@ from thrmlDenoising.evaluation import (
     measure_autocorrelation,
     measure_mixing,
 )
-from thrmlDenoising.evaluation.features import FeatureExtractor, UnavailableError, named_extractor
+from thrmlDenoising.evaluation.features import (
+    CallableFeatures,
+    FeatureExtractor,
+    UnavailableError,
+    named_extractor,
+)
 from thrmlDenoising.evaluation.quality import QualityReport, QualitySuite, RealImages
 from thrmlDenoising.sampling import Schedule
 from thrmlDenoising.training.model import ModelStep, chain_of
@@ -55,6 +59,12 @@ class Evaluation(NamedTuple):
             for mode, report in self.reports.items()
             for name, value in report.values.items()
         }
+
+
+def check_mode(mode: str) -> None:
+    """Raises ValueError for a kind of images that does not exist."""
+    if mode not in get_args(Mode):
+        raise ValueError(f"mode={mode!r}: labels are 'free' or 'clamped'")
 
 
 class Task:
@@ -86,6 +96,11 @@ class Task:
         )
 
     @cached_property
+    def real(self) -> RealImages:
+        """What generated images are compared with."""
+        return RealImages(self.dataset, self.cfg.data.pixel_threshold_for_single_trials)
+
+    @cached_property
     def quality(self) -> QualitySuite:
         """How images are judged: against the training images, as the config says.
 
@@ -99,10 +114,8 @@ class Task:
             except UnavailableError as error:
                 notes.append(f"{name}: {error}")
                 warnings.warn(f"feature extractor {name!r} is left out: {error}", stacklevel=2)
-        threshold = self.cfg.data.pixel_threshold_for_single_trials
-        real = RealImages(self.dataset, threshold)
         n_replicates = self.cfg.evaluation.bootstrap_replicates
-        return QualitySuite(real, tuple(extractors), n_replicates, tuple(notes))
+        return QualitySuite(self.real, tuple(extractors), n_replicates, tuple(notes))
 
     @property
     def _extractor_names(self) -> list[str]:
@@ -152,8 +165,7 @@ class Task:
             ValueError: an unknown mode, clamped labels of a model without labels, or less than 1
                 image.
         """
-        if mode not in get_args(Mode):
-            raise ValueError(f"mode={mode!r}: labels are 'free' or 'clamped'")
+        check_mode(mode)
         if mode == "clamped":
             self._check_labelled()
         labels, clamped = self.one_hot_labels, mode == "clamped"
@@ -177,13 +189,21 @@ class Task:
         steps: Sequence[ModelStep],
         mode: Mode,
         n_per_class: int,
-        extractors: Sequence[FeatureExtractor] | None = None,
+        extractors: Sequence[FeatureExtractor | Callable[[np.ndarray], Any]] | None = None,
     ) -> QualityReport:
         """Generates images and judges them, in the features of other extractors if given."""
-        suite = self.quality
-        if extractors is not None:
-            suite = replace(suite, extractors=tuple(extractors), notes=())
+        check_mode(mode)
+        suite = self.quality if extractors is None else self._suite_of(extractors)
         return self._judge(suite, self._images(epoch, steps, mode, n_per_class), mode)
+
+    def _suite_of(
+        self, extractors: Sequence[FeatureExtractor | Callable[[np.ndarray], Any]]
+    ) -> QualitySuite:
+        own = [
+            extractor if isinstance(extractor, FeatureExtractor) else CallableFeatures(extractor)
+            for extractor in extractors
+        ]
+        return QualitySuite(self.real, own, self.cfg.evaluation.bootstrap_replicates)
 
     def _images(
         self, epoch: int, steps: Sequence[ModelStep], mode: Mode, n_per_class: int

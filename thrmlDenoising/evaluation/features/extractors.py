@@ -15,6 +15,8 @@ from thrmlDenoising.imports import import_object
 
 RESERVED_NAMES = ("classifier", "inception", "fid")
 
+_BATCH_SIZE = 500
+
 
 class CallableFeatures:
     """A user's own function as an extractor.
@@ -42,11 +44,17 @@ class CallableFeatures:
     def __call__(
         self, images: Float[np.ndarray, "image row column"]
     ) -> Float[np.ndarray, "image feature"]:
-        """The function's features.
+        """The function's features, asked for in batches of at most 500 images.
 
         Raises:
             ValueError: they are not one vector for each image.
         """
+        starts = range(0, len(images), _BATCH_SIZE)
+        return np.concatenate([self._batch(images[i : i + _BATCH_SIZE]) for i in starts])
+
+    def _batch(
+        self, images: Float[np.ndarray, "image row column"]
+    ) -> Float[np.ndarray, "image feature"]:
         features = np.asarray(self._function(images))
         if features.ndim != 2 or len(features) != len(images):
             raise ValueError(

@@ -53,6 +53,11 @@ class InceptionFeatures:
         self.digest = digest
 
     @property
+    def is_published(self) -> bool:
+        """Whether the weights are those that FID is defined by."""
+        return self.digest.startswith(DIGEST_PREFIX)
+
+    @property
     def fingerprint(self) -> str:
         """What the features of an image depend on: the weights and the pre-processing."""
         return f"{self.digest}:{_PREPROCESSING}"

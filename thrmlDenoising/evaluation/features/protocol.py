@@ -1,6 +1,6 @@
 """What a feature extractor is."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -10,6 +10,7 @@ class UnavailableError(RuntimeError):
     """An extractor cannot be used here; the message says what is missing and how to get it."""
 
 
+@runtime_checkable
 class FeatureExtractor(Protocol):
     """Turns images into feature vectors."""
 

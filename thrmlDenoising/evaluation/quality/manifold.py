@@ -13,10 +13,10 @@ from jaxtyping import Bool, Float, Int
 
 from thrmlDenoising.evaluation.bootstrap import (
     Estimate,
-    centred_estimate,
     check_counts,
     check_features,
     mean_estimate,
+    share_estimate,
 )
 
 N_NEIGHBOURS = 5
@@ -72,7 +72,9 @@ def overlap(
 ) -> Overlap:
     """Precision, recall, density and coverage of the generated images.
 
-    In resamples, recall and coverage know only the images drawn; radii stay as they are.
+    Intervals tell how far the numbers scatter between sets of as many generated images: Wilson's
+    for precision, by resampling for density, and for recall and coverage by the jackknife, since
+    a resample never fills a ball that no image has hit. Radii stay as they are.
 
     Raises:
         ValueError: different numbers of features, or counts of another number of images.
@@ -87,24 +89,48 @@ def overlap(
             f"{n_features} features cannot be compared with {n_others}: use the same extractor "
             "for both"
         )
-    # the first are the images as given; float32 for the sake of fast products
-    drawn = np.concatenate([np.ones((1, n_generated)), counts > 0]).astype(np.float32)
     balls = np.zeros(n_generated)  # of the reference, around each generated image
-    recalled, covered = np.zeros(len(drawn)), np.zeros(len(drawn))
+    recalled, covered = _Hits.none(n_generated), _Hits.none(n_generated)
     for rows in _blocks(n_reference):
         squared = _squared_distances(reference.features[rows], generated.features)
         squared -= _ROUNDING * _longest(generated.features, reference.features)
         in_reference = squared <= reference.radii[rows, None] ** 2
         balls += in_reference.sum(axis=0)
-        covered += _n_with_any(in_reference, drawn)
-        recalled += _n_with_any(squared <= generated.radii**2, drawn)
-    recalled, covered = recalled / n_reference, covered / n_reference
+        covered = covered.plus(in_reference)
+        recalled = recalled.plus(squared <= generated.radii**2)
     return Overlap(
-        precision=_share(mean_estimate((balls > 0).astype(float), counts)),
-        recall=_share(centred_estimate(recalled[0], recalled[1:])),
+        precision=share_estimate(balls > 0),
+        recall=recalled.share(n_reference),
         density=mean_estimate(balls / N_NEIGHBOURS, counts),
-        coverage=_share(centred_estimate(covered[0], covered[1:])),
+        coverage=covered.share(n_reference),
     )
+
+
+class _Hits(NamedTuple):
+    """How many reference images are hit, and by each generated image alone."""
+
+    total: int
+    alone: Int[np.ndarray, " image"]
+
+    @classmethod
+    def none(cls, n_generated: int) -> "_Hits":
+        return cls(0, np.zeros(n_generated, np.int64))
+
+    def plus(self, hits: Bool[np.ndarray, "other image"]) -> "_Hits":
+        n_hits = hits.sum(axis=1)
+        sole = hits[n_hits == 1].sum(axis=0)
+        return _Hits(self.total + int((n_hits > 0).sum()), self.alone + sole)
+
+    def share(self, n_reference: int) -> Estimate:
+        """Of the reference, with the delete-one jackknife's interval, which ends at 0 and 1.
+
+        Without image i the share is less by what i alone has hit.
+        """
+        share, losses = self.total / n_reference, self.alone / n_reference
+        n_generated = len(losses)
+        deviation = np.sqrt((n_generated - 1) / n_generated * ((losses - losses.mean()) ** 2).sum())
+        half = 1.96 * float(deviation)
+        return Estimate(share, max(share - half, 0.0), min(share + half, 1.0))
 
 
 def _blocks(n_rows: int) -> Iterator[slice]:
@@ -124,15 +150,3 @@ def _squared_distances(
 
 def _longest(*features: Float[np.ndarray, "_ feature"]) -> float:
     return max((x**2).sum(axis=1).max() for x in features)
-
-
-def _n_with_any(
-    inside: Bool[np.ndarray, "other image"], drawn: Float[np.ndarray, "replicate image"]
-) -> Int[np.ndarray, " replicate"]:
-    """For how many others any image drawn is inside."""
-    return ((inside.astype(np.float32) @ drawn.T) > 0).sum(axis=0)
-
-
-def _share(estimate: Estimate) -> Estimate:
-    """An interval that ends at 0 and 1."""
-    return Estimate(estimate.value, max(estimate.low, 0.0), min(estimate.high, 1.0))

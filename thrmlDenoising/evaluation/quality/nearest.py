@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from thrmlDenoising.evaluation.bootstrap import Estimate, mean_estimate
+from thrmlDenoising.evaluation.bootstrap import Estimate, mean_estimate, per_cent, share_estimate
 
 _ROWS_AT_ONCE = 2048
 _EXACT_IN_FLOAT32 = 2**24
@@ -74,7 +74,7 @@ def memorisation(
     rank = len(nearest_of_held_out) // 100
     unusually_near = np.partition(nearest_of_held_out, rank)[rank]
     copied = (nearest < unusually_near) | (nearest == 0)
-    return Memorisation(mean_estimate(nearest, counts), mean_estimate(100.0 * copied, counts))
+    return Memorisation(mean_estimate(nearest, counts), per_cent(share_estimate(copied)))
 
 
 def _nearest_squares(

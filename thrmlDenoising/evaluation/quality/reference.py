@@ -10,6 +10,7 @@ import json
 import os
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -22,7 +23,6 @@ from thrmlDenoising.data import ImageDataset
 from thrmlDenoising.evaluation.features import FeatureExtractor
 from thrmlDenoising.evaluation.quality.frechet import FeatureMoments
 from thrmlDenoising.evaluation.quality.kernel_distance import KernelReference
-from thrmlDenoising.evaluation.quality.manifold import N_NEIGHBOURS, Manifold
 from thrmlDenoising.evaluation.quality.nearest import nearest_distances
 from thrmlDenoising.runs.files import written_aside
 
@@ -86,15 +86,17 @@ class FeatureReference(NamedTuple):
     """What real images look like to an extractor.
 
     - `moments`: of all training images.
-    - `kernel`, `manifold`: of at most `N_COMPARED` of them, drawn once for all; too few images
-      have no manifold.
+    - `kernel`: of at most `N_COMPARED` of them, drawn once for all, in random order.
     - `hash`: identifies all of it.
     """
 
     moments: FeatureMoments
     kernel: KernelReference
-    manifold: Manifold | None
     hash: str
+
+    def some_features(self, n_images: int) -> Float[np.ndarray, "image feature"]:
+        """Those of `n_images` random real images, or of as many as `kernel` has."""
+        return self.kernel.features[:n_images]
 
 
 @lru_cache(maxsize=8)
@@ -105,16 +107,13 @@ def feature_reference(real: RealImages, extractor: FeatureExtractor) -> FeatureR
     def compute() -> dict[str, np.ndarray]:
         features = np.asarray(extractor(data.brightness(data.train.pixels)))
         moments, kernel = FeatureMoments.of(features), KernelReference.of(_some(features))
-        arrays = {
+        return {
             "mean": moments.mean,
             "factor": moments.factor,
             "n_images": np.array(moments.n_images),
             "features": kernel.features,
             "mean_of_pairs": np.array(kernel.mean_of_pairs),
         }
-        if len(kernel.features) > N_NEIGHBOURS:
-            arrays["radii"] = Manifold.of(kernel.features).radii
-        return arrays
 
     if extractor.fingerprint is None:
         kept = compute()
@@ -126,8 +125,7 @@ def feature_reference(real: RealImages, extractor: FeatureExtractor) -> FeatureR
         kept = _kept(name, compute)
     moments = FeatureMoments(kept["mean"], kept["factor"], int(kept["n_images"]))
     kernel = KernelReference(kept["features"], float(kept["mean_of_pairs"]))
-    manifold = Manifold(kernel.features, kept["radii"]) if "radii" in kept else None
-    return FeatureReference(moments, kernel, manifold, name)
+    return FeatureReference(moments, kernel, name)
 
 
 @lru_cache(maxsize=8)
@@ -159,18 +157,17 @@ def evenly_spread(
 
 
 def _some(features: Float[np.ndarray, "image feature"]) -> Float[np.ndarray, "some feature"]:
-    """At most `N_COMPARED` images, the same ones every time."""
-    order = np.random.default_rng(0).permutation(len(features))
-    return features[np.sort(order[:N_COMPARED])]
+    """At most `N_COMPARED` images in random order, the same ones every time."""
+    return features[np.random.default_rng(0).permutation(len(features))[:N_COMPARED]]
 
 
 def _kept(name: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Arrays from the cache on disk, or computed and put there."""
+    """Arrays from the cache on disk, or computed and put there; a damaged file is replaced."""
     file = cache_folder() / f"{name}.npz"
     try:
         with np.load(file) as arrays:
             return dict(arrays)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, TypeError, EOFError, zlib.error, zipfile.BadZipFile):
         arrays = compute()
     try:
         with written_aside(file) as aside, aside.open("wb") as stream:

@@ -9,7 +9,7 @@ from thrmlDenoising.evaluation.bootstrap import Estimate
 class Measurement(NamedTuple):
     """A number and where it comes from.
 
-    - `estimate`: value and 95 % bootstrap interval.
+    - `estimate`: value and 95 % interval.
     - `extractor`: what looked at the images.
     - `n_images`: generated images; `n_reference`: real ones.
     - `reference`: the hash of what they were compared with.
@@ -29,11 +29,13 @@ class QualityReport:
 
     Attributes:
         reference: the real images: data set, split, classes, threshold or grey levels, hash.
+        extractors: the fingerprint of each, such as the hash of a network's weights.
         measurements: by name, in the order of measuring.
         notes: what was not measured, and why.
     """
 
     reference: dict[str, Any]
+    extractors: dict[str, str | None]
     measurements: dict[str, Measurement] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -51,7 +53,12 @@ class QualityReport:
         rows = [found._asdict() | found.estimate._asdict() for found in self.measurements.values()]
         for row in rows:
             del row["estimate"]
-        return {"reference": self.reference, "measurements": rows, "notes": self.notes}
+        return {
+            "reference": self.reference,
+            "extractors": self.extractors,
+            "measurements": rows,
+            "notes": self.notes,
+        }
 
     @property
     def facts(self) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from thrmlDenoising.evaluation.accuracy import ClassJudge, class_judge
-from thrmlDenoising.evaluation.bootstrap import Estimate, draw_counts, mean_estimate
+from thrmlDenoising.evaluation.bootstrap import Estimate, draw_counts, per_cent, share_estimate
 from thrmlDenoising.evaluation.features import FeatureExtractor, InceptionFeatures
 from thrmlDenoising.evaluation.images import Mode
 from thrmlDenoising.evaluation.quality.frechet import frechet_estimate
@@ -39,7 +39,7 @@ _FEWEST_IMAGES = 20
 
 def distance_names(extractor: FeatureExtractor) -> tuple[str, str]:
     """What the Fréchet and the kernel distance are called: FID and KID with Inception alone."""
-    if isinstance(extractor, InceptionFeatures):
+    if isinstance(extractor, InceptionFeatures) and extractor.is_published:
         return "fid", "kid"
     return f"{extractor.name}_fd", f"{extractor.name}_kd"
 
@@ -84,20 +84,19 @@ class QualitySuite:
     ) -> QualityReport:
         """Distances, overlap, copies and, where there are labels, accuracy.
 
-        Intervals come from resampling the generated images, in the same way for all numbers.
-
         Args:
             pixels: grey levels.
             labels: the class of every image, as positions in the target classes.
             mode: "clamped" if the labels were asked for, "free" if the model chose them.
         """
-        report = QualityReport(self.real.identity, notes=list(self.notes))
+        fingerprints = {extractor.name: extractor.fingerprint for extractor in self.extractors}
+        report = QualityReport(self.real.identity, fingerprints, notes=list(self.notes))
         counts = draw_counts(rng, len(pixels), self.n_replicates)
         for extractor in self.extractors:
             self._compare_features(report, extractor, pixels, counts)
         if labels is not None:
             right = self._judge(self.real.dataset.brightness(pixels)) == labels
-            accuracy = mean_estimate(100.0 * right, counts)
+            accuracy = per_cent(share_estimate(right))
             facts = self._judge.name, len(pixels), 0, self._judge.fingerprint[:16]
             report.add(Measurement(ACCURACY_NAMES[mode], accuracy, *facts))
         self._look_for_copies(report, pixels, rng)
@@ -124,18 +123,20 @@ class QualitySuite:
             report.add(Measurement(name, estimate, *facts))
 
         frechet_name, kernel_name = distance_names(extractor)
-        moments, kernel, manifold = reference.moments, reference.kernel, reference.manifold
+        moments, kernel = reference.moments, reference.kernel
         add(frechet_name, frechet_estimate(features, moments, counts), moments.n_images)
-        n_compared = len(kernel.features)
-        add(kernel_name, kernel_distance(features, kernel, counts), n_compared)
-        if manifold is None:
+        add(kernel_name, kernel_distance(features, kernel, counts), len(kernel.features))
+        # Coverage and recall depend on both numbers: as many real images, as in their papers.
+        real_features = reference.some_features(len(pixels))
+        if len(real_features) <= N_NEIGHBOURS:
             report.notes.append(
-                f"{extractor.name} precision, recall, density, coverage: {n_compared} real images "
-                f"are too few to have {N_NEIGHBOURS} neighbours"
+                f"{extractor.name} precision, recall, density, coverage: {len(real_features)} real "
+                f"images are too few to have {N_NEIGHBOURS} neighbours"
             )
             return
-        for name, estimate in overlap(Manifold.of(features), manifold, counts)._asdict().items():
-            add(f"{extractor.name}_{name}", estimate, n_compared)
+        found = overlap(Manifold.of(features), Manifold.of(real_features), counts)
+        for name, estimate in found._asdict().items():
+            add(f"{extractor.name}_{name}", estimate, len(real_features))
 
     def _look_for_copies(
         self,
