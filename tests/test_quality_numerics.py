@@ -220,7 +220,7 @@ def test_intervals_of_recall_and_coverage_hold_their_scatter(seed):
     """Of 60 sets of images, 95 % of the intervals should hold the mean of all sets.
 
     With intervals that hold it in 90 % of cases, fewer than 41 of 60 do so with a chance of 1e-6.
-    Intervals of a third of the width, the broken twin, hold it in about half of the cases.
+    Intervals of a fifth of the width, the broken twin, hold it in less than half of the cases.
     """
     rng = np.random.default_rng(seed)
     reference = Manifold.of(rng.normal(size=(300, 6)))
@@ -231,7 +231,7 @@ def test_intervals_of_recall_and_coverage_hold_their_scatter(seed):
         value, low, high = np.array([getattr(metrics, name) for metrics in found]).T
         off = value.mean() - value
         assert ((low - value <= off) & (off <= high - value)).sum() > 40
-        assert ((low - value <= 3 * off) & (3 * off <= high - value)).sum() <= 40
+        assert ((low - value <= 5 * off) & (5 * off <= high - value)).sum() <= 40
 
 
 def test_shares_have_wilsons_interval():
