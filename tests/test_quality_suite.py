@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 from exactness import ALARM
 from scipy.stats import binomtest
-from tiny import TINY, tiny_cfg
 
-from thrmlDenoising import DTM
 from thrmlDenoising.data import ImageDataset, load_dataset
 from thrmlDenoising.evaluation.features import CallableFeatures, ClassifierFeatures
 from thrmlDenoising.evaluation.quality import (
@@ -20,13 +18,11 @@ from thrmlDenoising.evaluation.quality import (
     QualitySuite,
     RealImages,
     control_images,
-    headline,
 )
 from thrmlDenoising.evaluation.quality.controls import Control
 from thrmlDenoising.evaluation.quality.reference import feature_reference, held_out_distances
 
 NAME = "fashion_mnist_10k"
-MODES = ("free", "clamped")
 TRAINING, TEST, SHUFFLED = "training images", "test images", "test images, classes shuffled"
 WRONG, INDEPENDENT = "training images, wrong threshold", "independent pixels"
 
@@ -281,80 +277,3 @@ def test_references_of_extractors_without_fingerprint_are_told_apart(small: Qual
     )
     first, second = (feature_reference(small.real, extractor) for extractor in (rows, columns))
     assert first.hash != second.hash
-
-
-# What stands for a run
-
-
-@pytest.mark.parametrize(
-    ("names", "label", "chosen"),
-    [
-        ("classifier_fd my_fd fid label_agreement", "FID", "fid"),
-        ("classifier_kd classifier_fd my_fd accuracy", "classifier FD", "classifier_fd"),
-        ("my_fd classifier_fd", "classifier FD", "classifier_fd"),
-        ("label_agreement my_kd my_fd", "my FD", "my_fd"),
-    ],
-)
-def test_the_best_known_distance_stands_for_a_run(names: str, label: str, chosen: str):
-    found = headline([f"{mode}_{name}" for name in names.split() for mode in MODES])
-    assert found == (label, True, {"free": f"free_{chosen}", "clamped": f"clamped_{chosen}"})
-
-
-@pytest.mark.parametrize(
-    "names", ["label_agreement conditional_accuracy", 2 * "centroid_accuracy "]
-)
-def test_without_a_distance_it_is_the_accuracy_of_this_and_of_older_runs(names: str):
-    free, clamped = (f"{mode}_{name}" for mode, name in zip(MODES, names.split(), strict=True))
-    found = headline(["free_copied_percent", "free_my_kd", free, clamped])
-    assert found is not None
-    assert found[1:] == (False, {"free": free, "clamped": clamped})
-    assert headline(["free_copied_percent", "seconds"]) is None
-
-
-# Models
-
-
-CLOTHES = tiny_cfg(
-    data=dict(dataset_name=NAME, target_classes=(1, 8)),
-    graph=dict(graph_preset_architecture=44_12),
-    evaluation=dict(bootstrap_replicates=20),
-)
-
-
-@pytest.mark.parametrize(("n_spots", "accuracy"), [(1, {"label_agreement"}), (0, set())])
-def test_a_model_is_judged_in_own_features(n_spots: int, accuracy: set[str], tmp_path: Path):
-    """With labels or without. An untrained model makes noise: farther than as few test images."""
-    dtm = DTM(CLOTHES.replace(graph=dict(num_label_spots=n_spots)), base_dir=tmp_path)
-    extractor = CallableFeatures(blocks)
-    report = dtm.quality("free", 12, [extractor])
-    others = {name for name in report.values if not name.startswith("blocks_")}
-    assert others == {"nearest_train_distance", "copied_percent"} | accuracy
-    assert report.measurements["blocks_fd"].n_images == 24
-    suite = QualitySuite(real_images(), (extractor,), n_replicates=20)
-    real = suite.measure(dtm.test_dataset.pixels[:24], None, "free", np.random.default_rng(0))
-    assert report.values["blocks_fd"] > real.values["blocks_fd"]
-    assert report.reference == real.reference
-    assert not dtm.logging_and_saving_dir.exists()
-
-
-def test_a_model_of_toys_is_judged_in_own_features(tmp_path: Path):
-    extractor = CallableFeatures(lambda images: images.reshape(len(images), -1), "plain")
-    report = DTM(TINY, base_dir=tmp_path).quality("clamped", 8, [extractor])
-    assert {"conditional_accuracy", "plain_fd", "plain_kd"} <= set(report.values)
-    assert "3 real images are too few to have 5 neighbours" in report.notes[0]
-
-
-def test_training_goes_on_without_inception_weights(tmp_path: Path, monkeypatch):
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    dtm = DTM(tiny_cfg(evaluation=dict(extractors=("inception",))), base_dir=tmp_path)
-    with pytest.warns(UserWarning, match=r"'inception' is left out.*Fetch https://.*\.pth"):
-        dtm.train(2, evaluate_every=1)
-    assert dtm.epoch == 2
-    assert dtm.eval_epochs == [1, 2]
-    for epoch in (1, 2):
-        file = dtm.logging_and_saving_dir / "evaluations" / f"epoch{epoch}.json"
-        content = json.loads(file.read_text(encoding="utf-8"))
-        for mode in ("free", "clamped"):
-            (note,) = [note for note in content[mode]["notes"] if note.startswith("inception: ")]
-            assert str(tmp_path / "torch") in note
-            assert [row["n_images"] for row in content[mode]["measurements"]] == [12]

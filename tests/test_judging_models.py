@@ -1,0 +1,150 @@
+"""Judging models: in whose features, what stands for a run, and what may go wrong on the way."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import TINY, tiny_cfg
+
+from thrmlDenoising import DTM
+from thrmlDenoising.data import load_dataset
+from thrmlDenoising.evaluation.features import CallableFeatures
+from thrmlDenoising.evaluation.quality import QualitySuite, RealImages, headline
+
+NAME = "fashion_mnist_10k"
+MODES = ("free", "clamped")
+
+
+def blocks(images: np.ndarray) -> np.ndarray:
+    """Mean brightness of 16 blocks."""
+    return images.reshape(-1, 4, 7, 4, 7).mean(axis=(2, 4)).reshape(len(images), 16)
+
+
+# What stands for a run
+
+
+@pytest.mark.parametrize(
+    ("names", "label", "chosen"),
+    [
+        ("classifier_fd my_fd fid label_agreement", "FID", "fid"),
+        ("classifier_kd classifier_fd my_fd accuracy", "classifier FD", "classifier_fd"),
+        ("my_fd classifier_fd", "classifier FD", "classifier_fd"),
+        ("label_agreement my_kd my_fd", "my FD", "my_fd"),
+    ],
+)
+def test_the_best_known_distance_stands_for_a_run(names: str, label: str, chosen: str):
+    found = headline([f"{mode}_{name}" for name in names.split() for mode in MODES])
+    assert found == (label, True, {"free": f"free_{chosen}", "clamped": f"clamped_{chosen}"})
+
+
+@pytest.mark.parametrize(
+    "names", ["label_agreement conditional_accuracy", 2 * "centroid_accuracy "]
+)
+def test_without_a_distance_it_is_the_accuracy_of_this_and_of_older_runs(names: str):
+    free, clamped = (f"{mode}_{name}" for mode, name in zip(MODES, names.split(), strict=True))
+    found = headline(["free_copied_percent", "free_my_kd", free, clamped])
+    assert found is not None
+    assert found[1:] == (False, {"free": free, "clamped": clamped})
+    assert headline(["free_copied_percent", "seconds"]) is None
+
+
+# Models
+
+
+CLOTHES = tiny_cfg(
+    data=dict(dataset_name=NAME, target_classes=(1, 8)),
+    graph=dict(graph_preset_architecture=44_12),
+    evaluation=dict(bootstrap_replicates=20),
+)
+
+
+@pytest.mark.parametrize(("n_spots", "accuracy"), [(1, {"label_agreement"}), (0, set())])
+def test_a_model_is_judged_in_own_features(n_spots: int, accuracy: set[str], tmp_path: Path):
+    """With labels or without. An untrained model makes noise: farther than as few test images."""
+    dtm = DTM(CLOTHES.replace(graph=dict(num_label_spots=n_spots)), base_dir=tmp_path)
+    report = dtm.quality("free", 12, [blocks])
+    others = {name for name in report.values if not name.startswith("blocks_")}
+    assert others == {"nearest_train_distance", "copied_percent"} | accuracy
+    assert report.measurements["blocks_fd"].n_images == 24
+    dataset = load_dataset(NAME, target_classes=(1, 8), n_levels=1, pixel_threshold=0.1)
+    suite = QualitySuite(RealImages(dataset, 0.1), (CallableFeatures(blocks),), n_replicates=20)
+    real = suite.measure(dtm.test_dataset.pixels[:24], None, "free", np.random.default_rng(0))
+    assert report.values["blocks_fd"] > real.values["blocks_fd"]
+    assert report.reference == real.reference
+    assert not dtm.logging_and_saving_dir.exists()
+
+
+def test_a_model_of_toys_is_judged_in_own_features(tmp_path: Path):
+    extractor = CallableFeatures(lambda images: images.reshape(len(images), -1), "plain")
+    report = DTM(TINY, base_dir=tmp_path).quality("clamped", 8, [extractor])
+    assert {"conditional_accuracy", "plain_fd", "plain_kd"} <= set(report.values)
+    assert "3 real images are too few to have 5 neighbours" in report.notes[0]
+
+
+def test_training_goes_on_without_inception_weights(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    dtm = DTM(tiny_cfg(evaluation=dict(extractors=("inception",))), base_dir=tmp_path)
+    with pytest.warns(UserWarning, match=r"'inception' is left out.*Fetch https://.*\.pth"):
+        dtm.train(2, evaluate_every=1)
+    assert dtm.epoch == 2
+    assert dtm.eval_epochs == [1, 2]
+    for epoch in (1, 2):
+        file = dtm.logging_and_saving_dir / "evaluations" / f"epoch{epoch}.json"
+        content = json.loads(file.read_text(encoding="utf-8"))
+        for mode in ("free", "clamped"):
+            (note,) = [note for note in content[mode]["notes"] if note.startswith("inception: ")]
+            assert str(tmp_path / "torch") in note
+            assert [row["n_images"] for row in content[mode]["measurements"]] == [12]
+
+
+def test_a_grey_model_is_judged_by_the_classifier():
+    graph = dict(grayscale_levels=3, base_graph_manager="binary_representation")
+    dtm = DTM(CLOTHES.replace(graph=graph | dict(graph_preset_architecture=60_12)))
+    report = dtm.quality("clamped", 12)
+    assert report.reference["levels"] == 3
+    assert report.measurements["classifier_fd"].n_reference == len(dtm.train_dataset.pixels)
+    assert 0 <= report.values["conditional_accuracy"] <= 100
+
+
+def test_mistakes_in_asking_are_explained(tmp_path: Path):
+    dtm = DTM(TINY, base_dir=tmp_path)
+    with pytest.raises(ValueError, match=r"mode='clampd': labels are 'free' or 'clamped'"):
+        dtm.quality("clampd")  # pyright: ignore[reportArgumentType] - the mistake
+    with pytest.raises(ValueError, match="share a name"):
+        dtm.quality("free", 8, [lambda images: images[:, 0], lambda images: images[:, 0]])
+    with pytest.raises(ValueError, match="the model is at epoch 0"):
+        dtm.eval_epoch(1)
+    unknown = DTM(tiny_cfg(evaluation=dict(extractors=("nowhere:none",))), base_dir=tmp_path)
+    with pytest.raises(ValueError, match="cannot import 'nowhere:none'"):
+        unknown.train(1)
+    assert not unknown.logging_and_saving_dir.exists()
+
+
+def test_an_own_function_is_asked_for_a_batch_at_a_time():
+    sizes: list[int] = []
+
+    def counting(images: np.ndarray) -> np.ndarray:
+        sizes.append(len(images))
+        return images[:, 0]
+
+    images = np.random.default_rng(0).random((1201, 2, 3), dtype=np.float32)
+    np.testing.assert_array_equal(CallableFeatures(counting)(images), images[:, 0])
+    assert sizes == [500, 500, 201]
+
+
+def test_an_extractor_that_fails_costs_no_epoch(tmp_path: Path, monkeypatch):
+    (tmp_path / "failing.py").write_text("def features(images):\n    raise OSError('no memory')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    cfg = tiny_cfg(
+        evaluation=dict(extractors=("failing:features",)), generation=dict(fid_images_per_digit=8)
+    )
+    dtm = DTM(cfg, base_dir=tmp_path)
+    with pytest.warns(
+        UserWarning, match=r"epoch 2: .* could not be judged: OSError\('no memory'\)"
+    ):
+        dtm.train(2, evaluate_every=2)
+    assert dtm.epoch == 2
+    assert DTM.load(dtm.logging_and_saving_dir).epoch == 2
+    log = (dtm.logging_and_saving_dir / "training_log_tiny.txt").read_text()
+    assert "no memory" in log
