@@ -91,7 +91,7 @@ def test_a_run_stands_at_its_energy_and_its_best_fid(with_fid):
     dtm, path = with_fid
     figure = figure_of(with_fid)
     own = points(figure.axes[0])[N_PUBLISHED:]
-    np.testing.assert_allclose(sorted(own[:, 1]), [31, 33])
+    np.testing.assert_allclose(sorted(own[:, 1]), [33, 45])
     np.testing.assert_allclose(own[:, 0], joules(dtm), rtol=1e-12)
     assert path.name in words(figure)
     assert "smoke_testing_3_1_3" in words(figure)
@@ -114,7 +114,7 @@ def test_classifier_fd_never_stands_on_the_axis_of_fid(with_fid, with_classifier
     assert below.get_ylabel() == "classifier FD"
     assert above.get_shared_x_axes().joined(above, below)
     above, below = figure_of(with_fid, with_classifier_fd).axes
-    np.testing.assert_allclose(sorted(points(above)[N_PUBLISHED:, 1]), [31, 33])
+    np.testing.assert_allclose(sorted(points(above)[N_PUBLISHED:, 1]), [33, 45])
     np.testing.assert_allclose(sorted(points(below)[:, 1]), [4, 6, 7])
 
 

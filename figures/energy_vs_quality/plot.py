@@ -74,14 +74,16 @@ class Run(NamedTuple):
         return cls(f"{saved.run.name} on {cfg.data.dataset_name}", energy, saved.history)
 
     def best(self, metric: str) -> dict[str, float]:
-        """The lowest finite value of a distance over the epochs, of "free" and "clamped" images."""
-        series = {
-            mode: self.history.series(f"{mode}_{metric}")[1]
-            for mode in ("free", "clamped")
-            if f"{mode}_{metric}" in self.history.metric_names
-        }
-        finite = {mode: [v for v in values if 0 < v < math.inf] for mode, values in series.items()}
-        return {mode: min(values) for mode, values in finite.items() if values}
+        """A distance of "free" and "clamped" images at the epoch where their sum is lowest."""
+        measured = self.history.metric_names
+        names = [n for n in (f"free_{metric}", f"clamped_{metric}") if n in measured]
+        rows = [
+            {name.removesuffix(f"_{metric}"): record.metrics[name] for name in names}
+            for record in self.history.records
+            if names and all(name in record.metrics for name in names)
+        ]
+        finite = [row for row in rows if all(0 < value < math.inf for value in row.values())]
+        return min(finite, key=lambda row: sum(row.values()), default={})
 
 
 def read_published(path: Path = PUBLISHED) -> list[PublishedPoint]:

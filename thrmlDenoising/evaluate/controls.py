@@ -25,7 +25,9 @@ def controls_command(words: list[str]) -> None:
     arguments = parser("controls")
     arguments.add_argument("dataset", nargs="?", default="fashion_mnist_10k")
     arguments.add_argument("--threshold", type=float, default=0.1)
-    arguments.add_argument("--images", type=int, default=5120, help="of each, or all there are")
+    arguments.add_argument(
+        "--images", type=int, default=5120, help="of each kind, or as many as there are of all"
+    )
     arguments.add_argument("--extractors", nargs="+", default=["classifier"])
     arguments.add_argument("--inception-weights", type=Path)
     arguments.add_argument("--data-dir")

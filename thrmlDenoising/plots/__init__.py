@@ -2,13 +2,13 @@
 
 from thrmlDenoising.plots.comparison import ComparedRun, Curve, draw_comparison
 from thrmlDenoising.plots.curves import (
-    MetricStyle,
     draw_autocorrelation_vs_epoch,
     draw_autocorrelation_vs_lags,
     draw_metric_vs_epoch,
 )
 from thrmlDenoising.plots.gifs import write_gif
 from thrmlDenoising.plots.grids import draw_grid, tile_images
+from thrmlDenoising.plots.style import MetricStyle
 
 __all__ = [
     "ComparedRun",

@@ -9,9 +9,17 @@ from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullFormatter
 
-from thrmlDenoising.plots.curves import MetricStyle, _foot, _hollow, _line, _note, _save
+from thrmlDenoising.plots.style import (
+    MetricStyle,
+    foot_of,
+    hollow_style,
+    line_style,
+    note,
+    plain,
+    save_png,
+)
 
 _LINE_STYLES: dict[str, Literal["-", "--"]] = {"clamped": "-", "free": "--"}
 _RATIO_FOR_LOG = 5
@@ -61,14 +69,14 @@ def draw_comparison(runs: Sequence[ComparedRun], style: MetricStyle, path: Path)
     rows = figure.subplots(len(quantities), 2, sharex="col", sharey="row", squeeze=False)
     for row, quantity in zip(rows, quantities, strict=True):
         for axes in row:
-            _style(axes)
+            plain(axes)
         row[0].set_ylabel(quantity)
     _label_x(rows, runs)
     _draw_metric(rows[0], runs, style)
     if len(rows) == 2:
         _draw_autocorrelation(rows[1], runs)
     _legends(figure, rows[0, 0], runs)
-    _save(figure, path)
+    save_png(figure, path)
 
 
 def _label_x(rows: np.ndarray, runs: Sequence[ComparedRun]) -> None:
@@ -79,6 +87,8 @@ def _label_x(rows: np.ndarray, runs: Sequence[ComparedRun]) -> None:
     if _spendings_differ(runs):
         by_updates.set_xscale("log")
         by_updates.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        every_tick = LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf))
+        by_updates.xaxis.set_major_formatter(every_tick)
         by_updates.xaxis.set_minor_formatter(NullFormatter())
 
 
@@ -96,21 +106,21 @@ def _draw_metric(row: np.ndarray, runs: Sequence[ComparedRun], style: MetricStyl
 def _draw_autocorrelation(row: np.ndarray, runs: Sequence[ComparedRun]) -> None:
     curves = {index: run.autocorrelation for index, run in enumerate(runs) if run.autocorrelation}
     values = np.concatenate([curve.values for curve in curves.values()])
-    foot = _foot(values, None)
+    foot = foot_of(values, None)
     row[0].set_yscale("log")  # which the row shares
     for index, curve in curves.items():
         line, at_foot = _run_line(index, curve), curve.values <= 0
         for axes, x in zip(row, _both_x(row, runs[index], curve), strict=True):
             axes.plot(x, np.where(at_foot, foot, curve.values), **line)
-            axes.plot(x[at_foot], np.full(at_foot.sum(), foot), **_hollow(_line(index)))
+            axes.plot(x[at_foot], np.full(at_foot.sum(), foot), **hollow_style(line_style(index)))
     if (values <= 0).any():
         row[0].set_ylim(bottom=foot / 1.5)
-        _note(row[0], "hollow: measured 0 or below, drawn at the foot of the axis")
+        note(row[0], "hollow: measured 0 or below, drawn at the foot of the axis")
 
 
 def _run_line(index: int, curve: Curve) -> dict[str, Any]:
     """Few markers, between which dashes can be seen."""
-    return _line(index) | {"markevery": max(1, len(curve.epochs) // 10)}
+    return line_style(index) | {"markevery": max(1, len(curve.epochs) // 10)}
 
 
 def _both_x(row: np.ndarray, run: ComparedRun, curve: Curve) -> tuple[np.ndarray, np.ndarray]:
@@ -128,7 +138,7 @@ def _spendings_differ(runs: Sequence[ComparedRun]) -> bool:
 
 def _legends(figure: Figure, axes: Axes, runs: Sequence[ComparedRun]) -> None:
     """The runs above the figure, the kinds of images where there is room."""
-    lines = [Line2D([], [], label=run.name, **_line(index)) for index, run in enumerate(runs)]
+    lines = [Line2D([], [], label=run.name, **line_style(index)) for index, run in enumerate(runs)]
     figure.legend(handles=lines, loc="outside upper left", ncols=3, frameon=False)
     modes = {mode: None for run in runs for mode in run.metric}
     kinds = [
@@ -159,8 +169,3 @@ def _check(runs: Sequence[ComparedRun]) -> None:
             lengths = {len(curve.epochs), len(curve.values), *map(len, curve.interval or ())}
             if len(lengths) > 1:
                 raise ValueError(f"{run.name}: {len(curve.epochs)} epochs do not fit their values.")
-
-
-def _style(axes: Axes) -> None:
-    axes.grid(color="0.9")
-    axes.spines[["top", "right"]].set_visible(False)

@@ -29,8 +29,9 @@ def control_images(
     Args:
         real: the images as a model is to make them.
         wrong: the same data set with another threshold.
-        n_images: how many of each, or all there are.
+        n_images: how many of each, or as many as there are of all kinds.
     """
+    n_images = min(n_images, *(len(split.pixels) for split in (real.train, real.test)))
     train, test, thresholded = (
         _some(split, n_images, rng) for split in (real.train, real.test, wrong.train)
     )
