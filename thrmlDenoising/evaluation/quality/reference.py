@@ -36,7 +36,7 @@ N_SEARCHED = 2_000
 """About so many images, generated or held out, are held against every training image: enough to
 see a per cent of copies, while all of them would take longer than everything else together."""
 
-_FORMAT = 2
+_FORMAT = 1
 
 _ORDER_SEED = 2510_23972
 """Of its own: whoever draws images with a seed such as 0 must not draw the very same ones."""
