@@ -13,22 +13,6 @@ from thrmlDenoising.training.spending import updates_per_epoch
 FID, ACCURACY = MetricStyle("FID", inverted=True), MetricStyle("accuracy (%)", inverted=False)
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that are saved while a test runs."""
-    from matplotlib.figure import Figure
-
-    figures = []
-    save = Figure.savefig
-
-    def spy(figure, *arguments, **options):
-        figures.append(figure)
-        return save(figure, *arguments, **options)
-
-    monkeypatch.setattr(Figure, "savefig", spy)
-    return figures
-
-
 def curve(*values, interval=None):
     return Curve(np.arange(len(values)) * 5, np.array(values), interval)
 

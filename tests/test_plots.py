@@ -197,22 +197,6 @@ def test_gif_names_what_does_not_fit(tmp_path):
         gif(tmp_path / "a.gif", frames, votes, [""] * 6, frames_per_second=100)
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that are saved while a test runs."""
-    from matplotlib.figure import Figure
-
-    figures = []
-    save = Figure.savefig
-
-    def spy(figure, *arguments, **options):
-        figures.append(figure)
-        return save(figure, *arguments, **options)
-
-    monkeypatch.setattr(Figure, "savefig", spy)
-    return figures
-
-
 def is_png(path):
     return path.read_bytes().startswith(b"\x89PNG") and list(path.parent.iterdir()) == [path]
 

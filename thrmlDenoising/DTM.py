@@ -254,11 +254,6 @@ class DTM:
 
     # ------------------------------------------------------------------ measuring
 
-    @property
-    def modes(self) -> tuple[Mode, ...]:
-        """The kinds of images there are: "free", and "clamped" where there are labels."""
-        return self._task.modes
-
     def quality(
         self,
         mode: Mode,
@@ -276,8 +271,7 @@ class DTM:
             ValueError: an unknown mode, clamped labels of a model without labels, less than 1
                 image, or extractors of one name.
         """
-        n = self.cfg.generation.fid_images_per_digit if n_per_class is None else n_per_class
-        return self._task.quality_of(self.epoch, self.steps, mode, n, extractors)
+        return self._task.quality_of(self.epoch, self.steps, mode, n_per_class, extractors)
 
     def mixing(self) -> list[Mixing]:
         """How fast every step's chains mix: integrated time, effective samples, slowest decay."""

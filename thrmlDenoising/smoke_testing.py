@@ -20,7 +20,7 @@ from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.data import dataset_facts
 from thrmlDenoising.DTM import DTM
 from thrmlDenoising.evaluation.quality import headline
-from thrmlDenoising.plots import MetricStyle, draw_metric_vs_epoch
+from thrmlDenoising.training import draw_headline
 from thrmlDenoising.utils import make_cfg
 
 
@@ -82,9 +82,8 @@ def save_accuracy_plot(dtm: DTM) -> Path:
     chosen = headline(dtm.history.metric_names)
     if not chosen:
         raise ValueError("no accuracy has been measured yet: train the model first")
-    series = {name: dtm.history.series(name) for name in chosen.names.values()}
     path = dtm.open_run().folder.root / "accuracy_vs_epoch.png"
-    draw_metric_vs_epoch(series, MetricStyle(chosen.label, inverted=chosen.is_distance), path)
+    draw_headline(chosen, dtm.history, path)
     return path
 
 

@@ -18,9 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 
-from thrmlDenoising.base_graphs import BaseGraph
 from thrmlDenoising.evaluation.hardware_energy import QUOTED_TOTALS, HardwareEnergy, hardware_energy
-from thrmlDenoising.runs import History, read_graph, written_aside
+from thrmlDenoising.runs import History, written_aside
 from thrmlDenoising.training import SavedModel, StepSource
 
 PUBLISHED = Path(__file__).with_name("published.csv")
@@ -65,12 +64,8 @@ class Run(NamedTuple):
         """
         saved = SavedModel.open(StepSource(path))
         cfg = saved.cfg
-        graphs = [
-            BaseGraph.from_arrays(read_graph(saved.folder, step))
-            for step in range(cfg.diffusion_schedule.num_diffusion_steps)
-        ]
         n_sweeps = cfg.generation.steps_warmup
-        energy = hardware_energy(graphs, cfg.graph.lattice, n_sweeps, e_cell)
+        energy = hardware_energy(saved.graphs, cfg.graph.lattice, n_sweeps, e_cell)
         return cls(f"{saved.run.name} on {cfg.data.dataset_name}", energy, saved.history)
 
     def best(self, metric: str) -> dict[str, float]:

@@ -8,8 +8,9 @@ from typing import Any
 from thrmlDenoising import __version__
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.DTM import DTM
-from thrmlDenoising.evaluate.text import cell, check_can_be_a_file, parser, table
+from thrmlDenoising.evaluate.text import cell, check_can_be_a_file, parser
 from thrmlDenoising.evaluation import SWEEPS_PER_SAMPLE, AutocorrelationCurve, Mixing
+from thrmlDenoising.markdown import table
 from thrmlDenoising.runs import RunFolder, write_json
 from thrmlDenoising.training import Task
 
@@ -22,11 +23,8 @@ def checkpoint_command(words: list[str]) -> None:
     check_can_be_a_file(output)
     task = Task(_changed(dtm.cfg, given))
     content: dict[str, Any] = {"thrmlDenoising": __version__, "epoch": dtm.epoch}
-    n_per_class = given.images_per_class
-    if n_per_class is None:
-        n_per_class = dtm.cfg.generation.fid_images_per_digit
     for mode in task.modes:
-        report = task.quality_of(dtm.epoch, dtm.steps, mode, n_per_class)
+        report = task.quality_of(dtm.epoch, dtm.steps, mode, given.images_per_class)
         print(f"\n## {mode} images of epoch {dtm.epoch}\n\n{report}", flush=True)
         content[mode] = report.to_dict()
         write_json(output, content)  # should what follows fail, this is kept

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from thrmlDenoising.base_graphs import BaseGraph
 from thrmlDenoising.evaluate.text import check_can_be_a_file, parser
 from thrmlDenoising.evaluation import Mode
 from thrmlDenoising.evaluation.quality import Headline, headline
 from thrmlDenoising.plots import ComparedRun, Curve, MetricStyle, draw_comparison
-from thrmlDenoising.runs import History, RunFolder, read_graph
+from thrmlDenoising.runs import History, RunFolder
 from thrmlDenoising.training import SavedModel, StepSource, updates_per_epoch
 
 
@@ -87,12 +86,10 @@ def _best_and_last(curve: Curve, chosen: Headline) -> str:
 
 
 def _compared(name: str, model: SavedModel, chosen: Headline) -> ComparedRun:
-    n_steps = model.cfg.diffusion_schedule.num_diffusion_steps
-    graphs = [BaseGraph.from_arrays(read_graph(model.folder, step)) for step in range(n_steps)]
     metric = {mode: _curve(model, mode, name) for mode, name in chosen.names.items()}
     return ComparedRun(
         name,
-        updates_per_epoch(model.cfg, graphs),
+        updates_per_epoch(model.cfg, model.graphs),
         dict(metric),
         _largest_autocorrelation(model.history),
     )

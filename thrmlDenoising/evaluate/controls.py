@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from thrmlDenoising.data import dataset_facts, load_dataset
-from thrmlDenoising.evaluate.text import cell, parser, table
+from thrmlDenoising.evaluate.text import cell, parser
 from thrmlDenoising.evaluation.features import named_extractor
 from thrmlDenoising.evaluation.quality import (
     WRONG_THRESHOLD,
@@ -16,6 +16,7 @@ from thrmlDenoising.evaluation.quality import (
     RealImages,
     control_images,
 )
+from thrmlDenoising.markdown import table
 
 _FEWEST_IMAGES = 100
 

@@ -1,7 +1,6 @@
 """What the commands share: their help, and numbers in tables."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import thrmlDenoising.evaluate
@@ -26,10 +25,3 @@ def cell(estimate: tuple[float, float, float]) -> str:
     """Value and interval."""
     value, low, high = estimate
     return f"{value:.3g} ({low:.3g} to {high:.3g})"
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown; the first row is its head."""
-    head, *body = rows
-    lines = [head, ["---"] * len(head), *body]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -94,6 +94,15 @@ def check_counts(counts: Int[np.ndarray, "replicate image"], n_images: int) -> N
         )
 
 
+def check_same_features(n_features: int, n_others: int) -> None:
+    """Raises a ValueError if two sets of images have different numbers of features."""
+    if n_features != n_others:
+        raise ValueError(
+            f"{n_features} features cannot be compared with {n_others}: use the same extractor "
+            "for both"
+        )
+
+
 def check_features(features: Float[np.ndarray, "image feature"], at_least: int) -> None:
     """Raises a ValueError if images are too few or a feature is not finite."""
     if features.ndim != 2 or len(features) < at_least:

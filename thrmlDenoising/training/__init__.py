@@ -11,7 +11,7 @@ from thrmlDenoising.training.model import (
     make_manager,
 )
 from thrmlDenoising.training.randomness import purpose_key
-from thrmlDenoising.training.recorder import RunRecorder
+from thrmlDenoising.training.recorder import RunRecorder, draw_headline
 from thrmlDenoising.training.saved_model import (
     SavedModel,
     StepSource,
@@ -38,6 +38,7 @@ __all__ = [
     "check_resumable",
     "draw_evaluation",
     "draw_graphs",
+    "draw_headline",
     "kl_gradient",
     "load_steps",
     "make_manager",

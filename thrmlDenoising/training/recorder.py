@@ -15,7 +15,7 @@ from thrmlDenoising.evaluation import (
     AutocorrelationCurve,
     Mode,
 )
-from thrmlDenoising.evaluation.quality import QualityReport, headline
+from thrmlDenoising.evaluation.quality import Headline, QualityReport, headline
 from thrmlDenoising.plots import (
     MetricStyle,
     draw_autocorrelation_vs_epoch,
@@ -98,7 +98,8 @@ class RunRecorder:
     def tables(self, history: History) -> None:
         """metrics.csv and the curves over epochs, from everything measured so far."""
         history.write_csv(self.folder.metrics_csv)
-        self._draw_metrics(history)
+        if chosen := headline(history.metric_names):
+            draw_headline(chosen, history, self.folder.fid_vs_epoch)
         self._draw_autocorrelation(history)
 
     def curves(self, epoch: int, curves: Sequence[AutocorrelationCurve]) -> None:
@@ -129,12 +130,6 @@ class RunRecorder:
         for mode, report in reports.items():
             self.log(f"{mode} images of epoch {epoch}\n{report}")
 
-    def _draw_metrics(self, history: History) -> None:
-        if chosen := headline(history.metric_names):
-            series = {name: history.series(name) for name in chosen.names.values()}
-            style = MetricStyle(chosen.label, inverted=chosen.is_distance)
-            draw_metric_vs_epoch(series, style, self.folder.fid_vs_epoch)
-
     def _draw_autocorrelation(self, history: History) -> None:
         values = np.array([record.autocorrelation for record in history.records], dtype=float)
         if not np.isnan(values).all():
@@ -151,6 +146,12 @@ class RunRecorder:
     def _titles(self, mode: Mode) -> list[str] | None:
         """Free images belong to no class: they say so in its place."""
         return [mode] * len(self._cfg.class_names) if mode == "free" else None
+
+
+def draw_headline(chosen: Headline, history: History, path: Path) -> None:
+    """Draws the measurement that stands for a run over its epochs."""
+    series = {name: history.series(name) for name in chosen.names.values()}
+    draw_metric_vs_epoch(series, MetricStyle(chosen.label, inverted=chosen.is_distance), path)
 
 
 def _environment(cfg: DTMConfig) -> str:

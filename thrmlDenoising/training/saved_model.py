@@ -85,6 +85,15 @@ class SavedModel(NamedTuple):
         history = History.from_json((folder / _HISTORY).read_text(encoding="utf-8"))
         return cls(run.root, folder, cfg, history)
 
+    def graph(self, index: int) -> BaseGraph:
+        """The graph that a step was trained on."""
+        return BaseGraph.from_arrays(read_graph(self.folder, index))
+
+    @property
+    def graphs(self) -> list[BaseGraph]:
+        """The graph of every step."""
+        return [self.graph(i) for i in range(self.cfg.diffusion_schedule.num_diffusion_steps)]
+
 
 def save_model(model_saving: Path, cfg: DTMConfig, model: Model) -> Path:
     """Writes a checkpoint, whole or not at all; returns its folder.
@@ -122,10 +131,7 @@ def load_steps(
         )
     for source in saved:
         _check_compatible(cfg, source)
-    graphs = [
-        BaseGraph.from_arrays(read_graph(source.folder, index))
-        for index, source in enumerate(saved)
-    ]
+    graphs = [source.graph(index) for index, source in enumerate(saved)]
     steps = build_steps(cfg, manager, trainer, graphs)
     for index, (step, source) in enumerate(zip(steps, saved, strict=True)):
         state = read_state(source.folder, index, like=step.state)

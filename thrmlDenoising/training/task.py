@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, TypeVar, get_args
 
 import jax
 import jax.numpy as jnp
@@ -42,7 +42,9 @@ from thrmlDenoising.evaluation.quality import QualityReport, QualitySuite, RealI
 from thrmlDenoising.sampling import Schedule
 from thrmlDenoising.training.model import ModelStep, chain_of
 from thrmlDenoising.training.parallel import run_on_devices
-from thrmlDenoising.training.randomness import purpose_key
+from thrmlDenoising.training.randomness import Purpose, purpose_key
+
+T = TypeVar("T")
 
 
 class Evaluation(NamedTuple):
@@ -188,13 +190,14 @@ class Task:
         epoch: int,
         steps: Sequence[ModelStep],
         mode: Mode,
-        n_per_class: int,
+        n_per_class: int | None = None,
         extractors: Sequence[FeatureExtractor | Callable[[np.ndarray], Any]] | None = None,
     ) -> QualityReport:
-        """Generates images and judges them, in the features of other extractors if given."""
+        """Generates as many images as asked for, or the config says, and judges them."""
         check_mode(mode)
+        n = self.cfg.generation.fid_images_per_digit if n_per_class is None else n_per_class
         suite = self.quality if extractors is None else self._suite_of(extractors)
-        return self._judge(suite, self._images(epoch, steps, mode, n_per_class), mode)
+        return self._judge(suite, self._images(epoch, steps, mode, n), mode)
 
     def _suite_of(
         self, extractors: Sequence[FeatureExtractor | Callable[[np.ndarray], Any]]
@@ -240,29 +243,39 @@ class Task:
             ),
             "stationary": Protocol.stationary(self.cfg.sampling.training_beta),
         }[self.cfg.exp.autocorr_protocol]
-        test_images = self.clean(self.dataset.test)
+        n_sweeps = self._annealing.n_sweeps
 
-        def measure(index: int, step: ModelStep) -> AutocorrelationCurve:
-            key = purpose_key(self.cfg.exp.seed, "autocorrelation", epoch, index)
-            images = jax.device_put(test_images, step.device)
-            n_sweeps = self._annealing.n_sweeps
+        def measure(key: Key[Array, ""], step: ModelStep, images: Noised) -> AutocorrelationCurve:
             return measure_autocorrelation(
                 key, step.diffusion, step.model, images, protocol, n_sweeps
             )
 
-        return run_on_devices([partial(measure, *numbered) for numbered in enumerate(steps)])
+        return self._on_test_images("autocorrelation", epoch, steps, measure)
 
     def mixing(self, epoch: int, steps: Sequence[ModelStep]) -> list[Mixing]:
         """How fast each step's chains mix at the training beta: times, sample sizes, decay."""
-        test_images = self.clean(self.dataset.test)
+        beta, n_sweeps = self.cfg.sampling.training_beta, self._annealing.n_sweeps
 
-        def measure(index: int, step: ModelStep) -> Mixing:
-            key = purpose_key(self.cfg.exp.seed, "mixing", epoch, index)
-            images = jax.device_put(test_images, step.device)
-            beta, n_sweeps = self.cfg.sampling.training_beta, self._annealing.n_sweeps
+        def measure(key: Key[Array, ""], step: ModelStep, images: Noised) -> Mixing:
             return measure_mixing(key, step.diffusion, step.model, images, beta, n_sweeps)
 
-        return run_on_devices([partial(measure, *numbered) for numbered in enumerate(steps)])
+        return self._on_test_images("mixing", epoch, steps, measure)
+
+    def _on_test_images(
+        self,
+        purpose: Purpose,
+        epoch: int,
+        steps: Sequence[ModelStep],
+        measure: Callable[[Key[Array, ""], ModelStep, Noised], T],
+    ) -> list[T]:
+        """Measures every step on the test images, each on its own device with its own key."""
+        test_images = self.clean(self.dataset.test)
+
+        def measure_step(index: int, step: ModelStep) -> T:
+            key = purpose_key(self.cfg.exp.seed, purpose, epoch, index)
+            return measure(key, step, jax.device_put(test_images, step.device))
+
+        return run_on_devices([partial(measure_step, *numbered) for numbered in enumerate(steps)])
 
     def _check_labelled(self) -> None:
         if not self.cfg.n_label_nodes:

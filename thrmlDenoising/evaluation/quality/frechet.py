@@ -22,6 +22,7 @@ from thrmlDenoising.evaluation.bootstrap import (
     centred_estimate,
     check_counts,
     check_features,
+    check_same_features,
 )
 
 _NOT_ROUNDING = 1e-5
@@ -111,7 +112,7 @@ def frechet_distance(a: FeatureMoments, b: FeatureMoments) -> float:
     Raises:
         ValueError: moments of different numbers of features.
     """
-    _check_same_features(a, b)
+    check_same_features(len(a.mean), len(b.mean))
     small, large = sorted((a.factor, b.factor), key=len)
     left, _, right = np.linalg.svd(large @ small.T, full_matrices=False)
     residual = large - left @ (right @ small)
@@ -180,11 +181,3 @@ def _triangular_factor(
         block = np.concatenate([factor, features[start : start + n_rows] - mean])
         factor = np.asarray(np.linalg.qr(block, mode="r"))
     return factor
-
-
-def _check_same_features(a: FeatureMoments, b: FeatureMoments) -> None:
-    if len(a.mean) != len(b.mean):
-        raise ValueError(
-            f"{len(a.mean)} features cannot be compared with {len(b.mean)}: use the same "
-            "extractor for both"
-        )

@@ -1,6 +1,6 @@
 """Which of many measurements stands for a run: in its plot, in `fids_dict` and in comparisons."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import NamedTuple, get_args
 
 from thrmlDenoising.evaluation.images import Mode
@@ -21,7 +21,7 @@ class Headline(NamedTuple):
     names: dict[Mode, str]
 
 
-def headline(metric_names: Iterable[str]) -> Headline | None:
+def headline(metric_names: Collection[str]) -> Headline | None:
     """FID if it was measured, else classifier FD, another Fréchet distance, or the label accuracy.
 
     Args:
@@ -38,7 +38,7 @@ def headline(metric_names: Iterable[str]) -> Headline | None:
     return Headline("images of their label's class (%)", False, accuracies) if accuracies else None
 
 
-def _without_prefix(names: Iterable[str], prefix: str) -> list[str]:
+def _without_prefix(names: Collection[str], prefix: str) -> list[str]:
     return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
 
 

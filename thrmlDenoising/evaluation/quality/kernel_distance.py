@@ -19,6 +19,7 @@ from thrmlDenoising.evaluation.bootstrap import (
     centred_estimate,
     check_counts,
     check_features,
+    check_same_features,
 )
 
 _ROWS_AT_ONCE = 512
@@ -55,11 +56,7 @@ def kernel_distance(
     """
     check_features(features, at_least=2)
     check_counts(counts, len(features))
-    if features.shape[1] != reference.features.shape[1]:
-        raise ValueError(
-            f"{features.shape[1]} features cannot be compared with "
-            f"{reference.features.shape[1]}: use the same extractor for both"
-        )
+    check_same_features(features.shape[1], reference.features.shape[1])
     x = np.asarray(features, np.float64)
     weights = np.concatenate([np.ones((1, len(x))), counts])  # the first are the images as given
     within = _mean_of_pairs(x, weights)

@@ -15,6 +15,7 @@ from thrmlDenoising.evaluation.bootstrap import (
     Estimate,
     check_counts,
     check_features,
+    check_same_features,
     mean_estimate,
     share_estimate,
 )
@@ -84,11 +85,7 @@ def overlap(
         reference.features.shape,
     )
     check_counts(counts, n_generated)
-    if n_features != n_others:
-        raise ValueError(
-            f"{n_features} features cannot be compared with {n_others}: use the same extractor "
-            "for both"
-        )
+    check_same_features(n_features, n_others)
     balls = np.zeros(n_generated)  # of the reference, around each generated image
     recalled, covered = _Hits.none(n_generated), _Hits.none(n_generated)
     for rows in _blocks(n_reference):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from thrmlDenoising.evaluation.bootstrap import Estimate
+from thrmlDenoising.markdown import table
 
 
 class Measurement(NamedTuple):
@@ -68,19 +69,21 @@ class QualityReport:
     def __str__(self) -> str:
         """What the images were compared with, and a table in Markdown."""
         notes = [f"not measured: {note}" for note in self.notes]
-        rows = map(_row, self.measurements.values())
-        return "\n".join([self.facts, "", *_HEADER, *rows, *notes])
+        rows = [_HEAD, *map(_row, self.measurements.values())]
+        return "\n".join([self.facts, "", table(rows), *notes])
 
 
-_HEADER = (
-    "| measurement | value | 95 % interval | extractor | images | real | reference |",
-    "|---|---|---|---|---|---|---|",
-)
+_HEAD = ("measurement", "value", "95 % interval", "extractor", "images", "real", "reference")
 
 
-def _row(found: Measurement) -> str:
+def _row(found: Measurement) -> tuple[str, ...]:
     value, low, high = found.estimate
     return (
-        f"| {found.name} | {value:.4g} | {low:.4g} to {high:.4g} | {found.extractor} | "
-        f"{found.n_images} | {found.n_reference} | {found.reference} |"
+        found.name,
+        f"{value:.4g}",
+        f"{low:.4g} to {high:.4g}",
+        found.extractor,
+        str(found.n_images),
+        str(found.n_reference),
+        found.reference,
     )

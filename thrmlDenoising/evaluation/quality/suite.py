@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Float, Int, UInt8
 
 from thrmlDenoising.evaluation.accuracy import ClassJudge, class_judge
 from thrmlDenoising.evaluation.bootstrap import Estimate, draw_counts, per_cent, share_estimate
@@ -92,10 +92,11 @@ class QualitySuite:
         fingerprints = {extractor.name: extractor.fingerprint for extractor in self.extractors}
         report = QualityReport(self.real.identity, fingerprints, notes=list(self.notes))
         counts = draw_counts(rng, len(pixels), self.n_replicates)
+        images = self.real.dataset.brightness(pixels)
         for extractor in self.extractors:
-            self._compare_features(report, extractor, pixels, counts)
+            self._compare_features(report, extractor, images, counts)
         if labels is not None:
-            right = self._judge(self.real.dataset.brightness(pixels)) == labels
+            right = self._judge(images) == labels
             accuracy = per_cent(share_estimate(right))
             facts = self._judge.name, len(pixels), 0, self._judge.fingerprint[:16]
             report.add(Measurement(ACCURACY_NAMES[mode], accuracy, *facts))
@@ -106,20 +107,20 @@ class QualitySuite:
         self,
         report: QualityReport,
         extractor: FeatureExtractor,
-        pixels: UInt8[np.ndarray, "image pixel"],
+        images: Float[np.ndarray, "image row column"],
         counts: Counts,
     ) -> None:
-        if len(pixels) < _FEWEST_IMAGES:
+        if len(images) < _FEWEST_IMAGES:
             report.notes.append(
-                f"{extractor.name} distances and overlap: {len(pixels)} images say nothing of a "
+                f"{extractor.name} distances and overlap: {len(images)} images say nothing of a "
                 f"distribution, generate at least {_FEWEST_IMAGES}"
             )
             return
         reference = feature_reference(self.real, extractor)
-        features = np.asarray(extractor(self.real.dataset.brightness(pixels)))
+        features = np.asarray(extractor(images))
 
         def add(name: str, estimate: Estimate, n_reference: int) -> None:
-            facts = extractor.name, len(pixels), n_reference, reference.hash
+            facts = extractor.name, len(images), n_reference, reference.hash
             report.add(Measurement(name, estimate, *facts))
 
         frechet_name, kernel_name = distance_names(extractor)
@@ -127,7 +128,7 @@ class QualitySuite:
         add(frechet_name, frechet_estimate(features, moments, counts), moments.n_images)
         add(kernel_name, kernel_distance(features, kernel, counts), len(kernel.features))
         # Coverage and recall depend on both numbers: as many real images, as in their papers.
-        real_features = reference.some_features(len(pixels))
+        real_features = reference.some_features(len(images))
         if len(real_features) <= N_NEIGHBOURS:
             report.notes.append(
                 f"{extractor.name} precision, recall, density, coverage: {len(real_features)} real "
