@@ -11,6 +11,8 @@ from thrmlDenoising import DTM
 from thrmlDenoising.data import load_dataset
 from thrmlDenoising.evaluation.features import CallableFeatures
 from thrmlDenoising.evaluation.quality import QualitySuite, RealImages, headline
+from thrmlDenoising.training import Task
+from thrmlDenoising.training import task as task_module
 
 NAME = "fashion_mnist_10k"
 MODES = ("free", "clamped")
@@ -148,3 +150,12 @@ def test_an_extractor_that_fails_costs_no_epoch(tmp_path: Path, monkeypatch):
     assert DTM.load(dtm.logging_and_saving_dir).epoch == 2
     log = (dtm.logging_and_saving_dir / "training_log_tiny.txt").read_text()
     assert "no memory" in log
+
+
+def test_every_step_is_measured_by_itself(monkeypatch):
+    for name in ("measure_autocorrelation", "measure_mixing"):
+        monkeypatch.setattr(task_module, name, lambda key, step, *_: step)
+    task, steps = Task(TINY), DTM(TINY).steps
+    for measured in (task.autocorrelations(0, steps), task.mixing(0, steps)):
+        for found, step in zip(measured, steps, strict=True):
+            assert found is step.diffusion
