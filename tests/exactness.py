@@ -21,6 +21,9 @@ from thrmlDenoising.base_graphs import (
     AbstractBaseGraphManager,
     BaseGraph,
     BinaryRepresentationGraphManager,
+    BinomialIsingGraphManager,
+    ConvolvedPoissonBinomialIsingGraphManager,
+    GraphSpec,
     Lattice,
     PoissonBinomialIsingGraphManager,
 )
@@ -74,20 +77,24 @@ def observe_all(graph: BaseGraph) -> ObserveSpins:
 
 
 class TinyCase(NamedTuple):
-    """A manager whose graphs have nine spins: two image bits, two labels, five hidden.
+    """A manager whose graphs have a 3 x 3 grid: two image bits, two labels, five hidden spins.
 
-    The seeds leave the centre of the grid hidden: placements differ while all tables have equal
-    shapes, and a sampler is compiled once for all cases.
+    The seeds leave the centre of the grid hidden: placements differ while the tables of most
+    cases have equal shapes, and a sampler is compiled once for them. Tied trials are a tenth
+    spin; convolved graphs have visible nodes of both colours, joined to each other.
     """
 
     manager: type[AbstractBaseGraphManager]
     n_pixels: int
     n_levels: int
     graph_seed: int
+    image_jumps: tuple[tuple[int, int], ...] = ()
 
     def build_manager(self) -> AbstractBaseGraphManager:
         lattice = Lattice(3, ((0, 1), (2, 1)), torus=False)
-        return self.manager(self.n_pixels, self.n_levels, 2, lattice)
+        shape = (1, self.n_pixels)
+        spec = GraphSpec(shape, self.n_levels, 2, lattice, image_jumps=self.image_jumps)
+        return self.manager(spec)
 
     def build_graph(self) -> BaseGraph:
         return self.build_manager().build_graph(self.graph_seed)
@@ -97,6 +104,8 @@ TINY_CASES = {
     "poisson_binomial, 1 level": TinyCase(PoissonBinomialIsingGraphManager, 2, 1, 14),
     "poisson_binomial, 2 levels": TinyCase(PoissonBinomialIsingGraphManager, 1, 2, 16),
     "binary_representation, 3 levels": TinyCase(BinaryRepresentationGraphManager, 1, 3, 37),
+    "binomial, 2 levels": TinyCase(BinomialIsingGraphManager, 1, 2, 14),
+    "convolved": TinyCase(ConvolvedPoissonBinomialIsingGraphManager, 2, 1, 5, ((0, 1),)),
 }
 
 

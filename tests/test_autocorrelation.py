@@ -10,7 +10,12 @@ import numpy as np
 import pytest
 from exactness import int32, random_model
 
-from thrmlDenoising.base_graphs import BaseGraph, Lattice, PoissonBinomialIsingGraphManager
+from thrmlDenoising.base_graphs import (
+    BaseGraph,
+    GraphSpec,
+    Lattice,
+    PoissonBinomialIsingGraphManager,
+)
 from thrmlDenoising.diffusion import DiffusionStep, Interval, Noised, Rates
 from thrmlDenoising.evaluation.autocorrelation import (
     AutocorrelationCurve,
@@ -200,7 +205,9 @@ def test_a_mixing_process_has_no_tail_and_a_stuck_one_has():
 def pair_machine(coupling: float, bias: float = 0.0) -> tuple[DiffusionStep, IsingModel]:
     """One pixel and one hidden spin, coupled; the input is pure noise and says nothing."""
     graph = BaseGraph.untied(int32((0, 1)), int32(0, 1), int32(0), int32())
-    manager = PoissonBinomialIsingGraphManager(1, 1, 0, Lattice(2, ((0, 1),), torus=False))
+    manager = PoissonBinomialIsingGraphManager(
+        GraphSpec((1, 1), 1, 0, Lattice(2, ((0, 1),), torus=False))
+    )
     interval = Interval(0.0, float("inf"))
     step = DiffusionStep.build(manager, graph, ThrmlSampler, interval, Rates(1, 1), 0.0)
     return step, step.model(Parameters(jnp.array([bias, 0.0]), jnp.array([coupling])))
@@ -258,7 +265,7 @@ def test_the_replication_protocol_ends_at_the_end_of_the_ramp():
 def test_projections_are_of_grey_levels_and_few_images_are_used_whole():
     n_levels, n_images = 3, 5
     lattice = Lattice(4, ((0, 1),), torus=True)
-    manager = PoissonBinomialIsingGraphManager(2, n_levels, 1, lattice)
+    manager = PoissonBinomialIsingGraphManager(GraphSpec((1, 2), n_levels, 1, lattice))
     graph = manager.build_graph(0)
     step = DiffusionStep.build(manager, graph, ThrmlSampler, Interval(0, 1), Rates(1, 1), 0.1)
     directions = jnp.array([[1.0, 0.0, 2.0], [0.0, 1.0, -1.0]])

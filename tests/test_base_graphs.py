@@ -13,18 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thrmlDenoising.base_graphs import (
-    AbstractBaseGraphManager,
+    MANAGERS,
     BaseGraph,
     BinaryRepresentationGraphManager,
+    BinomialIsingGraphManager,
+    ConvolvedPoissonBinomialIsingGraphManager,
+    GraphSpec,
     Lattice,
     PoissonBinomialIsingGraphManager,
+    check_encoding,
     parse_preset,
     preset_names,
     resolve_manager,
 )
-from thrmlDenoising.base_graphs.topology import scatter
 
-MANAGERS = [PoissonBinomialIsingGraphManager, BinaryRepresentationGraphManager]
+SMALL = Lattice(4, ((0, 1),), torus=False)
 
 odd_rules = st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda rule: sum(rule) % 2)
 
@@ -86,7 +89,7 @@ def test_lattices_that_cannot_be_colored_are_refused(lattice, words):
     with pytest.raises(ValueError, match=words):
         lattice.check()
     with pytest.raises(ValueError, match=words):
-        PoissonBinomialIsingGraphManager(1, 1, 0, lattice)
+        PoissonBinomialIsingGraphManager(GraphSpec((1, 1), 1, 0, lattice))
 
 
 # --- presets -------------------------------------------------------------------------------
@@ -99,15 +102,32 @@ LONG_PRESETS = {"70_36", "70_52", "60_40", "60_44", "120_36"}
 LONG_PRESETS |= {"80_24", "80_36", "80_48", "80_60", "100_40", "100_60", "100_76"}
 SHORT_PRESETS = {"3_4", "4_4", "6_4", "8_8", "20_8", "42_8", "70_24", "60_32"}
 SHORT_PRESETS |= {f"{side}_{d}" for side in (44, 50, 60, 70, 80, 90) for d in (8, 12, 16, 20)}
+REPLICATION_PRESETS = [name for name in preset_names() if not name.endswith("_paper")]
 
 
 def test_the_presets_are_the_published_ones():
-    assert set(preset_names()) == SHORT_PRESETS | LONG_PRESETS
+    assert set(REPLICATION_PRESETS) == SHORT_PRESETS | LONG_PRESETS
     assert len(preset_names()) == len(set(preset_names()))
-    for name in preset_names():
+    for name in REPLICATION_PRESETS:
         side, degree = map(int, name.split("_"))
         rules = (LONG if name in LONG_PRESETS else SHORT)[: degree // 4]
-        assert parse_preset(name) == (side, tuple(rules), degree)
+        assert parse_preset(name) == (side, tuple(rules), degree, ())
+
+
+def test_the_papers_own_tables_stand_beside_them():
+    paper = {name for name in preset_names() if name.endswith("_paper")}
+    assert paper == {f"{side}_16_paper" for side in (44, 50, 60, 70, 80, 90)}
+    assert parse_preset("70_16_paper").rules == ((0, 1), (4, 1), (8, 7), (14, 9))
+    assert parse_preset("70_16").rules == ((0, 1), (4, 1), (10, 9), (11, 14))
+
+
+def test_a_third_number_joins_pixels():
+    plain = parse_preset(70_36)
+    for n, jumps in enumerate([((0, 1),), ((0, 1), (1, 2)), ((0, 1), (1, 2), (2, 1))], start=1):
+        assert parse_preset(f"70_36_{n}") == plain._replace(image_jumps=jumps)
+    assert parse_preset(70_36_1) == parse_preset(70361) == parse_preset("70_36_1")
+    with pytest.raises(ValueError, match="unknown graph preset '70_36_5'"):
+        parse_preset("70_36_5")
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -127,9 +147,11 @@ def test_every_node_of_a_preset_has_its_degree(name):
 
 
 def test_ints_name_presets_without_ambiguity():
-    numbers = Counter(int(name.replace("_", "")) for name in preset_names())
+    names = [*REPLICATION_PRESETS]
+    names += [f"{name}_{n}" for name in REPLICATION_PRESETS for n in (1, 2, 3, 4)]
+    numbers = Counter(int(name.replace("_", "")) for name in names)
     assert max(numbers.values()) == 1
-    for name in preset_names():
+    for name in names:
         assert parse_preset(int(name)) == parse_preset(name)
     assert parse_preset(60_12) == parse_preset(6012) == parse_preset("60_12")
     assert parse_preset(6_4) == parse_preset(64) == parse_preset("6_4")
@@ -141,106 +163,89 @@ def test_unknown_presets_are_refused_with_the_known_ones(unknown):
         parse_preset(unknown)
 
 
-# --- placement -----------------------------------------------------------------------------
-
-
-def test_scattered_groups_are_disjoint_and_in_raster_order():
-    places = np.arange(0, 60, 3)
-    groups = scatter(np.random.default_rng(0), places, (7, 0, 5))
-    assert [len(group) for group in groups] == [7, 0, 5]
-    for group in groups:
-        assert (np.diff(group) > 0).all()
-        assert group.dtype == np.int32
-    used = np.concatenate(groups)
-    assert len(np.unique(used)) == 12
-    assert set(used) <= set(places)
-
-
-def test_every_place_is_equally_likely_in_every_group():
-    """3000 draws, 2 groups of 2 out of 8 places: each place 750 times, sd 23.7; 6 sd allowed."""
-    rng = np.random.default_rng(0)
-    draws = np.array([scatter(rng, np.arange(8), (2, 2)) for _ in range(3000)])
-    counts = np.stack([np.bincount(draws[:, group].ravel(), minlength=8) for group in (0, 1)])
-    assert np.abs(counts - 750).max() < 6 * np.sqrt(3000 * 0.25 * 0.75)
+# --- fitting an image onto a lattice --------------------------------------------------------
 
 
 def test_too_many_visible_nodes_are_refused():
     lattice = Lattice(4, ((0, 1),), torus=True)
-    with pytest.raises(ValueError, match=r"9 visible nodes do not fit the 8 places"):
-        PoissonBinomialIsingGraphManager(7, 1, 2, lattice).build_graph(0)
-
-
-@pytest.mark.parametrize("manager_type", MANAGERS)
-def test_a_built_graph_has_its_roles_on_the_even_color(manager_type):
-    manager = manager_type(9, 3, 4, Lattice(10, ((0, 1), (4, 1)), torus=True))
-    graph = manager.build_graph(5)
-    n_image_bits = 9 * manager_type.bits_per_pixel(3)
-    assert len(graph.image_nodes) == n_image_bits
-    assert len(graph.label_nodes) == 4
-    assert manager_type.n_visible_nodes(9, 3, 4) == len(graph.visible_nodes) == n_image_bits + 4
-    assert manager_type.n_visible_places(10) == (graph.colors == 0).sum()
-    assert (graph.colors[graph.visible_nodes] == 0).all()
-    assert (graph.n_nodes, graph.n_colors, graph.n_biases) == (100, 2, 100)
-    assert graph.n_weights == graph.n_edges == 400
-    np.testing.assert_array_equal(
-        graph.visible_nodes, np.concatenate([graph.image_nodes, graph.label_nodes])
-    )
-
-
-def test_a_seed_is_a_graph():
-    manager = PoissonBinomialIsingGraphManager(30, 1, 5, Lattice(12, ((0, 1),), torus=True))
-    one, same, other = (manager.build_graph(seed) for seed in (3, 3, 4))
-    np.testing.assert_array_equal(one.visible_nodes, same.visible_nodes)
-    assert (one.visible_nodes != other.visible_nodes).any()
-    np.testing.assert_array_equal(one.edges, other.edges)
+    with pytest.raises(ValueError, match=r"7 pixels .* 2 label nodes want 9 .* places for 8"):
+        PoissonBinomialIsingGraphManager(GraphSpec((1, 7), 1, 2, lattice))
 
 
 def test_odd_sides_offer_the_larger_color():
-    for side in (3, 4, 5):
-        colors = Lattice(side, ((0, 1),), torus=False).colors()
-        assert AbstractBaseGraphManager.n_visible_places(side) == (colors == 0).sum()
+    lattice = Lattice(3, ((0, 1),), torus=False)  # five even places, four odd ones
+    graph = PoissonBinomialIsingGraphManager(GraphSpec((1, 5), 1, 0, lattice)).build_graph(0)
+    np.testing.assert_array_equal(graph.image_nodes, [0, 2, 4, 6, 8])
+    with pytest.raises(ValueError, match="places for 5"):
+        PoissonBinomialIsingGraphManager(GraphSpec((1, 6), 1, 0, lattice))
+
+
+@pytest.mark.parametrize("manager_type", [*MANAGERS.values()])
+def test_a_seed_is_a_graph(manager_type):
+    lattice = Lattice(12, ((0, 1),), torus=True)
+    manager = manager_type(GraphSpec((5, 6), 1, 5, lattice))
+    one, same, other = (manager.build_graph(seed) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(one.visible_nodes, same.visible_nodes)
+    assert (one.visible_nodes != other.visible_nodes).any()
+    np.testing.assert_array_equal(one.edges, same.edges)
 
 
 # --- encodings -----------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:binary_representation")
 @pytest.mark.parametrize("n_levels", [1, 2, 3, 5, 7, 8, 255])
-@pytest.mark.parametrize("manager_type", MANAGERS)
+@pytest.mark.parametrize("manager_type", [*MANAGERS.values()])
 def test_decoding_undoes_encoding_at_every_level(manager_type, n_levels):
-    n_pixels = 6
-    lattice = Lattice(2, ((0, 1),), torus=False)
-    manager = manager_type(n_pixels, n_levels, 0, lattice)
+    lattice = Lattice(80, ((0, 1),), torus=False)
+    manager = manager_type(GraphSpec((2, 3), n_levels, 0, lattice))
     levels = np.arange(n_levels + 1, dtype=np.uint8)
-    pixels = np.stack([np.roll(np.resize(levels, n_pixels), k) for k in range(n_levels + 1)])
+    pixels = np.stack([np.roll(np.resize(levels, 6), k) for k in range(n_levels + 1)])
     pixels[:, 0] = levels
     bits = jax.jit(manager.encode)(pixels)
-    assert bits.shape == (n_levels + 1, n_pixels * manager_type.bits_per_pixel(n_levels))
+    assert bits.shape == (n_levels + 1, manager.n_image_bits)
     assert bits.dtype == bool
     decoded = jax.jit(manager.decode)(bits)
     assert decoded.dtype == jnp.uint8
     np.testing.assert_array_equal(decoded, pixels)
     np.testing.assert_array_equal(manager.decode(bits[0]), pixels[0])  # and without a batch
+    check_encoding(manager)
 
 
 def test_thermometer_codes_never_have_a_one_after_a_zero():
-    manager = PoissonBinomialIsingGraphManager(1, 5, 0, Lattice(2, ((0, 1),), torus=False))
+    manager = PoissonBinomialIsingGraphManager(GraphSpec((1, 1), 5, 0, SMALL))
     codes = np.asarray(manager.encode(np.arange(6)[:, None])).astype(int)
     assert (np.diff(codes, axis=1) <= 0).all()
     np.testing.assert_array_equal(codes.sum(axis=1), np.arange(6))
 
 
 def test_poisson_binomial_counts_ones_wherever_they_stand():
-    manager = PoissonBinomialIsingGraphManager(2, 3, 0, Lattice(2, ((0, 1),), torus=False))
+    manager = PoissonBinomialIsingGraphManager(GraphSpec((1, 2), 3, 0, SMALL))
     bits = jnp.array([[0, 1, 1, 1, 0, 0]], bool)
     np.testing.assert_array_equal(manager.decode(bits), [[2, 1]])
 
 
+@pytest.mark.filterwarnings("ignore:binary_representation")
 def test_binary_digits_stand_lowest_first_and_unused_codes_are_the_top_level():
-    manager = BinaryRepresentationGraphManager(2, 5, 0, Lattice(4, ((0, 1),), torus=False))
+    manager = BinaryRepresentationGraphManager(GraphSpec((1, 2), 5, 0, SMALL))
     np.testing.assert_array_equal(manager.encode(np.array([4, 3])), [0, 0, 1, 1, 1, 0])
     np.testing.assert_array_equal(manager.decode(jnp.array([1, 1, 1, 0, 1, 1], bool)), [5, 5])
-    sizes = [BinaryRepresentationGraphManager.bits_per_pixel(n) for n in (1, 2, 3, 4, 7, 8, 255)]
-    assert sizes == [1, 2, 2, 3, 3, 4, 8]
+
+
+@pytest.mark.parametrize(("n_levels", "n_bits", "n_wasted"), [(2, 2, 1), (4, 3, 3), (10, 4, 5)])
+def test_wasted_codes_are_counted_in_a_warning(n_levels, n_bits, n_wasted):
+    spec = GraphSpec((1, 2), n_levels, 0, SMALL)
+    with pytest.warns(UserWarning, match=rf"wastes {n_wasted} of its {2**n_bits} states"):
+        manager = BinaryRepresentationGraphManager(spec)
+    assert manager.n_image_bits == 2 * n_bits
+    decoded = manager.decode(np.ones((1, 2 * n_bits), bool))
+    np.testing.assert_array_equal(decoded, [[n_levels, n_levels]])
+
+
+@pytest.mark.parametrize("n_levels", [1, 3, 7])
+def test_nothing_is_warned_about_where_no_code_is_wasted(n_levels, recwarn):
+    BinaryRepresentationGraphManager(GraphSpec((1, 2), n_levels, 0, SMALL))
+    assert not recwarn.list
 
 
 # --- managers by name ----------------------------------------------------------------------
@@ -252,6 +257,9 @@ def test_managers_are_found_by_full_name_short_name_and_class():
         ("poisson_binomial", PoissonBinomialIsingGraphManager),
         ("binary_representation_graph_manager", BinaryRepresentationGraphManager),
         ("binary_representation", BinaryRepresentationGraphManager),
+        ("binomial_ising_graph_manager", BinomialIsingGraphManager),
+        ("binomial", BinomialIsingGraphManager),
+        ("convolved_poisson_binomial", ConvolvedPoissonBinomialIsingGraphManager),
         (BinaryRepresentationGraphManager, BinaryRepresentationGraphManager),
     ):
         assert resolve_manager(name) is wanted

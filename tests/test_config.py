@@ -19,8 +19,6 @@ from thrmlDenoising.utils import make_cfg
 class OwnManager(PoissonBinomialIsingGraphManager):
     """A user's own base graph, importable from this file."""
 
-    name = "own"
-
 
 # The published setting: what a run that names nothing has always meant.
 PUBLISHED = {
@@ -41,6 +39,11 @@ PUBLISHED = {
         "target_classes": (0, 1, 2, 3, 4, 5, 6, 7, 8, 9),
         "pixel_threshold_for_single_trials": 0.1,
         "data_dir": None,
+        "image_shape": None,
+        "train_counts": (),
+        "test_counts": (),
+        "class_names": (),
+        "images_sha256": None,
     },
     "graph": {
         "graph_preset_architecture": 6012,
@@ -50,6 +53,8 @@ PUBLISHED = {
         "grayscale_levels": 1,
         "torus": True,
         "base_graph_manager": "poisson_binomial_ising_graph_manager",
+        "placement": "scattered",
+        "image_jumps": (),
     },
     "sampling": {
         "batch_size": 400,
@@ -239,6 +244,7 @@ def test_section_in_the_wrong_place_is_refused():
         DTMConfig(generation=SamplingConfig())  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.filterwarnings("ignore:binary_representation")
 def test_visible_nodes_fit_to_the_last_place():
     # 42 x 42 has 882 even places: 784 for pixels leave 98 for labels.
     one_class = {"target_classes": (3,)}
@@ -385,15 +391,30 @@ def test_own_manager_class_is_kept_and_found_again():
     assert DTMConfig.from_yaml(cfg.to_yaml()).graph.manager_class is OwnManager
 
 
-def test_class_that_cannot_be_imported_again_is_refused_by_yaml_only(monkeypatch):
+def class_of_a_script() -> type[OwnManager]:
+    return type("InScript", (OwnManager,), {"__module__": "__main__"})
+
+
+def test_a_class_of_a_notebook_or_script_is_found_by_its_name(monkeypatch):
+    in_script = class_of_a_script()
+    monkeypatch.setattr(sys.modules["__main__"], "InScript", in_script, raising=False)
+    text = make_cfg(graph={"base_graph_manager": in_script}).to_yaml()
+    assert "base_graph_manager: __main__:InScript" in text
+    assert DTMConfig.from_yaml(text).graph.manager_class is in_script
+    monkeypatch.delattr(sys.modules["__main__"], "InScript")
+    with pytest.raises(ValueError, match="'InScript' is needed, which was defined in a notebook"):
+        DTMConfig.from_yaml(text)
+
+
+def test_class_that_its_name_does_not_lead_to_is_refused_by_yaml_only(monkeypatch):
     class Local(OwnManager):
         pass
 
-    in_script = type("InScript", (OwnManager,), {"__module__": "__main__"})
-    monkeypatch.setattr(sys.modules["__main__"], "InScript", in_script, raising=False)
-    for manager in (Local, in_script):
+    run_again = class_of_a_script()
+    monkeypatch.setattr(sys.modules["__main__"], "InScript", class_of_a_script(), raising=False)
+    for manager in (Local, run_again):
         cfg = make_cfg(graph={"base_graph_manager": manager})
-        with pytest.raises(ValueError, match=r"top level of a \.py file"):
+        with pytest.raises(ValueError, match="does not lead to it: define it outside of any"):
             cfg.to_yaml()
 
 

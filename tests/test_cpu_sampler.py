@@ -29,7 +29,12 @@ from exactness import (
 from jaxtyping import Float
 from tiny import REPOSITORY, finished, python
 
-from thrmlDenoising.base_graphs import BaseGraph, Lattice, PoissonBinomialIsingGraphManager
+from thrmlDenoising.base_graphs import (
+    BaseGraph,
+    GraphSpec,
+    Lattice,
+    PoissonBinomialIsingGraphManager,
+)
 from thrmlDenoising.sampling import (
     Chains,
     IsingModel,
@@ -46,7 +51,7 @@ CHAIN_COUNTS = (1, 31, 33, 100)
 
 def lattice_graph() -> BaseGraph:
     lattice = Lattice(12, ((0, 1), (4, 1)), torus=True)
-    return PoissonBinomialIsingGraphManager(20, 1, 10, lattice).build_graph(0)
+    return PoissonBinomialIsingGraphManager(GraphSpec((4, 5), 1, 10, lattice)).build_graph(0)
 
 
 def random_model_of(graph: BaseGraph) -> IsingModel:

@@ -218,7 +218,7 @@ def test_wrong_choices_are_refused(options: dict, message: str):
 
 @pytest.mark.parametrize("function", [load, dataset_facts])
 def test_unknown_name_gets_a_suggestion(function: Callable):
-    with pytest.raises(ValueError, match=r"did you mean 'fashion_mnist'.*mnist_5k"):
+    with pytest.raises(ValueError, match=r"did you mean 'fashion_mnist'.*mnist_5k.*OwnImages"):
         function("fashion_mnits")
 
 

@@ -29,7 +29,12 @@ from exactness import (
 )
 from scipy.stats import binomtest
 
-from thrmlDenoising.base_graphs import BaseGraph, Lattice, PoissonBinomialIsingGraphManager
+from thrmlDenoising.base_graphs import (
+    BaseGraph,
+    GraphSpec,
+    Lattice,
+    PoissonBinomialIsingGraphManager,
+)
 from thrmlDenoising.diffusion import DiffusionStep, Interval, Rates
 from thrmlDenoising.evaluation.exact import exact_kl_gradient
 from thrmlDenoising.sampling import Chains, IsingModel, Moments, Parameters, Schedule, ThrmlSampler
@@ -59,7 +64,7 @@ def graph(request) -> BaseGraph:
 def build_step(graph: BaseGraph) -> DiffusionStep:
     lattice = Lattice(3, ((0, 1),), torus=False)
     n_pixels, n_labels = len(graph.image_nodes), len(graph.label_nodes)
-    manager = PoissonBinomialIsingGraphManager(n_pixels, 1, n_labels, lattice)
+    manager = PoissonBinomialIsingGraphManager(GraphSpec((1, n_pixels), 1, n_labels, lattice))
     return DiffusionStep.build(manager, graph, ThrmlSampler, Interval(0, 1), Rates(1, 1), 0.0)
 
 

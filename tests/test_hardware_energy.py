@@ -69,7 +69,7 @@ def test_communication_is_half_c_v_squared():
 @pytest.mark.parametrize("e_cell", QUOTED_TOTALS)
 @pytest.mark.parametrize("preset", [44_12, 70_20, 90_8])
 def test_parts_add_up_and_are_positive(preset, e_cell):
-    side, rules, _ = parse_preset(preset)
+    side, rules, *_ = parse_preset(preset)
     found = energy(Lattice(side, rules, torus=True), n_steps=3, e_cell=e_cell)
     assert sum(found.parts.values()) == pytest.approx(found.joules, rel=1e-12)
     assert min(found.parts.values()) > 0
@@ -94,7 +94,7 @@ def test_only_communication_goes_with_the_degree():
 
 @pytest.mark.parametrize("preset", [20_8, 44_12, 60_12, 70_36, 120_36])
 def test_wires_of_a_torus_whose_rules_stay_within_half_of_it(preset):
-    side, rules, _ = parse_preset(preset)
+    side, rules, *_ = parse_preset(preset)
     rules = tuple(rule for rule in rules if max(rule) < side / 2)
     lattice = Lattice(side, rules, torus=True)
     expected = 4 * sum(hypot(*rule) for rule in rules)
@@ -162,5 +162,5 @@ def test_mistakes_are_named(options, message):
 
 
 def test_a_graph_that_is_no_grid_is_refused():
-    with pytest.raises(ValueError, match="4900 nodes does not fill the 60 x 60 grid"):
+    with pytest.raises(ValueError, match="4900 places does not fill the 60 x 60 grid"):
         hardware_energy([graph_of(PAPER)], Lattice(60, PAPER_RULES, torus=True), 250)

@@ -14,7 +14,12 @@ from exactness import ALARM, int32
 from scipy.signal import lfilter
 from scipy.stats import binom
 
-from thrmlDenoising.base_graphs import BaseGraph, Lattice, PoissonBinomialIsingGraphManager
+from thrmlDenoising.base_graphs import (
+    BaseGraph,
+    GraphSpec,
+    Lattice,
+    PoissonBinomialIsingGraphManager,
+)
 from thrmlDenoising.diffusion import DiffusionStep, Interval, Noised, Rates
 from thrmlDenoising.evaluation import mixing
 from thrmlDenoising.evaluation.autocorrelation import (
@@ -240,7 +245,7 @@ def magnet() -> tuple[BaseGraph, DiffusionStep, IsingModel]:
     """Nine coupled spins that turn over together; the input is pure noise and says nothing."""
     lattice = Lattice(3, ((0, 1),), torus=False)
     graph = BaseGraph.untied(lattice.edges(), lattice.colors(), int32(0, 4), int32())
-    manager = PoissonBinomialIsingGraphManager(2, 1, 0, lattice)
+    manager = PoissonBinomialIsingGraphManager(GraphSpec((1, 2), 1, 0, lattice))
     pure_noise = Interval(0.0, float("inf"))
     step = DiffusionStep.build(manager, graph, XlaSampler, pure_noise, Rates(1, 1), 0.0)
     couplings = jnp.linspace(0.5, 0.7, graph.n_edges)

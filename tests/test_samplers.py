@@ -43,6 +43,7 @@ from tiny import FAST_SAMPLERS
 
 from thrmlDenoising.base_graphs import (
     BaseGraph,
+    GraphSpec,
     Lattice,
     PoissonBinomialIsingGraphManager,
     parse_preset,
@@ -170,7 +171,9 @@ def test_long_runs_reach_the_boltzmann_distribution(sampler, graph, clamp, n_ram
 
 
 def test_a_torus_with_ten_hidden_spins(sampler_type):
-    manager = PoissonBinomialIsingGraphManager(4, 1, 2, Lattice(4, ((0, 1), (2, 1)), torus=True))
+    manager = PoissonBinomialIsingGraphManager(
+        GraphSpec((2, 2), 1, 2, Lattice(4, ((0, 1), (2, 1)), torus=True))
+    )
     graph = manager.build_graph(1)
     sampler = sampler_type.from_graph(graph)
     for seed in SEEDS:
@@ -520,7 +523,9 @@ class LargeRun:
     def __init__(self) -> None:
         preset = parse_preset(44_12)
         lattice = Lattice(preset.side, preset.rules, torus=True)
-        self.graph = PoissonBinomialIsingGraphManager(300, 1, 20, lattice).build_graph(0)
+        self.graph = PoissonBinomialIsingGraphManager(
+            GraphSpec((15, 20), 1, 20, lattice)
+        ).build_graph(0)
         rng = np.random.default_rng(0)
         # weak enough for 40 sweeps from any start, strong enough to matter
         setting = random_setting(0, self.graph, n_conditions=1)

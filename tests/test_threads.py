@@ -10,12 +10,14 @@ import hashlib, os, sys
 cores = sorted(os.sched_getaffinity(0))[: int(sys.argv[1])]
 os.sched_setaffinity(0, cores)  # before JAX counts them and makes its threads
 import jax, numpy as np
-from thrmlDenoising.base_graphs import Lattice, PoissonBinomialIsingGraphManager, parse_preset
+from thrmlDenoising.base_graphs import (
+    GraphSpec, Lattice, PoissonBinomialIsingGraphManager, parse_preset,
+)
 from thrmlDenoising.sampling import Chains, IsingModel, Parameters, Schedule, sampler_type
 
 preset = parse_preset(44_12)
 lattice = Lattice(preset.side, preset.rules, torus=True)
-graph = PoissonBinomialIsingGraphManager(784, 1, 50, lattice).build_graph(seed=0)
+graph = PoissonBinomialIsingGraphManager(GraphSpec((28, 28), 1, 50, lattice)).build_graph(seed=0)
 keys = jax.random.split(jax.random.key(0), 5)
 model = IsingModel(
     Parameters(

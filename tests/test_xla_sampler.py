@@ -19,6 +19,7 @@ from tiny import finished, python
 
 from thrmlDenoising.base_graphs import (
     BaseGraph,
+    GraphSpec,
     Lattice,
     PoissonBinomialIsingGraphManager,
     parse_preset,
@@ -36,9 +37,11 @@ SCHEDULE = Schedule.constant(0.8, n_warmup=3, n_samples=4, steps_per_sample=2)
 
 
 def torus(preset: int, n_pixels: int, n_label_spots: int, seed: int) -> BaseGraph:
-    side, rules, _ = parse_preset(preset)
-    lattice = Lattice(side, rules, torus=True)
-    return PoissonBinomialIsingGraphManager(n_pixels, 1, n_label_spots, lattice).build_graph(seed)
+    chosen = parse_preset(preset)
+    lattice = Lattice(chosen.side, chosen.rules, torus=True)
+    return PoissonBinomialIsingGraphManager(
+        GraphSpec((1, n_pixels), 1, n_label_spots, lattice)
+    ).build_graph(seed)
 
 
 # --- random numbers ------------------------------------------------------------------------

@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key, UInt8
 
 from thrmlDenoising.config import DTMConfig
-from thrmlDenoising.data import Split
+from thrmlDenoising.data import OwnImages, Split
 from thrmlDenoising.diffusion import generate
 from thrmlDenoising.evaluation import ClassImages, Mixing, Mode
 from thrmlDenoising.evaluation.features import FeatureExtractor
@@ -55,21 +55,33 @@ class DTM:
     Args:
         cfg: the hyperparameters; the published setting if left out.
         base_dir: where run folders are made.
+        data: images of your own, which `cfg` describes: `make_cfg(data=data.cfg)`.
 
     Attributes:
         cfg: the hyperparameters.
+
+    Raises:
+        ValueError: the config describes other images than `data`.
     """
 
     def __init__(
-        self, cfg: DTMConfig | None = None, base_dir: str | Path = "model_logging_and_saving"
+        self,
+        cfg: DTMConfig | None = None,
+        base_dir: str | Path = "model_logging_and_saving",
+        data: OwnImages | None = None,
     ) -> None:
-        self.cfg = cfg if cfg is not None else DTMConfig()
+        self._prepare(DTMConfig() if cfg is None else cfg, base_dir, data)
+        # Drawn here, so that a graph that cannot be is known before anything is trained.
+        self._graphs = draw_graphs(self.cfg, self.manager)
+
+    def _prepare(self, cfg: DTMConfig, base_dir: str | Path, data: OwnImages | None) -> None:
+        """Everything but the graphs, which a loaded model has already."""
+        self.cfg = cfg
         self.manager = make_manager(self.cfg)
         self._trainer = Trainer.from_config(self.cfg)
-        self._task = Task(self.cfg)
+        self._task = Task(self.cfg, data)
         self._recorder: RunRecorder | None = None
         self._origin = "untrained"
-        self._graphs = draw_graphs(self.cfg, self.manager)
         self._folder = RunFolder.new(Path(base_dir), self.cfg.exp.descriptor, datetime.now())
 
     # ------------------------------------------------------------------ what a user reads
@@ -344,6 +356,7 @@ class DTM:
         base_path: str | Path,
         epoch: int | None = None,
         step_sources: Sequence[StepSource | tuple[str | Path, int | None] | int] | None = None,
+        data: OwnImages | None = None,
     ) -> Self:
         """Loads a model from a run folder.
 
@@ -355,14 +368,17 @@ class DTM:
             epoch: which checkpoint; None for the last complete one.
             step_sources: for a stitched ("Frankenstein") model, where each step comes from: an
                 epoch of this run, or a run and an epoch of it.
+            data: the images of a run on images of your own, to train on or to measure; nobody
+                needs them to generate images.
 
         Raises:
             FileNotFoundError: there is no such run or checkpoint.
-            ValueError: a checkpoint is damaged, or the runs are not compatible; names the fields.
+            ValueError: a checkpoint is damaged, the runs are not compatible (names the fields), or
+                `data` are other images.
         """
         if step_sources is None:
             saved = SavedModel.open(StepSource(base_path, epoch))
-            dtm = cls(saved.cfg, base_dir=saved.run.parent)
+            dtm = cls._of(saved, data)
             dtm._restore(saved)
             return dtm
         if epoch is not None or len(step_sources) == 0:
@@ -373,9 +389,16 @@ class DTM:
         sources = [StepSource.parse(source, base_path) for source in step_sources]
         opened = {source: SavedModel.open(source) for source in sources}
         stitched = [opened[source] for source in sources]
-        dtm = cls(stitched[0].cfg, base_dir=stitched[0].run.parent)
+        dtm = cls._of(stitched[0], data)
         dtm._model = Model(dtm._load(stitched), History())
         dtm._origin = f"stitched from {', '.join(str(model.folder) for model in stitched)}"
+        return dtm
+
+    @classmethod
+    def _of(cls, saved: SavedModel, data: OwnImages | None) -> Self:
+        """A model of a checkpoint's config, its steps still to be loaded."""
+        dtm = cls.__new__(cls)
+        dtm._prepare(saved.cfg, saved.run.parent, data)
         return dtm
 
     def _restore(self, saved: SavedModel) -> None:

@@ -102,7 +102,7 @@ def _accuracy(
 
 
 def _class_images(dtm: DTM) -> UInt8[np.ndarray, "class pixel"]:
-    if not dataset_facts(dtm.cfg.data.dataset_name).is_toy:
+    if not dtm.cfg.data.facts.is_toy:
         raise ValueError(
             f"exact accuracy needs one image per class, as the smoke_testing sets have; "
             f"{dtm.cfg.data.dataset_name} has many"

@@ -1,50 +1,50 @@
-"""What a base-graph manager is: how pixels and labels become Ising nodes."""
+"""What a base-graph manager is: how images become Ising nodes, and how these are joined."""
 
 import abc
-from typing import ClassVar
+from functools import cached_property
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Integer
 
 from thrmlDenoising.base_graphs.graph import BaseGraph
-from thrmlDenoising.base_graphs.topology import Lattice, scatter
+from thrmlDenoising.base_graphs.lattice import Lattice
+from thrmlDenoising.base_graphs.spec import GraphSpec
 
 Pixels = Integer[Array, "*batch pixel"] | Integer[np.ndarray, "*batch pixel"]
 
 
 class AbstractBaseGraphManager(abc.ABC):
-    """Turns grey levels into bits and back, and draws the graph these bits live on.
+    """Turns grey levels into bits and back, and draws the graph that these bits live on.
 
-    A subclass says how many bits a pixel takes (`bits_per_pixel`) and how levels become bits
-    and back (`encode`, `decode`). The graph is derived from that: visible nodes scattered over
-    the even colour of the lattice, everything else hidden, nothing tied. A manager with another
-    graph overrides `build_graph`, and with it `n_visible_places`.
+    A subclass writes `encode`, `decode` and `build_graph`; everything else is derived. Labels are
+    bits already: the graph only says which nodes they are. `LatticeGraphManager` has a
+    `build_graph` for any encoding, and `PoissonBinomialIsingGraphManager` an encoding for any
+    graph, so that a new manager often needs one of the two only.
 
-    One manager serves all steps of a model: steps differ in the seed of their graph only.
+    One manager serves all steps of a model: steps differ in the seed of their graph.
 
     Args:
-        n_pixels: pixels of an image.
-        n_levels: grey levels above 0; pixels are integers 0..n_levels.
-        n_label_nodes: label bits (classes times label spots).
-        lattice: the grid and its connection rules.
+        spec: what the graph has to hold, and on which lattice.
 
     Raises:
-        ValueError: the lattice cannot be two-coloured, or the visible nodes do not fit.
+        ValueError: the lattice cannot be two-coloured, or `image_jumps` are given to a manager
+            that joins no pixels.
     """
 
-    name: ClassVar[str]
+    takes_image_jumps = False
+    """Whether the graph uses `spec.image_jumps`."""
 
-    def __init__(self, n_pixels: int, n_levels: int, n_label_nodes: int, lattice: Lattice) -> None:
-        lattice.check()
-        self.n_pixels = n_pixels
-        self.n_levels = n_levels
-        self.n_label_nodes = n_label_nodes
-        self.lattice = lattice
-
-    @classmethod
-    @abc.abstractmethod
-    def bits_per_pixel(cls, n_levels: int) -> int:
-        """How many bits, and so visible nodes, one pixel of `n_levels` takes."""
+    def __init__(self, spec: GraphSpec) -> None:
+        spec.lattice.check()
+        if spec.image_jumps and not self.takes_image_jumps:
+            raise ValueError(
+                f"graph.image_jumps={spec.image_jumps}, but {type(self).__name__} joins no pixels "
+                "of the image: leave them out, use a preset without them, or use the manager "
+                "convolved_poisson_binomial"
+            )
+        self.spec = spec
 
     @abc.abstractmethod
     def encode(self, pixels: Pixels) -> Bool[Array, "*batch image_bit"]:
@@ -54,22 +54,41 @@ class AbstractBaseGraphManager(abc.ABC):
     def decode(self, bits: Bool[Array, "*batch image_bit"]) -> Integer[Array, "*batch pixel"]:
         """Any bits to grey levels 0..n_levels (uint8); `decode(encode(x)) == x`."""
 
-    @classmethod
-    def n_visible_nodes(cls, n_pixels: int, n_levels: int, n_label_nodes: int) -> int:
-        """How many visible nodes a graph for such images has."""
-        return n_pixels * cls.bits_per_pixel(n_levels) + n_label_nodes
-
-    @classmethod
-    def n_visible_places(cls, side: int) -> int:
-        """How many nodes of an L x L grid may be visible: here, the even colour."""
-        return (side**2 + 1) // 2
-
+    @abc.abstractmethod
     def build_graph(self, seed: int) -> BaseGraph:
-        """Draws the graph of one step; the same seed gives the same graph."""
-        colors = self.lattice.colors()
-        image_nodes, label_nodes = scatter(
-            np.random.default_rng(seed),
-            np.flatnonzero(colors == 0),
-            (self.n_pixels * self.bits_per_pixel(self.n_levels), self.n_label_nodes),
-        )
-        return BaseGraph.untied(self.lattice.edges(), colors, image_nodes, label_nodes)
+        """Draws the graph of one step; the same seed gives the same graph.
+
+        Its `image_nodes` are the nodes of the bits that `encode` gives, in their order; its
+        `label_nodes` are those of the label bits, of which number `spot * n_classes + k` stands
+        for class k.
+        """
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """Rows and columns of an image."""
+        return self.spec.image_shape
+
+    @property
+    def n_pixels(self) -> int:
+        """Pixels of an image."""
+        return self.spec.n_pixels
+
+    @property
+    def n_levels(self) -> int:
+        """Grey levels above 0."""
+        return self.spec.n_levels
+
+    @property
+    def n_label_nodes(self) -> int:
+        """Label bits."""
+        return self.spec.n_label_nodes
+
+    @property
+    def lattice(self) -> Lattice:
+        """The grid and its connection rules."""
+        return self.spec.lattice
+
+    @cached_property
+    def n_image_bits(self) -> int:
+        """How many bits, and so visible nodes, an image takes."""
+        return jax.eval_shape(self.encode, jnp.zeros(self.n_pixels, jnp.uint8)).shape[-1]

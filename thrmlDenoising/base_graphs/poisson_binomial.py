@@ -3,22 +3,21 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Integer
 
-from thrmlDenoising.base_graphs.manager import AbstractBaseGraphManager, Pixels
+from thrmlDenoising.base_graphs.lattice_manager import LatticeGraphManager
+from thrmlDenoising.base_graphs.manager import Pixels
 
 
-class PoissonBinomialIsingGraphManager(AbstractBaseGraphManager):
+class PoissonBinomialIsingGraphManager(LatticeGraphManager):
     """Each pixel of n levels is n separate nodes with biases and weights of their own.
 
     Given its neighbours, a pixel is a sum of n independent Bernoulli trials of different
     probabilities: a Poisson-binomial variable. Level k is encoded by its first k trials.
+
+    What it costs: n places for each pixel, so that grids grow with the number of levels. What it
+    cannot do: the neighbours given, a pixel's distribution has one peak, and codes in which a 1
+    follows a 0 are read as if the trials were sorted, so the machine spends many states on one
+    level.
     """
-
-    name = "poisson_binomial_ising_graph_manager"
-
-    @classmethod
-    def bits_per_pixel(cls, n_levels: int) -> int:
-        """One trial per level above 0."""
-        return n_levels
 
     def encode(self, pixels: Pixels) -> Bool[Array, "*batch image_bit"]:
         """Level k becomes k ones followed by n - k zeros."""

@@ -1,14 +1,19 @@
 """The managers by name."""
 
 from thrmlDenoising.base_graphs.binary_representation import BinaryRepresentationGraphManager
+from thrmlDenoising.base_graphs.binomial import BinomialIsingGraphManager
+from thrmlDenoising.base_graphs.convolved import ConvolvedPoissonBinomialIsingGraphManager
 from thrmlDenoising.base_graphs.manager import AbstractBaseGraphManager
 from thrmlDenoising.base_graphs.poisson_binomial import PoissonBinomialIsingGraphManager
 from thrmlDenoising.hints import did_you_mean
 
-_MANAGERS: tuple[type[AbstractBaseGraphManager], ...] = (
-    PoissonBinomialIsingGraphManager,
-    BinaryRepresentationGraphManager,
-)
+MANAGERS: dict[str, type[AbstractBaseGraphManager]] = {
+    "binomial_ising_graph_manager": BinomialIsingGraphManager,
+    "poisson_binomial_ising_graph_manager": PoissonBinomialIsingGraphManager,
+    "binary_representation_graph_manager": BinaryRepresentationGraphManager,
+    "convolved_poisson_binomial_ising_graph_manager": ConvolvedPoissonBinomialIsingGraphManager,
+}
+"""By the names of dtm-replication; each has a short name too."""
 
 
 def short_name(name: str) -> str:
@@ -31,11 +36,10 @@ def resolve_manager(
                 "thrmlDenoising.base_graphs.AbstractBaseGraphManager"
             )
         return name_or_class
-    by_name = {manager.name: manager for manager in _MANAGERS}
-    by_name |= {short_name(manager.name): manager for manager in _MANAGERS}
+    by_name = MANAGERS | {short_name(name): manager for name, manager in MANAGERS.items()}
     if name_or_class not in by_name:
         hint = did_you_mean(name_or_class, by_name)
-        allowed = ", ".join(short_name(manager.name) for manager in _MANAGERS)
+        allowed = ", ".join(short_name(name) for name in MANAGERS)
         raise ValueError(
             f"unknown base_graph_manager {name_or_class!r}{hint} The managers are {allowed}, or "
             "give a class derived from AbstractBaseGraphManager."

@@ -1,5 +1,7 @@
 """Classes named in a config: as text "module:QualifiedName" in YAML and on the command line."""
 
+import sys
+
 import tyro
 
 from thrmlDenoising.imports import import_object
@@ -8,19 +10,22 @@ from thrmlDenoising.imports import import_object
 def class_reference(cls: type) -> str:
     """`module:QualifiedName` of a class, from which `import_class` gets it back.
 
+    A class of a notebook or a script is `__main__:Name`: another process finds it once it has
+    defined or imported a class of that name too.
+
     Raises:
-        ValueError: the class could not be imported again.
+        ValueError: the name leads to no class, or to another one.
     """
     reference = _spelt(cls)
     try:
-        # A class of a script or notebook can be found now, but not by the next process.
-        importable = cls.__module__ != "__main__" and import_class(reference) is cls
+        found = import_class(reference)
     except ValueError:
-        importable = False
-    if not importable:
+        found = None
+    if found is not cls:
         raise ValueError(
-            f"the class {reference!r} cannot be written to YAML, because it cannot be imported "
-            "again by that name: define it at the top level of a .py file and import it from there"
+            f"the class {reference!r} cannot be written to YAML, because that name does not lead "
+            "to it: define it outside of any function; if you have run its cell again since, make "
+            "the config again with the new class"
         )
     return reference
 
@@ -31,6 +36,12 @@ def import_class(reference: str) -> type:
     Raises:
         ValueError: there is no such module, or no such class in it.
     """
+    module, _, name = reference.partition(":")
+    if module == "__main__" and not hasattr(sys.modules["__main__"], name.partition(".")[0]):
+        raise ValueError(
+            f"the class {name!r} is needed, which was defined in a notebook or a script: define "
+            "it here too, or import it under that name, and try again"
+        )
     found = import_object(reference)
     if not isinstance(found, type):
         raise ValueError(f"{reference!r} is {found!r}, not a class")

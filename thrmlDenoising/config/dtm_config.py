@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from thrmlDenoising.base_graphs import GraphSpec
 from thrmlDenoising.config.experiment import (
     DataConfig,
     DiffusionRatesConfig,
@@ -27,7 +28,6 @@ from thrmlDenoising.config.training import (
     WeightDecayConfig,
 )
 from thrmlDenoising.config.yaml_text import dump, parse
-from thrmlDenoising.data import dataset_facts
 
 T = TypeVar("T")
 
@@ -94,7 +94,7 @@ class DTMConfig:
     @property
     def image_shape(self) -> tuple[int, int]:
         """Rows and columns of the data set's images."""
-        return dataset_facts(self.data.dataset_name).image_shape
+        return self.data.facts.image_shape
 
     @property
     def n_pixels(self) -> int:
@@ -105,14 +105,27 @@ class DTMConfig:
     @property
     def target_classes(self) -> tuple[int, ...]:
         """The classes learnt: `data.target_classes`, or all of a toy set."""
-        facts = dataset_facts(self.data.dataset_name)
+        facts = self.data.facts
         return tuple(range(facts.n_classes)) if facts.is_toy else self.data.target_classes
 
     @property
     def class_names(self) -> list[str]:
         """The target classes in words, for pictures."""
-        names = dataset_facts(self.data.dataset_name).class_names
+        names = self.data.facts.class_names
         return [names[target] for target in self.target_classes]
+
+    @property
+    def graph_spec(self) -> GraphSpec:
+        """What the graph of a step has to hold."""
+        graph = self.graph
+        return GraphSpec(
+            image_shape=self.image_shape,
+            n_levels=graph.grayscale_levels,
+            n_label_nodes=self.n_label_nodes,
+            lattice=graph.lattice,
+            placement=graph.placement,
+            image_jumps=graph.jumps,
+        )
 
     @property
     def n_label_nodes(self) -> int:
@@ -122,7 +135,7 @@ class DTMConfig:
     @property
     def n_train(self) -> int:
         """Training images of the target classes."""
-        counts = dataset_facts(self.data.dataset_name).train_counts
+        counts = self.data.facts.train_counts
         return sum(counts[target] for target in self.target_classes)
 
     @property
@@ -133,8 +146,7 @@ class DTMConfig:
     @property
     def batch_size(self) -> int:
         """`sampling.batch_size`, or the whole of a toy set."""
-        is_toy = dataset_facts(self.data.dataset_name).is_toy
-        return self.n_train if is_toy else self.sampling.batch_size
+        return self.n_train if self.data.facts.is_toy else self.sampling.batch_size
 
     def to_yaml(self) -> str:
         """The config as YAML, every field written out; `from_yaml` gives back an equal config.
@@ -232,7 +244,7 @@ def _check_enough_images_to_draw(cfg: DTMConfig) -> None:
 
 
 def _check_data_go_with_the_rest(cfg: DTMConfig) -> None:
-    facts = dataset_facts(cfg.data.dataset_name)
+    facts = cfg.data.facts
     if facts.is_toy:
         if cfg.graph.grayscale_levels != facts.n_levels:
             raise ValueError(
@@ -250,15 +262,4 @@ def _check_data_go_with_the_rest(cfg: DTMConfig) -> None:
 
 
 def _check_visible_nodes_fit(cfg: DTMConfig) -> None:
-    n_pixels, n_labels = cfg.n_pixels, cfg.n_label_nodes
-    manager, side = cfg.graph.manager_class, cfg.graph.lattice.side
-    needed = manager.n_visible_nodes(n_pixels, cfg.graph.grayscale_levels, n_labels)
-    places = manager.n_visible_places(side)
-    if needed > places:
-        raise ValueError(
-            f"{n_pixels} pixels with graph.grayscale_levels={cfg.graph.grayscale_levels} and "
-            f"{n_labels} label nodes want {needed} visible nodes, but the {side} x {side} grid "
-            f"has places for {places}: use a larger side (graph.graph_preset_architecture, or "
-            "graph.side with graph.connection_rules), or fewer graph.num_label_spots, "
-            "graph.grayscale_levels or data.target_classes, or another graph.base_graph_manager"
-        )
+    cfg.graph.manager_class(cfg.graph_spec)  # raises where they do not

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from thrmlDenoising.base_graphs import (
     AbstractBaseGraphManager,
     Lattice,
+    Preset,
     parse_preset,
     resolve_manager,
 )
@@ -26,12 +27,16 @@ from thrmlDenoising.config.fields import (
     Section,
     Seed,
 )
-from thrmlDenoising.data import dataset_facts
+from thrmlDenoising.data import DatasetFacts, check_own_name, dataset_facts
 
 _PART_OF_FILE_NAMES = Must(
     "of letters, digits and _-.,+= (at most 200 bytes: it names files), starting with a letter, a "
     "digit or _",
     lambda text: re.fullmatch(r"(\w[\w.+=,-]*)?", text) and len(text.encode()) <= 200,
+)
+
+_SHA256 = Must(
+    "of 64 hexadecimal digits", lambda text: re.fullmatch("[0-9a-f]{64}", text) is not None
 )
 
 
@@ -86,7 +91,8 @@ class DataConfig(Section, name="data"):
     """Data set: fashion_mnist_10k (shipped with the package), fashion_mnist,
     mnist, mnist_5k, or a toy set
     smoke_testing_{pixels}_{levels}_{classes}, whose batch is the whole
-    set."""
+    set. Own images have a name of their own, and the fields from
+    image_shape on."""
 
     target_classes: Annotated[tuple[CountOrZero, ...], NOT_EMPTY, NO_REPEATS] = tuple(range(10))
     """Classes to learn, each at most once, in the order of their labels. Toy
@@ -102,15 +108,74 @@ class DataConfig(Section, name="data"):
     the environment variable THRML_DENOISING_DATA, then datasets/, then
     the places of the system."""
 
+    image_shape: tuple[Count, Count] | None = None
+    """Own images, filled in by OwnImages.cfg: their rows and columns."""
+
+    train_counts: tuple[Count, ...] = ()
+    """Own images, filled in by OwnImages.cfg: training images of each class."""
+
+    test_counts: tuple[Count, ...] = ()
+    """Own images, filled in by OwnImages.cfg: test images of each class."""
+
+    class_names: tuple[str, ...] = ()
+    """Own images, filled in by OwnImages.cfg: what the classes show, or
+    empty."""
+
+    images_sha256: Annotated[str, _SHA256] | None = None
+    """Own images, filled in by OwnImages.cfg: what they are recognised by."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether these are a user's own images, which have to be given to `DTM`."""
+        return self.image_shape is not None
+
+    @property
+    def facts(self) -> DatasetFacts:
+        """Shape, numbers and classes of the images.
+
+        Raises:
+            ValueError: no data set has this name.
+        """
+        if self.image_shape is None:
+            return dataset_facts(self.dataset_name)
+        return DatasetFacts(
+            self.image_shape, self.train_counts, self.test_counts, nouns=self.class_names
+        )
+
     def check_together(self) -> None:
-        """The classes have to be classes of the data set."""
-        facts = dataset_facts(self.dataset_name)
+        """Own images are described whole, and the classes have to be classes of the data set."""
+        self._check_own_images()
+        facts = self.facts
         unknown = [c for c in self.target_classes if c >= facts.n_classes]
         if unknown and not facts.is_toy:
             raise ValueError(
                 f"data.target_classes: {self.dataset_name} has the classes 0 to "
                 f"{facts.n_classes - 1}, not {', '.join(map(str, unknown))}"
             )
+
+    def _check_own_images(self) -> None:
+        description = {
+            "image_shape": self.image_shape,
+            "train_counts": self.train_counts,
+            "test_counts": self.test_counts,
+            "images_sha256": self.images_sha256,
+        }
+        missing = [name for name, value in description.items() if not value]
+        if len(missing) == len(description) and not self.class_names:
+            return
+        n_classes = len(self.train_counts)
+        whole = not missing and len(self.test_counts) == n_classes
+        if not whole or len(self.class_names) not in (0, n_classes):
+            given = description | {"class_names": self.class_names}
+            raise ValueError(
+                f"data describes own images in part, or with unequal numbers of classes: {given}. "
+                "make_cfg(data=images.cfg), with OwnImages of thrmlDenoising.data, fills in all of "
+                "it; for a data set of this package leave all of it out"
+            )
+        try:
+            check_own_name(self.dataset_name)
+        except ValueError as error:
+            raise ValueError(f"data.dataset_name: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -144,11 +209,22 @@ class GraphConfig(Section, name="graph"):
     base_graph_manager: Annotated[str | type, NAME_OR_CLASS_ARGUMENT] = (
         "poisson_binomial_ising_graph_manager"
     )
-    """How pixels become Ising nodes: poisson_binomial (one node per grey
-    level), binary_representation (the bits of the level), or an own
-    subclass of AbstractBaseGraphManager, as a class or as
-    "module:ClassName"; to be saved it has to stand in a module, not in a
-    notebook's cell. The long names of dtm-replication work as well."""
+    """How pixels become Ising nodes: poisson_binomial (a node for each grey
+    level), binomial (the same with tied parameters: the paper's),
+    binary_representation (the bits of the level),
+    convolved_poisson_binomial (pixels joined within the image too), or an
+    own subclass of AbstractBaseGraphManager, as a class or as
+    "module:ClassName". The long names of dtm-replication work as well."""
+
+    placement: Literal["scattered", "raster", "local"] = "scattered"
+    """Where visible nodes stand on the grid: "scattered" (random places, in
+    raster order), "raster" (the first places without gaps) or "local" (the
+    image stretched over the grid)."""
+
+    image_jumps: tuple[tuple[int, int], ...] = ()
+    """Rules (a, b), a + b odd, that join pixels of the image; for
+    convolved_poisson_binomial only, and in place of a preset's such as
+    70_36_1."""
 
     def __post_init__(self) -> None:
         manager = self.base_graph_manager
@@ -161,8 +237,18 @@ class GraphConfig(Section, name="graph"):
         """The lattice that the preset, or `side` and `connection_rules`, describe."""
         if self.side is not None:
             return Lattice(self.side, self.connection_rules, self.torus)
-        preset = parse_preset(self.graph_preset_architecture)
-        return Lattice(preset.side, preset.rules, self.torus)
+        return Lattice(self._preset.side, self._preset.rules, self.torus)
+
+    @property
+    def jumps(self) -> tuple[tuple[int, int], ...]:
+        """`image_jumps`, or those of the preset."""
+        if self.image_jumps or self.side is not None:
+            return self.image_jumps
+        return self._preset.image_jumps
+
+    @property
+    def _preset(self) -> Preset:
+        return parse_preset(self.graph_preset_architecture)
 
     @property
     def manager_class(self) -> type[AbstractBaseGraphManager]:
@@ -177,6 +263,12 @@ class GraphConfig(Section, name="graph"):
                 "both for a lattice of your own, or neither to use graph.graph_preset_architecture"
             )
         self.lattice.check()
+        if self.side is None and self.image_jumps and self._preset.image_jumps:
+            raise ValueError(
+                f"graph.image_jumps={self.image_jumps} with graph.graph_preset_architecture="
+                f"{self.graph_preset_architecture!r}, which has image jumps of its own: give one "
+                "of the two"
+            )
         _ = self.manager_class  # raises for an unknown one
 
 

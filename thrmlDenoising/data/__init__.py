@@ -4,19 +4,23 @@
     data.train.pixels   # (1969, 784), values 0 or 1
     data.train.classes  # (1969,), values 0 or 1: the position in target_classes
 
-`dataset_facts(name)` tells sizes and counts without reading an image.
+`OwnImages` are images that a user brings along. `dataset_facts(name)` tells sizes and counts of a
+set of this package without reading an image.
 """
 
 from thrmlDenoising.data.dataset import ImageDataset, Split, class_positions, one_hot_labels
-from thrmlDenoising.data.facts import DatasetFacts, dataset_facts
+from thrmlDenoising.data.facts import DatasetFacts, check_own_name, dataset_facts
 from thrmlDenoising.data.loading import load_dataset
 from thrmlDenoising.data.locations import DATA_DIR_VARIABLE
+from thrmlDenoising.data.own import OwnImages
 
 __all__ = [
     "DATA_DIR_VARIABLE",
     "DatasetFacts",
     "ImageDataset",
+    "OwnImages",
     "Split",
+    "check_own_name",
     "class_positions",
     "dataset_facts",
     "load_dataset",

@@ -69,7 +69,7 @@ _FACTS = _IMAGE_SETS | {name: _toy_facts(*size) for name, size in TOY_SIZES.item
 
 
 def dataset_facts(name: str) -> DatasetFacts:
-    """The sizes of a data set; reads no file.
+    """The sizes of a data set of this package; reads no file.
 
     Raises:
         ValueError: no data set has this name.
@@ -77,4 +77,16 @@ def dataset_facts(name: str) -> DatasetFacts:
     if name in _FACTS:
         return _FACTS[name]
     hint = did_you_mean(name, _FACTS)
-    raise ValueError(f"unknown data set {name!r}{hint} Data sets: {', '.join(_FACTS)}.")
+    raise ValueError(
+        f"unknown data set {name!r}{hint} Data sets: {', '.join(_FACTS)}. Images of your own are "
+        "given as OwnImages (thrmlDenoising.data): make_cfg(data=images.cfg)."
+    )
+
+
+def check_own_name(name: object) -> None:
+    """Raises ValueError for a name that own images cannot have."""
+    if not isinstance(name, str) or not name or name in _FACTS:
+        raise ValueError(
+            f"own images cannot be called {name!r}: give a name, as text, that no data set of this "
+            f"package has ({', '.join(_FACTS)})"
+        )

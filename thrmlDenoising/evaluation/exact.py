@@ -3,11 +3,12 @@
 All 2^n states of n free spins are written down: exact, but n must be small. In a notebook:
 
 >>> import numpy as np
->>> from thrmlDenoising.base_graphs import Lattice, PoissonBinomialIsingGraphManager
+>>> from thrmlDenoising.base_graphs import GraphSpec, Lattice, PoissonBinomialIsingGraphManager
 >>> from thrmlDenoising.evaluation.exact import exact_distribution, second_eigenvalue
 >>> from thrmlDenoising.sampling import IsingModel, Parameters
 >>> lattice = Lattice(3, ((0, 1),), torus=False)
->>> graph = PoissonBinomialIsingGraphManager(2, 1, 1, lattice).build_graph(seed=0)
+>>> spec = GraphSpec(image_shape=(1, 2), n_levels=1, n_label_nodes=1, lattice=lattice)
+>>> graph = PoissonBinomialIsingGraphManager(spec).build_graph(seed=0)
 >>> rng = np.random.default_rng(0)
 >>> parameters = Parameters(rng.normal(size=graph.n_biases), rng.normal(size=graph.n_weights))
 >>> model = IsingModel(parameters, input_couplings=np.full(len(graph.visible_nodes), 0.5))

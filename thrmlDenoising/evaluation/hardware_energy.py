@@ -75,7 +75,7 @@ class HardwareEnergy:
     Attributes:
         n_steps: T.
         n_sweeps: K, sweeps per step.
-        n_cells: L^2.
+        n_cells: L^2; with tied trials a cell for each, so more.
         wire_length: of a node to all its neighbours, in cells; the mean over nodes and steps.
         cell: E_cell and its parts, in joules.
         e_cell: which quoted total it rests on, a name in `QUOTED_TOTALS`.
@@ -168,7 +168,7 @@ def hardware_energy(
         bias_and_clock=_bias_and_clock(e_cell, signal_volts),
         communication=_communication(wires, signal_volts),
     )
-    n_cells = lattice.n_nodes
+    n_cells = round(np.mean([graph.n_nodes for graph in graphs]))
     return HardwareEnergy(len(graphs), n_sweeps, n_cells, wires, cell, e_cell, signal_volts)
 
 
@@ -178,21 +178,24 @@ def wire_length(graph: BaseGraph, lattice: Lattice) -> float:
     Wires are straight; on a torus they go the nearer way around. A lattice whose rules reach
     around less than half a torus has 4 sum_k sqrt(a_k^2 + b_k^2).
 
+    Tied trials of a pixel share its place.
+
     Raises:
-        ValueError: the nodes do not fill the L x L grid, node n at (n // L, n % L).
+        ValueError: the nodes do not fill the L x L grid, that of bias number n at (n // L, n % L).
     """
-    if graph.n_nodes != lattice.n_nodes:
+    if graph.n_biases != lattice.n_nodes:
         raise ValueError(
-            f"a graph of {graph.n_nodes} nodes does not fill the {lattice.side} x {lattice.side} "
-            f"grid: the length of its wires is known only where node n stands at "
-            f"(n // {lattice.side}, n % {lattice.side}), for n below {lattice.n_nodes}"
+            f"a graph of {graph.n_biases} places does not fill the {lattice.side} x "
+            f"{lattice.side} grid: the length of its wires is known only where nodes of bias "
+            f"number n stand at (n // {lattice.side}, n % {lattice.side}), for n below "
+            f"{lattice.n_nodes}"
         )
     lengths = _edge_lengths(graph, lattice)
     return 2 * float(lengths.sum()) / graph.n_nodes  # an edge is a wire at both of its ends
 
 
 def _edge_lengths(graph: BaseGraph, lattice: Lattice) -> Float[np.ndarray, " edge"]:
-    places = np.stack(np.divmod(graph.edges, lattice.side), axis=-1)
+    places = np.stack(np.divmod(graph.bias_of_node[graph.edges], lattice.side), axis=-1)
     distances = np.abs(places[:, 0] - places[:, 1])
     if lattice.torus:
         distances = np.minimum(distances, lattice.side - distances)

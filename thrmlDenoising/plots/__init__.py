@@ -1,4 +1,4 @@
-"""Pictures of a run: image grids, animations and curves, from NumPy arrays."""
+"""Pictures of a run (image grids, animations, curves) and of what is in a step of a model."""
 
 from thrmlDenoising.plots.comparison import ComparedRun, Curve, draw_comparison
 from thrmlDenoising.plots.curves import (
@@ -7,8 +7,10 @@ from thrmlDenoising.plots.curves import (
     draw_metric_vs_epoch,
 )
 from thrmlDenoising.plots.gifs import write_gif
+from thrmlDenoising.plots.graphs import draw_graph
 from thrmlDenoising.plots.grids import draw_grid, tile_images
 from thrmlDenoising.plots.style import MetricStyle
+from thrmlDenoising.plots.weights import draw_weights
 
 __all__ = [
     "ComparedRun",
@@ -17,8 +19,10 @@ __all__ = [
     "draw_autocorrelation_vs_epoch",
     "draw_autocorrelation_vs_lags",
     "draw_comparison",
+    "draw_graph",
     "draw_grid",
     "draw_metric_vs_epoch",
+    "draw_weights",
     "tile_images",
     "write_gif",
 ]

@@ -11,7 +11,12 @@ import numpy as np
 from jax.sharding import Sharding, SingleDeviceSharding
 from jaxtyping import PyTree
 
-from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph
+from thrmlDenoising.base_graphs import (
+    AbstractBaseGraphManager,
+    BaseGraph,
+    check_encoding,
+    check_graph,
+)
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.diffusion import DiffusionStep, Rates, time_grid
 from thrmlDenoising.runs import History
@@ -44,6 +49,11 @@ class ModelStep:
     def model(self) -> IsingModel:
         """The Ising model with the parameters as trained so far."""
         return self.diffusion.model(self.state.parameters)
+
+    @property
+    def manager(self) -> AbstractBaseGraphManager:
+        """The base-graph manager that built `graph`."""
+        return self.diffusion.manager
 
     @property
     def device(self) -> Sharding:
@@ -93,21 +103,29 @@ def chain_of(steps: Sequence[ModelStep]) -> tuple[list[DiffusionStep], list[Isin
 
 
 def make_manager(cfg: DTMConfig) -> AbstractBaseGraphManager:
-    """The base-graph manager that all steps of a model share."""
-    return cfg.graph.manager_class(
-        n_pixels=cfg.n_pixels,
-        n_levels=cfg.graph.grayscale_levels,
-        n_label_nodes=cfg.n_label_nodes,
-        lattice=cfg.graph.lattice,
-    )
+    """The base-graph manager that all steps of a model share.
+
+    Raises:
+        ValueError: it is a class of the user's own that does not keep its promises.
+    """
+    manager = cfg.graph.manager_class(cfg.graph_spec)
+    check_encoding(manager)
+    return manager
 
 
 def draw_graphs(cfg: DTMConfig, manager: AbstractBaseGraphManager) -> list[BaseGraph]:
-    """A graph for every step, from `exp.graph_seeds` or, if there are none, from `exp.seed`."""
+    """A graph for every step, from `exp.graph_seeds` or, if there are none, from `exp.seed`.
+
+    Raises:
+        ValueError: the manager is a class of the user's own that makes graphs that cannot be.
+    """
     n_steps = cfg.diffusion_schedule.num_diffusion_steps
     derived = np.random.SeedSequence(cfg.exp.seed).generate_state(n_steps)
     seeds = cfg.per_step(cfg.exp.graph_seeds) if cfg.exp.graph_seeds else derived
-    return [manager.build_graph(int(seed)) for seed in seeds]
+    graphs = [manager.build_graph(int(seed)) for seed in seeds]
+    for graph in graphs:
+        check_graph(manager, graph)
+    return graphs
 
 
 def build_steps(

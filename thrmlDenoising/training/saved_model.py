@@ -171,6 +171,7 @@ def _kind_of_step(cfg: DTMConfig) -> dict[str, Any]:
     sections = ("diffusion_schedule.", "diffusion_rates.")
     return {
         "data.dataset_name": cfg.data.dataset_name,
+        "data.images_sha256": cfg.data.images_sha256,
         "data.target_classes": cfg.target_classes,
         "data.pixel_threshold_for_single_trials": cfg.data.pixel_threshold_for_single_trials,
         "graph.graph_preset_architecture": cfg.graph.lattice,
@@ -196,6 +197,7 @@ def _flat(cfg: DTMConfig) -> dict[str, Any]:
     }
     meanings = {
         "graph.graph_preset_architecture": cfg.graph.lattice,
+        "graph.image_jumps": cfg.graph.jumps,
         "graph.base_graph_manager": cfg.graph.manager_class,
         "optim.step_learning_rates": cfg.per_step(cfg.optim.step_learning_rates),
         "cp.correlation_penalty": cfg.per_step(cfg.cp.correlation_penalty),

@@ -14,10 +14,9 @@ from jaxtyping import Array, Bool, Key
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.data import (
     ImageDataset,
+    OwnImages,
     Split,
     class_positions,
-    dataset_facts,
-    load_dataset,
     one_hot_labels,
 )
 from thrmlDenoising.diffusion import Annealing, Noised
@@ -40,6 +39,7 @@ from thrmlDenoising.evaluation.features import (
 )
 from thrmlDenoising.evaluation.quality import QualityReport, QualitySuite, RealImages
 from thrmlDenoising.sampling import Schedule
+from thrmlDenoising.training.dataset import check_same_images, read_dataset
 from thrmlDenoising.training.model import ModelStep, chain_of
 from thrmlDenoising.training.parallel import run_on_devices
 from thrmlDenoising.training.randomness import Purpose, purpose_key
@@ -70,10 +70,18 @@ def check_mode(mode: str) -> None:
 
 
 class Task:
-    """The data set of a config, and the measurements it asks for."""
+    """The data set of a config, and the measurements it asks for.
 
-    def __init__(self, cfg: DTMConfig) -> None:
-        self.cfg = cfg
+    Args:
+        data: the images, where the config describes a user's own.
+
+    Raises:
+        ValueError: they are not the images of the config.
+    """
+
+    def __init__(self, cfg: DTMConfig, data: OwnImages | None = None) -> None:
+        check_same_images(cfg, data)
+        self.cfg, self._own_images = cfg, data
         n_classes = len(cfg.target_classes)
         self.one_hot_labels: Bool[np.ndarray, "class label_node"] = one_hot_labels(
             np.arange(n_classes), n_classes, cfg.graph.num_label_spots
@@ -87,15 +95,8 @@ class Task:
 
     @cached_property
     def dataset(self) -> ImageDataset:
-        """The images, read when first needed."""
-        data = self.cfg.data
-        return load_dataset(
-            data.dataset_name,
-            target_classes=data.target_classes,
-            n_levels=self.cfg.graph.grayscale_levels,
-            pixel_threshold=data.pixel_threshold_for_single_trials,
-            data_dir=data.data_dir,
-        )
+        """The images, read when first needed; see `read_dataset` for what may be wrong."""
+        return read_dataset(self.cfg, self._own_images)
 
     @cached_property
     def real(self) -> RealImages:
@@ -121,10 +122,10 @@ class Task:
 
     @property
     def _extractor_names(self) -> list[str]:
-        """Toy images are right or wrong: no network has to look at them."""
-        is_toy = dataset_facts(self.cfg.data.dataset_name).is_toy
-        names = self.cfg.evaluation.extractors
-        return [name for name in names if not (is_toy and name == "classifier")]
+        """Toy images are right or wrong, and no classifier here has seen own ones."""
+        data, names = self.cfg.data, self.cfg.evaluation.extractors
+        unknown = data.facts.is_toy or data.is_own
+        return [name for name in names if not (unknown and name == "classifier")]
 
     def _extractor(self, name: str) -> FeatureExtractor:
         weights = self.cfg.evaluation.inception_weights

@@ -57,7 +57,7 @@ class RealImages:
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        """Data set, split, classes, threshold or grey levels, and the hash of the pixels."""
+        """Data set, split, classes, image shape, threshold or levels, and the hash of pixels."""
         data = self.dataset
         binary = data.n_levels == 1
         rendering = {"threshold": self._pixel_threshold} if binary else {"levels": data.n_levels}
@@ -69,6 +69,7 @@ class RealImages:
             "dataset": data.name,
             "split": "train",
             "classes": list(data.target_classes),
+            "image_shape": list(data.image_shape),
             **rendering,
             "pixels_sha256": digest.hexdigest(),
         }

@@ -1,0 +1,176 @@
+"""A graph of the user's own: as little as it asks for, and what it is told when it is wrong."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from exactness import int32
+from tiny import FAST_SAMPLERS, REPOSITORY, assert_same_states, finished, python, tiny_cfg, trained
+
+from thrmlDenoising import DTM
+from thrmlDenoising.base_graphs import (
+    AbstractBaseGraphManager,
+    BaseGraph,
+)
+
+
+class RestrictedManager(AbstractBaseGraphManager):
+    """A restricted Boltzmann machine: every visible node is joined to every one of six hidden."""
+
+    def encode(self, pixels):
+        return jnp.asarray(pixels) > 0
+
+    def decode(self, bits):
+        return bits.astype(jnp.uint8)
+
+    def build_graph(self, seed):
+        n_visible = self.n_pixels + self.n_label_nodes
+        visible, hidden = np.indices((n_visible, 6)).reshape(2, -1)
+        return BaseGraph.untied(
+            edges=np.stack([visible, n_visible + hidden], axis=1).astype(np.int32),
+            colors=np.repeat(int32(0, 1), (n_visible, 6)),
+            image_nodes=np.arange(self.n_pixels, dtype=np.int32),
+            label_nodes=np.arange(self.n_pixels, n_visible, dtype=np.int32),
+        )
+
+
+def cfg_of(manager: type[AbstractBaseGraphManager], sampler: str = "auto"):
+    return tiny_cfg(graph=dict(base_graph_manager=manager), sampling=dict(backend=sampler))
+
+
+@pytest.mark.parametrize("sampler", [*FAST_SAMPLERS, "thrml"])
+def test_it_trains_saves_and_loads_on_every_sampler(tmp_path, sampler):
+    dtm = trained(tmp_path, 2, cfg_of(RestrictedManager, sampler))
+    assert dtm.steps[0].graph.n_nodes == 3 + 3 + 6
+    loaded = DTM.load(dtm.logging_and_saving_dir)
+    assert_same_states(dtm, loaded)
+    np.testing.assert_array_equal(loaded.sample(5, labels=1), dtm.sample(5, labels=1))
+    assert isinstance(loaded.manager, RestrictedManager)
+
+
+SCRIPT = """
+import sys
+import jax.numpy as jnp, numpy as np
+from thrmlDenoising import DTM, make_cfg
+from thrmlDenoising.base_graphs import PoissonBinomialIsingGraphManager
+from tiny import tiny_cfg
+{definition}
+if len(sys.argv) > 2:
+    dtm = DTM.load(sys.argv[2])
+else:
+    dtm = DTM(tiny_cfg(graph=dict(base_graph_manager=Mirrored)), base_dir=sys.argv[1])
+    dtm.train(1, evaluate_every=1)
+    print(dtm.logging_and_saving_dir)
+print(dtm.sample(4, labels=0).tolist(), dtm.steps[0].graph.image_nodes.tolist())
+"""
+
+DEFINITION = """
+class Mirrored(PoissonBinomialIsingGraphManager):
+    def build_graph(self, seed):
+        {body}
+"""
+
+
+def test_a_class_of_a_script_is_found_again_by_its_name(tmp_path):
+    """And the graph of the checkpoint is the one that was trained, whatever the class says now."""
+
+    def run(definition: str, *arguments):
+        script = tmp_path / "script.py"
+        script.write_text(SCRIPT.format(definition=definition), encoding="utf-8")
+        paths = f"{tests}:{tests.parent}"
+        return python(script, tmp_path, *arguments, PYTHONPATH=paths)
+
+    tests = REPOSITORY / "tests"
+    drawn = DEFINITION.format(body="return super().build_graph(seed + 1)")
+    folder, images = finished(run(drawn)).splitlines()[-2:]
+    never_drawn = DEFINITION.format(body="raise AssertionError('drawn again')")
+    assert finished(run(never_drawn, folder)).splitlines()[-1] == images
+    out, errors = run("", folder).communicate(timeout=300)
+    assert "'Mirrored' is needed, which was defined in a notebook or a script" in errors, out
+
+
+# --- mistakes ------------------------------------------------------------------------------
+
+
+class BitsOfAnotherType(RestrictedManager):
+    """Grey levels where bits should be."""
+
+    def encode(self, pixels):
+        return jnp.asarray(pixels)
+
+
+class BitsWithoutABatch(RestrictedManager):
+    """All images in one row."""
+
+    def encode(self, pixels):
+        return super().encode(pixels).reshape(-1)
+
+
+class PixelsOfAnotherShape(RestrictedManager):
+    """One pixel lost."""
+
+    def decode(self, bits):
+        return super().decode(bits)[..., 1:]
+
+
+class Inverted(RestrictedManager):
+    """Black comes back as white."""
+
+    def decode(self, bits):
+        return super().decode(~bits)
+
+
+class NoGraph(RestrictedManager):
+    """Edges alone."""
+
+    def build_graph(self, seed):  # pyright: ignore[reportIncompatibleMethodOverride] a mistake
+        return super().build_graph(seed).edges
+
+
+class ImageNodeMissing(RestrictedManager):
+    """A node for two of three pixels."""
+
+    def build_graph(self, seed):
+        graph = super().build_graph(seed)
+        return BaseGraph.untied(graph.edges, graph.colors, graph.image_nodes[1:], graph.label_nodes)
+
+
+class EdgeInsideAColor(RestrictedManager):
+    """Two pixels joined that are updated at once."""
+
+    def build_graph(self, seed):
+        graph = super().build_graph(seed)
+        edges = np.concatenate([graph.edges, int32((0, 1))])
+        return BaseGraph.untied(edges, graph.colors, graph.image_nodes, graph.label_nodes)
+
+
+class LonelyPixel(RestrictedManager):
+    """Pixel 2 joined to nothing."""
+
+    def build_graph(self, seed):
+        graph = super().build_graph(seed)
+        edges = graph.edges[graph.edges[:, 0] != 2]
+        return BaseGraph.untied(edges, graph.colors, graph.image_nodes, graph.label_nodes)
+
+
+@pytest.mark.parametrize(
+    ("manager", "words"),
+    [
+        (BitsOfAnotherType, r"encode made uint8 \(2, 3\) .* it must make bool \(2, 3\)"),
+        (BitsWithoutABatch, r"encode made bool \(6,\) .* any axes before it as they were"),
+        (PixelsOfAnotherShape, r"decode made uint8 \(2, 2\) .* must make uint8 \(2, 3\)"),
+        (Inverted, r"decode\(encode\(x\)\) must be x, but level 0 came back as 1"),
+        (NoGraph, r"build_graph made a ndarray: it must return a BaseGraph"),
+        (ImageNodeMissing, r"image_nodes of shape \(2,\), but there are 3 image bits"),
+        (EdgeInsideAColor, r"edge \(0, 1\) joins two nodes of colour 0"),
+        (LonelyPixel, r"visible node 2 has no edge"),
+    ],
+)
+def test_a_wrong_manager_is_told_so_before_anything_is_trained(tmp_path, manager, words):
+    with pytest.raises(ValueError, match=words):
+        DTM(cfg_of(manager), base_dir=tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_class_that_is_no_manager_is_refused():
+    with pytest.raises(ValueError, match="dict is no base-graph manager: derive it from"):
+        tiny_cfg(graph=dict(base_graph_manager=dict))

@@ -1,0 +1,58 @@
+"""Graphs in which pixels are joined to their neighbours in the image."""
+
+import numpy as np
+from jaxtyping import Int, Int32
+
+from thrmlDenoising.base_graphs.graph import BaseGraph
+from thrmlDenoising.base_graphs.lattice import check_rules, join_grid
+from thrmlDenoising.base_graphs.poisson_binomial import PoissonBinomialIsingGraphManager
+from thrmlDenoising.base_graphs.spec import GraphSpec
+
+
+class ConvolvedPoissonBinomialIsingGraphManager(PoissonBinomialIsingGraphManager):
+    """Trials like those of `PoissonBinomialIsingGraphManager`, joined within the image as well.
+
+    The image is a chessboard too: a pixel of an even row plus column stands on the even colour of
+    the lattice, the others on the odd one, and the label bits are split between the colours. Rules
+    (a, b) of `image_jumps`, a + b odd, then join pixels of the two colours, trial k to trial k;
+    they do not wrap around the image. The edges of the lattice are kept.
+
+    What to expect: neighbours speak to each other without a hidden node between them, so that
+    edges and areas are learnt sooner; but half of an image is sampled given the other half, and
+    pixels that hold each other make chains slower. Without `image_jumps` pixels only stand on
+    both colours.
+
+    Raises:
+        ValueError: as `PoissonBinomialIsingGraphManager`, or a rule with a + b even.
+    """
+
+    takes_image_jumps = True
+
+    def __init__(self, spec: GraphSpec) -> None:
+        super().__init__(spec)
+        check_rules(spec.image_jumps)
+
+    @property
+    def pixel_colors(self) -> Int[np.ndarray, " pixel"]:
+        """The parity of row plus column."""
+        rows, columns = np.indices(self.image_shape)
+        return ((rows + columns) % 2).ravel()
+
+    @property
+    def label_colors(self) -> Int[np.ndarray, " label_node"]:
+        """The first half of the label spots on the even colour, the rest on the odd one."""
+        return np.arange(self.n_label_nodes) * 2 // max(1, self.n_label_nodes)
+
+    def build_graph(self, seed: int) -> BaseGraph:
+        """Places on both colours, edges of the lattice and of the image."""
+        graph = super().build_graph(seed)
+        edges = np.concatenate([graph.edges, self._image_edges(graph.image_nodes)])
+        each_once = np.unique(np.sort(edges, axis=1), axis=0)
+        return BaseGraph.untied(each_once, graph.colors, graph.image_nodes, graph.label_nodes)
+
+    def _image_edges(
+        self, image_nodes: Int32[np.ndarray, " image_bit"]
+    ) -> Int32[np.ndarray, "edge 2"]:
+        pixels = join_grid(self.image_shape, self.spec.image_jumps, torus=False)
+        trials = image_nodes.reshape(self.n_pixels, self.n_levels)[pixels]
+        return trials.swapaxes(1, 2).reshape(-1, 2)

@@ -1,0 +1,239 @@
+"""Images of a user's own, from arrays.
+
+data = OwnImages("digits", digits.images / 16, digits.target)
+cfg = make_cfg(data=data.cfg, graph=dict(side=20, connection_rules=((0, 1), (4, 1))))
+dtm = DTM(cfg, data=data)
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int32, Shaped, UInt8
+
+from thrmlDenoising.data.dataset import ImageDataset, Split
+from thrmlDenoising.data.facts import DatasetFacts, check_own_name
+from thrmlDenoising.data.quantising import quantised
+
+_NUMBER_ANY_LABELS = "class_names, classes = np.unique(labels, return_inverse=True) numbers any"
+_IDENTIFIES = ("dataset_name", "image_shape", "train_counts", "test_counts", "images_sha256")
+
+
+@dataclass(frozen=True, eq=False)
+class OwnImages:
+    """Grey images of any shape, with their classes; a part of every class is held out for tests.
+
+    Which images are held out, and the order of all, is drawn from `seed`: the same arguments
+    always give the same halves. A run remembers what its images were, not the images, so these are
+    given again to train on or to measure: `DTM.load(run, data=images)`.
+
+    Attributes:
+        name: what results are labelled with; none of this package's data sets.
+        images: brightness 0..1 as floats, or 0..255 as uint8, of shape (image, row, column), and
+            at least half of white somewhere; kept as uint8.
+        classes: the class number of every image, 0, 1, 2, ... with none left out.
+        test_fraction: the part of every class that is held out, above 0 and below 1; of every
+            class at least one image is held out and one is trained on.
+        class_names: what the classes show, in words; may be left out.
+        seed: of the choice of held-out images.
+
+    Raises:
+        ValueError: the arrays are not as described, or a class has less than 2 images.
+    """
+
+    name: str
+    images: Shaped[np.ndarray, "image row column"]
+    classes: Shaped[np.ndarray, " image"]
+    test_fraction: float = 0.1
+    class_names: Sequence[str] = ()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_own_name(self.name)
+        images = _as_bytes(np.asarray(self.images))
+        classes = _checked_classes(np.asarray(self.classes), len(images))
+        names = _checked_names(self.class_names, n_classes=int(classes.max()) + 1)
+        if not 0 < self.test_fraction < 1:
+            raise ValueError(
+                f"test_fraction={self.test_fraction}: give the part of every class to hold out, "
+                "above 0 and below 1"
+            )
+        if not isinstance(self.seed, int | np.integer) or self.seed < 0:
+            raise ValueError(f"seed={self.seed!r}: give an integer of at least 0")
+        for field, value in {"images": images, "classes": classes, "class_names": names}.items():
+            object.__setattr__(self, field, value)
+
+    @cached_property
+    def facts(self) -> DatasetFacts:
+        """Their shape and numbers."""
+        train_counts, test_counts = (
+            tuple(np.bincount(half.classes).tolist()) for half in self._halves
+        )
+        rows, columns = self.images.shape[1:]
+        return DatasetFacts(
+            (rows, columns), train_counts, test_counts, nouns=tuple(self.class_names)
+        )
+
+    @cached_property
+    def cfg(self) -> dict[str, Any]:
+        """The section `data` of a config that learns all of these classes."""
+        return {
+            "dataset_name": self.name,
+            "target_classes": tuple(range(self.facts.n_classes)),
+            "image_shape": self.facts.image_shape,
+            "train_counts": self.facts.train_counts,
+            "test_counts": self.facts.test_counts,
+            "class_names": self.class_names,
+            "images_sha256": self._sha256,
+        }
+
+    def quantised(
+        self, *, target_classes: Sequence[int], n_levels: int, pixel_threshold: float
+    ) -> ImageDataset:
+        """Grey levels of the images of some classes, by the rules of `load_dataset`.
+
+        Raises:
+            ValueError: classes there are not, or repeated; levels or threshold out of range.
+        """
+        return quantised(
+            self.name,
+            self.facts,
+            lambda: self._halves,
+            target_classes=target_classes,
+            n_levels=n_levels,
+            pixel_threshold=pixel_threshold,
+        )
+
+    def check_described_by(self, section: Mapping[str, Any]) -> None:
+        """Raises ValueError if the section `data` of a config describes other images."""
+        if section["image_shape"] is None:
+            raise ValueError(
+                f"own images {self.name!r} are given, but the config learns "
+                f"{section['dataset_name']!r}: build it with make_cfg(data=data.cfg)"
+            )
+        differing = [
+            f"{field} is {section[field]!r} there, {self.cfg[field]!r} here"
+            for field in _IDENTIFIES
+            if section[field] != self.cfg[field]
+        ]
+        if differing:
+            raise ValueError(
+                f"these are not the images the config describes: {'; '.join(differing)}. Give the "
+                "arrays, test_fraction and seed it was made with, or make a config of these, "
+                "make_cfg(data=data.cfg)"
+            )
+
+    @cached_property
+    def _halves(self) -> tuple[Split, Split]:
+        """Training and test images, in random order: whoever takes the first few sees all kinds."""
+        order = np.random.default_rng(self.seed).permutation(len(self.classes))
+        classes = self.classes[order]
+        held_out = np.zeros(len(order), bool)
+        for label in range(int(classes.max()) + 1):
+            members = np.flatnonzero(classes == label)
+            held_out[members[: _n_held_out(len(members), self.test_fraction)]] = True
+        return self._split(order[~held_out]), self._split(order[held_out])
+
+    def _split(self, chosen: np.ndarray) -> Split:
+        return Split(self.images[chosen].reshape(len(chosen), -1), self.classes[chosen])
+
+    @cached_property
+    def _sha256(self) -> str:
+        """Of everything a model can learn from: shape, pixels, classes, halves and their order."""
+        digest = hashlib.sha256(repr((self.facts.image_shape, self.facts.train_counts)).encode())
+        for half in self._halves:
+            digest.update(half.pixels.tobytes())
+            digest.update(half.classes.astype("<i4").tobytes())
+        return digest.hexdigest()
+
+
+def _n_held_out(n_images: int, fraction: float) -> int:
+    return min(max(1, round(fraction * n_images)), n_images - 1)
+
+
+def _as_bytes(images: np.ndarray) -> UInt8[np.ndarray, "image row column"]:
+    """The images as 0..255, copied."""
+    if images.ndim != 3 or not images.size:
+        raise ValueError(
+            f"images of shape {images.shape}: give an array (image, row, column) of at least one "
+            "pixel. Flat images are reshaped, images.reshape(len(images), rows, columns); of "
+            "colours (image, row, column, 3) the mean is taken, images.mean(axis=-1)"
+        )
+    if images.dtype == np.uint8:
+        pixels = images.copy()
+    elif np.issubdtype(images.dtype, np.floating):
+        _check_brightness(images)
+        pixels = np.rint(np.multiply(images, 255, dtype=np.float64)).astype(np.uint8)
+    else:
+        raise ValueError(
+            f"images of type {images.dtype}: give brightness 0..1 as floats, or 0..255 as uint8; "
+            "other whole numbers, such as 0..16, are divided by their maximum, "
+            "images / images.max()"
+        )
+    if pixels.max() < 128:
+        raise ValueError(
+            f"the brightest pixel of all images is {images.max():.4g}, less than half of white "
+            "(1 in floats, 255 in uint8): divide them by their maximum, images / images.max()"
+        )
+    pixels.setflags(write=False)
+    return pixels
+
+
+def _check_brightness(images: np.ndarray) -> None:
+    n_missing = images.size - int(np.isfinite(images).sum())
+    if n_missing:
+        raise ValueError(
+            f"{n_missing} values of the images are NaN or infinite: leave those images out, or "
+            "give their pixels a brightness from 0 to 1"
+        )
+    low, high = images.min(), images.max()
+    if low < 0:
+        raise ValueError(
+            f"images from {low:.4g} to {high:.4g}: brightness in floats is 0 (black) to 1 (white), "
+            "so move and scale them, (images - images.min()) / (images.max() - images.min())"
+        )
+    if high > 1:
+        raise ValueError(
+            f"images from {low:.4g} to {high:.4g}: brightness in floats is 0 (black) to 1 (white), "
+            "so divide them by their maximum, images / images.max()"
+        )
+
+
+def _checked_classes(classes: np.ndarray, n_images: int) -> Int32[np.ndarray, " image"]:
+    """The classes, copied."""
+    if classes.shape != (n_images,):
+        raise ValueError(
+            f"classes of shape {classes.shape} for {n_images} images: give one class number for "
+            f"each, of shape ({n_images},)"
+        )
+    if not np.issubdtype(classes.dtype, np.integer):
+        raise ValueError(
+            f"classes of type {classes.dtype}: give integers 0, 1, 2, ...; {_NUMBER_ANY_LABELS}"
+        )
+    present, counts = np.unique(classes, return_counts=True)
+    wrong = np.flatnonzero(present != np.arange(len(present)))
+    if wrong.size:
+        raise ValueError(
+            f"class {wrong[0]} has no image, while class {present[wrong[0]]} has: number the "
+            f"classes 0, 1, 2, ... with none left out; {_NUMBER_ANY_LABELS}"
+        )
+    if counts.min() < 2:
+        raise ValueError(
+            f"class {counts.argmin()} has 1 image: every class needs at least 2, one to train on "
+            "and one to hold out"
+        )
+    checked = classes.astype(np.int32)
+    checked.setflags(write=False)
+    return checked
+
+
+def _checked_names(names: Sequence[str], n_classes: int) -> tuple[str, ...]:
+    given = (names,) if isinstance(names, str) else tuple(names)
+    if not all(isinstance(name, str) for name in given) or len(given) not in (0, n_classes):
+        raise ValueError(
+            f"class_names={names!r}: give {n_classes} texts, one for each class, or leave them out"
+        )
+    return tuple(str(name) for name in given)

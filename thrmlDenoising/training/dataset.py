@@ -1,0 +1,40 @@
+"""The images that a config describes."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+
+from thrmlDenoising.config import DTMConfig
+from thrmlDenoising.data import ImageDataset, OwnImages, load_dataset
+
+
+def check_same_images(cfg: DTMConfig, own_images: OwnImages | None) -> None:
+    """Raises ValueError if a user's own images are not those of the config."""
+    if own_images is not None:
+        own_images.check_described_by(asdict(cfg.data))
+
+
+def read_dataset(cfg: DTMConfig, own_images: OwnImages | None) -> ImageDataset:
+    """The images of a config, which for a user's own ones have to be given.
+
+    Raises:
+        ValueError: they are not; or see `load_dataset`.
+        FileNotFoundError, ImportError: see `load_dataset`.
+    """
+    return _reader(cfg, own_images)(
+        target_classes=cfg.data.target_classes,
+        n_levels=cfg.graph.grayscale_levels,
+        pixel_threshold=cfg.data.pixel_threshold_for_single_trials,
+    )
+
+
+def _reader(cfg: DTMConfig, own_images: OwnImages | None) -> Callable[..., ImageDataset]:
+    if own_images is not None:
+        return own_images.quantised
+    if cfg.data.is_own:
+        raise ValueError(
+            f"the images {cfg.data.dataset_name!r} are a user's own and not kept with a run, but "
+            "training and measuring need them: give them in Python, DTM(cfg, data=OwnImages(...)) "
+            "or DTM.load(run, data=OwnImages(...))"
+        )
+    return partial(load_dataset, cfg.data.dataset_name, data_dir=cfg.data.data_dir)
