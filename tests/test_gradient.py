@@ -53,6 +53,8 @@ SEEDS = (0, 1, 2)
 GRAPHS = {
     "untied": TINY_CASES["poisson_binomial, 1 level"].build_graph,
     "tied": tied_graph,
+    "tied trials": TINY_CASES["binomial, 2 levels"].build_graph,
+    "both colours visible": TINY_CASES["convolved"].build_graph,
 }
 
 

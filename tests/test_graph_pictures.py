@@ -311,7 +311,8 @@ def test_steps_of_a_model_are_drawn_untrained_too():
     dtm = DTM(tiny_cfg())
     figure = draw_graph(dtm.steps[0])
     assert any("untrained" in axes.get_title() for axes in figure.axes)
-    draw_weights(dtm.steps[1], ["a", "b", "c"])
+    shown = draw_weights(dtm.steps[1], ["a", "b", "c"])
+    assert shown._repr_png_().startswith(b"\x89PNG")  # which a notebook asks for
 
 
 @pytest.mark.parametrize("node", [-1, 64])

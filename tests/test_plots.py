@@ -104,6 +104,10 @@ def test_tiles_are_the_images_row_by_row():
         top, left = index // 2 * 3, index % 2 * 4
         shown = tiles[top : top + 2, left : left + 3]
         np.testing.assert_array_equal(shown, np.round(image.reshape(2, 3) * (255 / 4)))
+    # As `DTM.sample` gives them, too, but in no other shape.
+    np.testing.assert_array_equal(tile_images(images.reshape(5, 2, 3), 2, (2, 3), 4), tiles)
+    with pytest.raises(ValueError, match="cannot have the shape"):
+        tile_images(images.reshape(5, 3, 2), 2, (2, 3), 4)
 
 
 @pytest.mark.parametrize(

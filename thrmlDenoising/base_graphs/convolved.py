@@ -18,9 +18,9 @@ class ConvolvedPoissonBinomialIsingGraphManager(PoissonBinomialIsingGraphManager
     they do not wrap around the image. The edges of the lattice are kept.
 
     What to expect: neighbours speak to each other without a hidden node between them, so that
-    edges and areas are learnt sooner; but half of an image is sampled given the other half, and
-    pixels that hold each other make chains slower. Without `image_jumps` pixels only stand on
-    both colours.
+    areas come out smooth, and thin things may be lost. What it cannot do: half of an image is
+    sampled given the other half, never all of it at once. Without `image_jumps` pixels only stand
+    on both colours, which by itself does harm.
 
     Raises:
         ValueError: as `PoissonBinomialIsingGraphManager`, or a rule with a + b even.

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph, Lattice
-from thrmlDenoising.plots.style import line_style, plain, save_png
+from thrmlDenoising.plots.style import ShownFigure, line_style, plain, save_png
 
 _ROLES = ("image", "label", "hidden")
 _DARK, _MARK, _LABEL, _IMAGE = (line_style(index)["color"] for index in (0, 1, 2, 4))
@@ -77,7 +77,7 @@ def draw_graph(step: DrawnStep, node: int | None = None, path: str | Path | None
     node = central_node(step) if node is None else node
     if not 0 <= node < graph.n_nodes:
         raise ValueError(f"node={node}: the nodes of this graph are 0..{graph.n_nodes - 1}")
-    figure = Figure(figsize=(12, 6.4))
+    figure = ShownFigure(figsize=(12, 6.4))
     figure.set_layout_engine("constrained", w_pad=0.1)
     panels = figure.subplot_mosaic(
         [["grid", "image", "degrees"], ["grid", "weights", "biases"]], width_ratios=(2.1, 1, 1)

@@ -66,7 +66,7 @@ def draw_grid(
 
 
 def tile_images(
-    images: UInt8[np.ndarray, "image pixel"],
+    images: UInt8[np.ndarray, "image pixel"] | UInt8[np.ndarray, "image row column"],
     n_columns: int,
     image_shape: tuple[int, int],
     n_levels: int,
@@ -76,6 +76,8 @@ def tile_images(
     Places left over in the last row are light grey too. Raises ValueError where shapes or values
     do not fit.
     """
+    if images.ndim == 3 and images.shape[1:] == tuple(image_shape):
+        images = images.reshape(len(images), -1)
     check_images(images, image_shape, n_levels)
     if n_columns < 1:
         raise ValueError(f"n_columns={n_columns}: at least one column is needed.")

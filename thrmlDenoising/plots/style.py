@@ -1,5 +1,6 @@
 """What all curves share: colours, markers, axes, and how a figure becomes a file."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,15 @@ def foot_of(values: np.ndarray, threshold: float | None) -> float:
 def note(axes: Axes, words: str) -> None:
     """Small words at the foot of the figure."""
     axes.figure.supxlabel(words, fontsize=8.5, color="0.35", x=0.99, ha="right")
+
+
+class ShownFigure(Figure):
+    """A figure that a notebook shows as a picture, whether or not pyplot has been imported."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=80)
+        return buffer.getvalue()
 
 
 def save_png(figure: Figure, path: Path) -> None:

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from thrmlDenoising.base_graphs import BaseGraph
 from thrmlDenoising.plots.graphs import DrawnStep, bits_per_pixel, check_finite
-from thrmlDenoising.plots.style import save_png
+from thrmlDenoising.plots.style import ShownFigure, save_png
 
 _MOST_COLUMNS = 5
 
@@ -51,7 +51,7 @@ def draw_weights(
     pulls = class_pulls(step, len(class_names)) if is_labelled else np.empty((0, 0))
     n_columns = min(_MOST_COLUMNS, max(2, len(pulls)))
     n_rows = -(-len(pulls) // n_columns)
-    figure = Figure(figsize=(2.1 * n_columns + 1, 2.6 + 2.3 * n_rows), layout="constrained")
+    figure = ShownFigure(figsize=(2.1 * n_columns + 1, 2.6 + 2.3 * n_rows), layout="constrained")
     panels = figure.subplots(n_rows + 1, n_columns, squeeze=False)
     for axes in panels.ravel():
         axes.set_axis_off()
