@@ -23,7 +23,7 @@ QUIET = SHORT_RUN.replace(exp=dict(generate_gif=False))
 GREY = QUIET.replace(
     graph=dict(grayscale_levels=7, base_graph_manager="binomial", num_label_spots=60),
     sampling=dict(n_samples=10, steps_warmup=80),
-    optim=dict(step_learning_rates=(0.03,)),
+    optim=dict(step_learning_rates=(0.02,)),
 )
 
 _WIDE = dict(side=112, connection_rules=((0, 1), (4, 1), (10, 9)))
@@ -40,9 +40,13 @@ COMPARISONS: dict[str, tuple[DTMConfig, int, Mapping[str, Mapping[str, Any]]]] =
     ),
     "encodings": (
         GREY,
-        8,
+        5,
         {
             "binomial, 60 x 60": {},
+            "convolved_poisson_binomial, 90 x 90": dict(
+                graph_preset_architecture="90_12_1",
+                base_graph_manager="convolved_poisson_binomial",
+            ),
             "binary_representation, 80 x 80": dict(
                 graph_preset_architecture="80_12", base_graph_manager="binary_representation"
             ),

@@ -33,18 +33,32 @@ class RestrictedManager(AbstractBaseGraphManager):
         )
 
 
+class ThinnedManager(RestrictedManager):
+    """Loses a number of edges that depends on the seed: steps have graphs of different shapes."""
+
+    def build_graph(self, seed):
+        graph = super().build_graph(seed)
+        kept = np.sort(np.random.default_rng(seed).permutation(graph.n_edges)[seed % 7 + 1 :])
+        return BaseGraph.untied(
+            graph.edges[kept], graph.colors, graph.image_nodes, graph.label_nodes
+        )
+
+
 def cfg_of(manager: type[AbstractBaseGraphManager], sampler: str = "auto"):
     return tiny_cfg(graph=dict(base_graph_manager=manager), sampling=dict(backend=sampler))
 
 
+@pytest.mark.parametrize("manager", [RestrictedManager, ThinnedManager])
 @pytest.mark.parametrize("sampler", [*FAST_SAMPLERS, "thrml"])
-def test_it_trains_saves_and_loads_on_every_sampler(tmp_path, sampler):
-    dtm = trained(tmp_path, 2, cfg_of(RestrictedManager, sampler))
+def test_it_trains_saves_and_loads_on_every_sampler(tmp_path, sampler, manager):
+    dtm = trained(tmp_path, 2, cfg_of(manager, sampler).replace(exp=dict(graph_seeds=(3, 5))))
+    if manager is ThinnedManager:
+        assert dtm.steps[0].graph.n_edges != dtm.steps[1].graph.n_edges
     assert dtm.steps[0].graph.n_nodes == 3 + 3 + 6
     loaded = DTM.load(dtm.logging_and_saving_dir)
     assert_same_states(dtm, loaded)
     np.testing.assert_array_equal(loaded.sample(5, labels=1), dtm.sample(5, labels=1))
-    assert isinstance(loaded.manager, RestrictedManager)
+    assert type(loaded.manager) is manager
 
 
 SCRIPT = """
@@ -86,6 +100,19 @@ def test_a_class_of_a_script_is_found_again_by_its_name(tmp_path):
     assert finished(run(never_drawn, folder)).splitlines()[-1] == images
     out, errors = run("", folder).communicate(timeout=300)
     assert "'Mirrored' is needed, which was defined in a notebook or a script" in errors, out
+
+
+def test_a_class_that_has_changed_since_is_named(tmp_path, monkeypatch):
+    dtm = trained(tmp_path, 1, cfg_of(RestrictedManager))
+    monkeypatch.setattr(
+        RestrictedManager, "encode", lambda self, pixels: jnp.repeat(jnp.asarray(pixels) > 0, 2, -1)
+    )
+    monkeypatch.setattr(
+        RestrictedManager, "decode", lambda self, bits: bits[..., ::2].astype(jnp.uint8)
+    )
+    words = r"saved when RestrictedManager was another class: .* \(3,\), but .* 6 image bits"
+    with pytest.raises(ValueError, match=words):
+        DTM.load(dtm.logging_and_saving_dir)
 
 
 # --- mistakes ------------------------------------------------------------------------------
@@ -160,7 +187,7 @@ class LonelyPixel(RestrictedManager):
         (PixelsOfAnotherShape, r"decode made uint8 \(2, 2\) .* must make uint8 \(2, 3\)"),
         (Inverted, r"decode\(encode\(x\)\) must be x, but level 0 came back as 1"),
         (NoGraph, r"build_graph made a ndarray: it must return a BaseGraph"),
-        (ImageNodeMissing, r"image_nodes of shape \(2,\), but there are 3 image bits"),
+        (ImageNodeMissing, r"image_nodes of shape \(2,\), but ImageNodeMissing has 3 image bits"),
         (EdgeInsideAColor, r"edge \(0, 1\) joins two nodes of colour 0"),
         (LonelyPixel, r"visible node 2 has no edge"),
     ],

@@ -85,30 +85,35 @@ def test_raster_takes_the_first_places_without_gaps():
 
 
 def test_local_keeps_neighbours_near_in_both_directions():
-    """6 x 8 pixels on 20 x 20 nodes: a pixel is a cell of 3.3 x 2.5 nodes, two rows to a strip.
+    """6 x 8 pixels on 20 x 20 nodes: a pixel is a cell of 3.3 x 2.5 nodes.
 
-    Within its cell a pixel may be off by half a strip, 1.7 nodes, either way.
+    It may be off by half a cell, and by a node for the colour, either way.
     """
     graph = binary_graph("local")
-    assert pixel_distances(graph, 0, 1).max() <= 2.5 + 2 * 1.7
-    assert pixel_distances(graph, 1, 0).max() <= 3.4 + 2 * 1.7
+    assert pixel_distances(graph, 0, 1).max() <= np.hypot(2.5 + 2, 3.4)
+    assert pixel_distances(graph, 1, 0).max() <= np.hypot(3.4 + 3.4, 2)
     assert pixel_distances(graph, 3, 4).min() > pixel_distances(graph, 1, 1).max()
     labels = [binary_graph("local", seed).label_nodes for seed in (0, 1)]
     assert (labels[0] != labels[1]).any()
     np.testing.assert_array_equal(graph.image_nodes, binary_graph("local", seed=1).image_nodes)
 
 
-def test_local_is_nearer_than_the_others():
-    """Averaged over neighbours in rows and in columns."""
-    means = {
-        name: [
-            np.mean([pixel_distances(binary_graph(name, seed), *step).mean() for seed in range(5)])
-            for step in ((0, 1), (1, 0))
-        ]
-        for name in PLACEMENTS
-    }
-    assert max(means["local"]) < max(means["scattered"])
-    assert max(means["local"]) < max(means["raster"])
+@pytest.mark.parametrize("side", [44, 60, 70, 80])
+def test_local_is_nearer_than_the_others(side):
+    """On grids that 28 rows and columns do not divide as well as on those they do."""
+    lattice = Lattice(side, ((0, 1),), torus=True)
+
+    def farthest(placement: str) -> float:
+        """Mean distance to the neighbour in the row or in the column, whichever is larger."""
+        graph = PoissonBinomialIsingGraphManager(
+            GraphSpec((28, 28), 1, 90, lattice, placement)
+        ).build_graph(0)
+        places = np.stack(np.divmod(graph.image_nodes, side), axis=-1).reshape(28, 28, 2)
+        steps = [np.abs(np.diff(places, axis=axis)) for axis in (0, 1)]
+        return max(np.hypot(*np.minimum(s, side - s).T).mean() for s in steps)
+
+    assert farthest("local") < 1.5 * side / 28
+    assert farthest("local") < min(farthest("scattered"), farthest("raster"))
 
 
 @pytest.mark.parametrize("placement", [*PLACEMENTS])

@@ -15,9 +15,9 @@ class BinomialIsingGraphManager(PoissonBinomialIsingGraphManager):
     one, leaves to be undone. Gradients are summed over the tied trials.
 
     A pixel takes one place on the lattice, whatever n, and has as many parameters as a binary
-    one. What it cannot do: given its neighbours its variance is at most n / 4 and it has one
-    peak, so that a pixel that is either black or white needs strong fields from nodes that have
-    decided which.
+    one. What it cannot do: given its neighbours it has one peak, and its variance is that of the
+    mean, n p (1 - p): greys come out noisy, and a pixel that is either black or white needs nodes
+    that have decided which.
     """
 
     @property

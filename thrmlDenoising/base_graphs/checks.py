@@ -1,39 +1,104 @@
 """Whether a manager keeps its promises: mistakes of one's own class, in words."""
 
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from thrmlDenoising.base_graphs.graph import BaseGraph
 from thrmlDenoising.base_graphs.manager import AbstractBaseGraphManager
 
 
 def check_encoding(manager: AbstractBaseGraphManager) -> None:
-    """Encodes and decodes two images that between them hold every level.
+    """Encodes every level at every pixel, decodes it again, and decodes codes that no level has.
 
     Raises:
-        ValueError: bits or pixels of a wrong kind or shape, or a level that does not come back.
+        ValueError: `encode` or `decode` does not work under `jax.jit` or on other leading axes;
+            bits or pixels of a wrong kind, shape or order; a level that does not come back.
     """
-    name = type(manager).__name__
-    levels = np.arange(manager.n_levels + 1, dtype=np.uint8)
-    pixels = np.resize(levels, (max(2, -(-len(levels) // manager.n_pixels)), manager.n_pixels))
-    bits = manager.encode(pixels)
-    if bits.dtype != bool or bits.shape != (len(pixels), manager.n_image_bits):
-        raise ValueError(
-            f"{name}.encode made {bits.dtype} {bits.shape} of pixels {pixels.shape}: it must make "
-            f"bool {(len(pixels), manager.n_image_bits)}, all bits of an image in one last axis "
-            "and any axes before it as they were"
-        )
-    decoded = np.asarray(manager.decode(bits))
-    if decoded.dtype != np.uint8 or decoded.shape != pixels.shape:
-        raise ValueError(
-            f"{name}.decode made {decoded.dtype} {decoded.shape} of bits {bits.shape}: it must "
-            f"make uint8 {pixels.shape}"
-        )
-    wrong = decoded != pixels
-    if wrong.any():
+    name, n_pixels, n_levels = type(manager).__name__, manager.n_pixels, manager.n_levels
+    pixels = (np.arange(n_levels + 1)[:, None] + np.arange(n_pixels)) % (n_levels + 1)
+    pixels = pixels.astype(np.uint8)
+    n_bits = _shape(manager.encode, (n_pixels,), jnp.uint8, bool)[-1]
+    for leading in ((), (2, 3)):
+        _expect(manager.encode, (*leading, n_pixels), jnp.uint8, (*leading, n_bits), bool)
+        _expect(manager.decode, (*leading, n_bits), bool, (*leading, n_pixels), jnp.uint8)
+    decoded = np.asarray(manager.decode(manager.encode(pixels)))
+    if (decoded != pixels).any():
+        wrong = decoded != pixels
         raise ValueError(
             f"{name}.decode(encode(x)) must be x, but level {pixels[wrong][0]} came back as "
-            f"{decoded[wrong][0]} (graph.grayscale_levels={manager.n_levels})"
+            f"{decoded[wrong][0]} (graph.grayscale_levels={n_levels})"
         )
+    _check_any_code(manager, n_bits)
+    _check_order(manager, n_bits)
+
+
+def _check_any_code(manager: AbstractBaseGraphManager, n_bits: int) -> None:
+    """A machine visits all codes, also those that no level has."""
+    codes = np.random.default_rng(0).random((16, n_bits)) < np.linspace(0, 1, 16)[:, None]
+    highest = int(np.asarray(manager.decode(jnp.asarray(codes))).max())
+    if highest > manager.n_levels:
+        raise ValueError(
+            f"{type(manager).__name__}.decode made level {highest} of some code, but "
+            f"graph.grayscale_levels={manager.n_levels}: every code has to be a level from 0 on"
+        )
+
+
+def _check_order(manager: AbstractBaseGraphManager, n_bits: int) -> None:
+    """All bits of pixel 0 come first, then those of pixel 1, ..."""
+    name, n_pixels = type(manager).__name__, manager.n_pixels
+    if n_bits % n_pixels:
+        raise ValueError(
+            f"{name}.encode makes {n_bits} bits of {n_pixels} pixels: it must make as many of each"
+        )
+    shown = sorted({0, n_pixels // 2, n_pixels - 1})
+    images = np.zeros((len(shown), n_pixels), np.uint8)
+    images[np.arange(len(shown)), shown] = manager.n_levels
+    dark = np.asarray(manager.encode(np.zeros(n_pixels, np.uint8)))
+    changed = (np.asarray(manager.encode(images)) != dark).reshape(len(shown), n_pixels, -1)
+    for pixel, bits_changed in zip(shown, changed.any(axis=-1), strict=True):
+        if bits_changed.nonzero()[0].tolist() != [pixel]:
+            raise ValueError(
+                f"{name}.encode does not put all bits of pixel 0 first, then those of pixel 1, "
+                f"...: with pixel {pixel} the bits of pixels {bits_changed.nonzero()[0][:9]} change"
+            )
+
+
+def _expect(
+    method: Callable[[Any], Array],
+    shape: tuple[int, ...],
+    kind: Any,
+    wanted: tuple[int, ...],
+    to: Any,
+) -> None:
+    made = _shape(method, shape, kind, to)
+    if made != wanted:
+        raise ValueError(
+            f"{method.__qualname__} made an array {made} of one {shape}: it must make {wanted}, "
+            "with any axes before the last as they were"
+        )
+
+
+def _shape(method: Callable[[Any], Array], shape: tuple[int, ...], kind: Any, to: Any) -> Any:
+    """The shape of what a method makes of such an array, under `jax.jit`."""
+    try:
+        made = jax.eval_shape(method, jax.ShapeDtypeStruct(shape, kind))
+        dtype, result = made.dtype, made.shape
+    except Exception as error:
+        raise ValueError(
+            f"{method.__qualname__} fails under jax.jit on an array {shape}: {error}\nUse "
+            "jax.numpy in it, and keep any axes before the last as they are"
+        ) from error
+    if dtype != to:
+        raise ValueError(
+            f"{method.__qualname__} made {dtype} of an array {shape}: it must make "
+            f"{jnp.dtype(to).name}"
+        )
+    return result
 
 
 def check_graph(manager: AbstractBaseGraphManager, graph: BaseGraph) -> None:
@@ -54,6 +119,6 @@ def check_graph(manager: AbstractBaseGraphManager, graph: BaseGraph) -> None:
     ):
         if nodes.shape != (n_bits,):
             raise ValueError(
-                f"{name}.build_graph has {role}_nodes of shape {nodes.shape}, but there are "
-                f"{n_bits} {role} bits: give the node of each, in the order of the bits"
+                f"the graph has {role}_nodes of shape {nodes.shape}, but {name} has {n_bits} "
+                f"{role} bits: build_graph must name the node of each, in their order"
             )

@@ -1,5 +1,7 @@
 """Graphs in which pixels are joined to their neighbours in the image."""
 
+import warnings
+
 import numpy as np
 from jaxtyping import Int, Int32
 
@@ -23,7 +25,11 @@ class ConvolvedPoissonBinomialIsingGraphManager(PoissonBinomialIsingGraphManager
     on both colours, which by itself does harm.
 
     Raises:
-        ValueError: as `PoissonBinomialIsingGraphManager`, or a rule with a + b even.
+        ValueError: as `PoissonBinomialIsingGraphManager`, or a rule with a + b even or longer than
+            the image.
+
+    Warns:
+        UserWarning: there are no `image_jumps`.
     """
 
     takes_image_jumps = True
@@ -31,6 +37,18 @@ class ConvolvedPoissonBinomialIsingGraphManager(PoissonBinomialIsingGraphManager
     def __init__(self, spec: GraphSpec) -> None:
         super().__init__(spec)
         check_rules(spec.image_jumps)
+        for rule in spec.image_jumps:
+            if not len(join_grid(spec.image_shape, [rule], torus=False)):
+                raise ValueError(
+                    f"the image jump {rule} leads out of every image of shape {spec.image_shape}: "
+                    "use shorter ones"
+                )
+        if not spec.image_jumps:
+            warnings.warn(
+                "no pixels are joined: give graph.image_jumps, or a preset with jumps such as "
+                "60_12_1",
+                stacklevel=2,
+            )
 
     @property
     def pixel_colors(self) -> Int[np.ndarray, " pixel"]:
@@ -40,7 +58,7 @@ class ConvolvedPoissonBinomialIsingGraphManager(PoissonBinomialIsingGraphManager
 
     @property
     def label_colors(self) -> Int[np.ndarray, " label_node"]:
-        """The first half of the label spots on the even colour, the rest on the odd one."""
+        """The first half of the label nodes on the even colour, the rest on the odd one."""
         return np.arange(self.n_label_nodes) * 2 // max(1, self.n_label_nodes)
 
     def build_graph(self, seed: int) -> BaseGraph:

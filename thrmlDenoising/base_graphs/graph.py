@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
-from jaxtyping import Int32
+from jaxtyping import Int, Int32
+from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +49,18 @@ class BaseGraph:
     @classmethod
     def untied(
         cls,
-        edges: Int32[np.ndarray, "edge 2"],
-        colors: Int32[np.ndarray, " node"],
-        image_nodes: Int32[np.ndarray, " image_bit"],
-        label_nodes: Int32[np.ndarray, " label_bit"],
+        edges: Int[ArrayLike, "edge 2"],
+        colors: Int[ArrayLike, " node"],
+        image_nodes: Int[ArrayLike, " image_bit"],
+        label_nodes: Int[ArrayLike, " label_bit"],
     ) -> "BaseGraph":
-        """A graph in which every node and every edge has a parameter of its own."""
+        """A graph in which every node and every edge has a parameter of its own.
+
+        Takes sequences and arrays of any integers.
+        """
+        edges, colors, image_nodes, label_nodes = map(
+            _as_int32, (edges, colors, image_nodes, label_nodes)
+        )
         own_bias = np.arange(len(colors), dtype=np.int32)
         own_weight = np.arange(len(edges), dtype=np.int32)
         return cls(edges, colors, image_nodes, label_nodes, own_bias, own_weight)
@@ -103,6 +110,14 @@ class BaseGraph:
         if missing:
             raise ValueError(f"a saved graph lacks the arrays {missing}: it is not one of ours")
         return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+
+
+def _as_int32(numbers: ArrayLike) -> np.ndarray:
+    """Integers as int32; whatever is none is left to be refused."""
+    array = np.asarray(numbers)
+    is_empty_list = not array.size and array.ndim == 1
+    integers = is_empty_list or np.issubdtype(array.dtype, np.integer)
+    return array.astype(np.int32) if integers else array
 
 
 def _check_types(arrays: Mapping[str, np.ndarray]) -> None:

@@ -42,11 +42,10 @@ class LatticeGraphManager(AbstractBaseGraphManager):
 
     def build_graph(self, seed: int) -> BaseGraph:
         """Draws places for the visible nodes by `spec.placement`."""
-        rows = np.repeat(np.arange(self.image_shape[0]), self.image_shape[1])
         image_nodes, label_nodes = place(
             np.random.default_rng(seed),
             self.spec,
-            np.repeat(rows, self.places_per_pixel),
+            np.repeat(np.arange(self.n_pixels), self.places_per_pixel),
             np.repeat(self.pixel_colors, self.places_per_pixel),
             self.label_colors,
         )

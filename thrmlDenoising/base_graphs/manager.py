@@ -42,13 +42,17 @@ class AbstractBaseGraphManager(abc.ABC):
             raise ValueError(
                 f"graph.image_jumps={spec.image_jumps}, but {type(self).__name__} joins no pixels "
                 "of the image: leave them out, use a preset without them, or use the manager "
-                "convolved_poisson_binomial"
+                "convolved_poisson_binomial. A class of your own that does join pixels says "
+                "takes_image_jumps = True"
             )
         self.spec = spec
 
     @abc.abstractmethod
     def encode(self, pixels: Pixels) -> Bool[Array, "*batch image_bit"]:
-        """Grey levels 0..n_levels to bits, all bits of pixel 0 first. Works under `jax.jit`."""
+        """Grey levels 0..n_levels to bits, all bits of pixel 0 first, then those of pixel 1, ...
+
+        Has to work under `jax.jit` and whatever axes stand before the last, and `decode` too.
+        """
 
     @abc.abstractmethod
     def decode(self, bits: Bool[Array, "*batch image_bit"]) -> Integer[Array, "*batch pixel"]:

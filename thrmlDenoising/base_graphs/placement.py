@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int, Int32
+from jaxtyping import Float, Int, Int32
 
 from thrmlDenoising.base_graphs.spec import GraphSpec
 
@@ -24,11 +24,13 @@ class Wanted(NamedTuple):
     """The visible bits that need places of one colour.
 
     Attributes:
-        image_rows: the row of the image that each image bit belongs to, never falling.
+        rows: the row of the image that each image bit belongs to, never falling.
+        across: how far to the right it stands in the image, 0..1.
         n_labels: label bits.
     """
 
-    image_rows: Int[np.ndarray, " image_bit"]
+    rows: Int[np.ndarray, " image_bit"]
+    across: Float[np.ndarray, " image_bit"]
     n_labels: int
 
 
@@ -43,7 +45,7 @@ def scattered(
 
     Rows of the image so follow each other down the grid, with hidden nodes among them.
     """
-    n_bits = len(wanted.image_rows)
+    n_bits = len(wanted.rows)
     drawn = rng.permutation(nodes)[: n_bits + wanted.n_labels]
     return Places(np.sort(drawn[:n_bits]), np.sort(drawn[n_bits:]))
 
@@ -52,7 +54,7 @@ def raster(
     rng: np.random.Generator, nodes: Int[np.ndarray, " node"], side: int, wanted: Wanted
 ) -> Places:
     """The first places, without gaps: the image, then the labels."""
-    n_bits = len(wanted.image_rows)
+    n_bits = len(wanted.rows)
     return Places(nodes[:n_bits], nodes[n_bits : n_bits + wanted.n_labels])
 
 
@@ -61,23 +63,30 @@ def local(
 ) -> Places:
     """The image stretched over the grid, so that its neighbours are near in both directions.
 
-    Every row of the image has a strip of the grid to itself and spreads evenly across it. Labels
-    stand at random in between.
+    Every row of the image has a strip of the grid to itself, of as many nodes as it has a share
+    of the bits, and in it every bit stands as far across as it does in the image. Labels stand at
+    random in between.
     """
-    bits_of_row = np.bincount(wanted.image_rows)
-    n_before = np.cumsum(bits_of_row) - bits_of_row
-    strips = np.split(nodes, len(nodes) * n_before[1:] // max(1, len(wanted.image_rows)))
-    rows = [
-        _evenly(strip[np.argsort(strip % side, kind="stable")], n_bits)
-        for strip, n_bits in zip(strips, bits_of_row, strict=False)
-    ]
-    image = np.concatenate([nodes[:0], *rows])
+    n_bits = len(wanted.rows)
+    ends = np.searchsorted(wanted.rows, np.arange(wanted.rows.max(initial=-1) + 1), side="right")
+    strips = np.split(nodes, len(nodes) * ends // max(1, n_bits))
+    rows = zip(strips, np.split(side * wanted.across, ends), strict=True)
+    image = np.concatenate([_nearest(strip, strip % side, targets) for strip, targets in rows])
     return Places(image, np.sort(rng.permutation(np.setdiff1d(nodes, image))[: wanted.n_labels]))
 
 
-def _evenly(nodes: Int[np.ndarray, " node"], n: int) -> Int[np.ndarray, " chosen"]:
-    """n of the nodes at equal distances."""
-    return nodes[(2 * np.arange(n) + 1) * len(nodes) // (2 * n)] if n else nodes[:0]
+def _nearest(
+    nodes: Int[np.ndarray, " node"],
+    columns: Int[np.ndarray, " node"],
+    targets: Float[np.ndarray, " chosen"],
+) -> Int[np.ndarray, " chosen"]:
+    """A node near every target column, in the order of the targets, and none twice."""
+    order = np.argsort(columns, kind="stable")
+    numbers = np.arange(len(targets))
+    chosen = np.searchsorted(columns[order], targets - 0.5)
+    # Each after the one before, yet leaving enough nodes for those that follow.
+    chosen = np.maximum.accumulate(chosen - numbers) + numbers
+    return nodes[order[np.minimum(chosen, len(nodes) - len(targets) + numbers)]]
 
 
 PLACEMENTS: dict[str, Placement] = {"scattered": scattered, "raster": raster, "local": local}
@@ -87,17 +96,18 @@ PLACEMENTS: dict[str, Placement] = {"scattered": scattered, "raster": raster, "l
 def place(
     rng: np.random.Generator,
     spec: GraphSpec,
-    image_rows: Int[np.ndarray, " image_bit"],
+    pixels: Int[np.ndarray, " image_bit"],
     image_colors: Int[np.ndarray, " image_bit"],
     label_colors: Int[np.ndarray, " label_bit"],
 ) -> tuple[Int32[np.ndarray, " image_bit"], Int32[np.ndarray, " label_bit"]]:
     """Gives every visible bit a node of its colour, by `spec.placement`.
 
     Args:
-        image_rows: the row of the image that each image bit belongs to, never falling.
+        pixels: the pixel that each image bit belongs to, never falling.
         image_colors: the colour that each image bit has to have; the lattice must have enough.
         label_colors: the same for label bits.
     """
+    n_columns = spec.image_shape[1]
     node_colors = spec.lattice.colors()
     image_nodes = np.empty(len(image_colors), np.int32)
     label_nodes = np.empty(len(label_colors), np.int32)
@@ -105,7 +115,8 @@ def place(
         image_bits = np.flatnonzero(image_colors == color)
         label_bits = np.flatnonzero(label_colors == color)
         nodes = np.flatnonzero(node_colors == color)
-        wanted = Wanted(image_rows[image_bits], len(label_bits))
+        rows, columns = np.divmod(pixels[image_bits], n_columns)
+        wanted = Wanted(rows, (columns + 0.5) / n_columns, len(label_bits))
         places = PLACEMENTS[spec.placement](rng, nodes, spec.lattice.side, wanted)
         image_nodes[image_bits], label_nodes[label_bits] = places
     return image_nodes, label_nodes

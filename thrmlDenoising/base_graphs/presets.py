@@ -26,7 +26,7 @@ _PRESETS: dict[tuple[int, int], tuple[Rule, ...]] = {
     (120, 36): _LONG_RANGE,
 }
 
-# The table of the paper (arXiv 2510.23972), where it differs from dtm-replication's.
+# The paper's own rules (arXiv 2510.23972) at the degree where they are known to differ.
 _PAPER: dict[int, tuple[Rule, ...]] = {16: ((0, 1), (4, 1), (8, 7), (14, 9))}
 
 # Between pixels of the image, the nearest first: 4, 8, 12 or 16 neighbours.
@@ -49,7 +49,7 @@ def parse_preset(architecture: int | str) -> Preset:
     """Looks up a preset, as the int users write (`60_12`, the same as 6012) or as text.
 
     - `side_degree`: the connection tables of dtm-replication.
-    - `side_degree_paper`: the paper's own, where they differ (degree 16); text only.
+    - `side_degree_paper`: the paper's own, at degree 16; text only.
     - `side_degree_jumps`: for convolved graphs, with the first 1 to 4 of the image jumps (0, 1),
       (1, 2), (2, 1), (0, 3).
 

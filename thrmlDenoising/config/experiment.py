@@ -185,7 +185,8 @@ class GraphConfig(Section, name="graph"):
     graph_preset_architecture: int | str = 60_12
     """Lattice preset side_degree, as an integer (60_12, the same as 6012) or
     text ("60_12"): a side x side grid in which every node has about
-    `degree` neighbours."""
+    `degree` neighbours. "60_16_paper" has the paper's own rules, 60_12_1
+    image jumps for convolved graphs."""
 
     connection_rules: tuple[tuple[int, int], ...] = ()
     """Own connection rules (a, b), a + b odd, in place of the preset's; give
@@ -268,6 +269,12 @@ class GraphConfig(Section, name="graph"):
                 f"graph.image_jumps={self.image_jumps} with graph.graph_preset_architecture="
                 f"{self.graph_preset_architecture!r}, which has image jumps of its own: give one "
                 "of the two"
+            )
+        even = [jump for jump in self.image_jumps if sum(jump) % 2 == 0]
+        if even:
+            raise ValueError(
+                f"graph.image_jumps: {even} join pixels of one colour: in (a, b) the sum a + b "
+                "must be odd"
             )
         _ = self.manager_class  # raises for an unknown one
 

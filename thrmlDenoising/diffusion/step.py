@@ -22,8 +22,8 @@ from thrmlDenoising.sampling import AbstractSampler, Chains, IsingModel, Paramet
 class DiffusionStep(eqx.Module):
     """What is fixed about a step: its graph's tables, its sampler and its noise.
 
-    A pytree of arrays, of equal shapes for all steps of a model, so that whatever is compiled
-    for one step serves all. "Visible" arrays hold image bits, then label bits.
+    A pytree of arrays. Steps whose graphs have equal shapes, as those of most managers, share
+    whatever is compiled. "Visible" arrays hold image bits, then label bits.
 
     Attributes:
         to_output: noise from the data to the step's output (training only).

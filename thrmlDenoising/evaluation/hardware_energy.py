@@ -146,6 +146,8 @@ def hardware_energy(
 ) -> HardwareEnergy:
     """The energy of one sample.
 
+    Tied trials of a pixel are counted as cells, and as ends of wires, of their own.
+
     Args:
         graphs: the graph of every step.
         lattice: the grid the graphs' nodes stand on; its own rules are not looked at.

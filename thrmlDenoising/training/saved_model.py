@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph
+from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph, check_graph
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.runs import (
     History,
@@ -131,7 +131,7 @@ def load_steps(
         )
     for source in saved:
         _check_compatible(cfg, source)
-    graphs = [source.graph(index) for index, source in enumerate(saved)]
+    graphs = [_graph_for(manager, source, index) for index, source in enumerate(saved)]
     steps = build_steps(cfg, manager, trainer, graphs)
     for index, (step, source) in enumerate(zip(steps, saved, strict=True)):
         state = read_state(source.folder, index, like=step.state)
@@ -141,6 +141,18 @@ def load_steps(
             if value is not None:
                 step.autocorrelations[record.epoch] = value
     return steps
+
+
+def _graph_for(manager: AbstractBaseGraphManager, saved: SavedModel, index: int) -> BaseGraph:
+    """A saved graph, held against the manager as it is now."""
+    graph = saved.graph(index)
+    try:
+        check_graph(manager, graph)
+    except ValueError as error:
+        raise ValueError(
+            f"{saved.folder} was saved when {type(manager).__name__} was another class: {error}"
+        ) from error
+    return graph
 
 
 def check_resumable(cfg: DTMConfig, saved: SavedModel) -> None:
