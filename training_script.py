@@ -19,7 +19,7 @@ from thrmlDenoising.training import SavedModel, StepSource
 
 SHORT_RUN = make_cfg(
     exp=dict(descriptor="short"),
-    graph=dict(graph_preset_architecture=60_12, num_label_spots=18),
+    graph=dict(graph_preset_architecture=60_12, placement="local", num_label_spots=18),
     sampling=dict(batch_size=100, n_samples=20, steps_per_sample=4, steps_warmup=100),
     generation=dict(fid_images_per_digit=100, steps_warmup=120),
     diffusion_schedule=dict(num_diffusion_steps=2),

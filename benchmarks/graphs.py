@@ -19,8 +19,8 @@ from thrmlDenoising.markdown import table
 from thrmlDenoising.training import updates_per_epoch
 from training_script import SHORT_RUN
 
-QUIET = SHORT_RUN.replace(exp=dict(generate_gif=False))
-GREY = QUIET.replace(
+SCATTERED = SHORT_RUN.replace(exp=dict(generate_gif=False), graph=dict(placement="scattered"))
+GREY = SCATTERED.replace(
     graph=dict(grayscale_levels=7, base_graph_manager="binomial", num_label_spots=60),
     sampling=dict(n_samples=10, steps_warmup=80),
     optim=dict(step_learning_rates=(0.02,)),
@@ -29,12 +29,12 @@ GREY = QUIET.replace(
 _WIDE = dict(side=112, connection_rules=((0, 1), (4, 1), (10, 9)))
 COMPARISONS: dict[str, tuple[DTMConfig, int, Mapping[str, Mapping[str, Any]]]] = {
     "placements": (
-        QUIET,
+        SCATTERED,
         4,
         {name: dict(placement=name) for name in ("scattered", "raster", "local")},
     ),
     "tables": (
-        QUIET,
+        SCATTERED,
         4,
         {name: dict(graph_preset_architecture=name) for name in ("60_16", "60_16_paper")},
     ),

@@ -27,6 +27,8 @@ from thrmlDenoising.base_graphs import (
     resolve_manager,
 )
 
+pytestmark = pytest.mark.filterwarnings("ignore:no pixels are joined")
+
 SMALL = Lattice(4, ((0, 1),), torus=False)
 
 odd_rules = st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda rule: sum(rule) % 2)

@@ -19,6 +19,8 @@ from thrmlDenoising.base_graphs import (
 from thrmlDenoising.diffusion import ObserveSpins
 from thrmlDenoising.sampling import Chains, IsingModel, Parameters, Schedule, sampler_type
 
+pytestmark = pytest.mark.filterwarnings("ignore:no pixels are joined")
+
 LATTICE = Lattice(8, ((0, 1), (4, 1)), torus=True)
 SPEC = GraphSpec((3, 4), 3, 4, LATTICE)
 SAMPLERS = [*FAST_SAMPLERS, "thrml"]
@@ -164,6 +166,14 @@ def test_image_neighbours_are_joined_trial_by_trial(jumps):
                     far = 4 * far_row + far_column
                     wanted |= {(pixel, trial, far, trial) for trial in range(2)}
     assert convolved(jumps) - lattice_alone == wanted - lattice_alone
+
+
+def test_jumps_that_join_nothing_are_told():
+    with pytest.warns(UserWarning, match="no pixels are joined: give graph.image_jumps"):
+        ConvolvedPoissonBinomialIsingGraphManager(SPEC)
+    too_long = GraphSpec((3, 4), 1, 4, LATTICE, image_jumps=((0, 1), (0, 5)))
+    with pytest.raises(ValueError, match=r"image jump \(0, 5\) leads out of every image"):
+        ConvolvedPoissonBinomialIsingGraphManager(too_long)
 
 
 def test_label_spots_are_split_between_the_colors():

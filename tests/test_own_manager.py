@@ -139,11 +139,64 @@ class PixelsOfAnotherShape(RestrictedManager):
         return super().decode(bits)[..., 1:]
 
 
+class DecodesOneBatchOnly(RestrictedManager):
+    """Fails on samples of images."""
+
+    def decode(self, bits):
+        n_images, n_bits = bits.shape
+        return bits.reshape(n_images, n_bits).astype(jnp.uint8)
+
+
+class DecodesInNumPy(RestrictedManager):
+    """Works until it is compiled."""
+
+    def decode(self, bits):
+        return jnp.asarray(np.asarray(bits).astype(np.uint8))
+
+
 class Inverted(RestrictedManager):
     """Black comes back as white."""
 
     def decode(self, bits):
         return super().decode(~bits)
+
+
+class Constant(RestrictedManager):
+    """Shows the same whatever it is given."""
+
+    def encode(self, pixels):
+        return jnp.zeros_like(pixels, bool)
+
+
+class DoubledBits(RestrictedManager):
+    """Two bits a pixel: 00 and 11; reads 10 as level 2, which there is not."""
+
+    def encode(self, pixels):
+        return jnp.repeat(jnp.asarray(pixels) > 0, 2, axis=-1)
+
+    def decode(self, bits):
+        return jnp.where(bits[..., ::2] & ~bits[..., 1::2], 2, bits[..., ::2]).astype(jnp.uint8)
+
+
+class InterleavedBits(RestrictedManager):
+    """Two bits a pixel, but all first bits first."""
+
+    def encode(self, pixels):
+        return jnp.tile(jnp.asarray(pixels) > 0, 2)
+
+    def decode(self, bits):
+        return bits[..., : self.n_pixels].astype(jnp.uint8)
+
+
+class ABitTooMany(RestrictedManager):
+    """A parity bit after all pixels."""
+
+    def encode(self, pixels):
+        bits = super().encode(pixels)
+        return jnp.concatenate([bits, bits.sum(axis=-1, keepdims=True) % 2 == 1], axis=-1)
+
+    def decode(self, bits):
+        return super().decode(bits[..., :-1])
 
 
 class NoGraph(RestrictedManager):
@@ -182,10 +235,16 @@ class LonelyPixel(RestrictedManager):
 @pytest.mark.parametrize(
     ("manager", "words"),
     [
-        (BitsOfAnotherType, r"encode made uint8 \(2, 3\) .* it must make bool \(2, 3\)"),
-        (BitsWithoutABatch, r"encode made bool \(6,\) .* any axes before it as they were"),
-        (PixelsOfAnotherShape, r"decode made uint8 \(2, 2\) .* must make uint8 \(2, 3\)"),
+        (BitsOfAnotherType, r"encode made uint8 of an array \(3,\): it must make bool"),
+        (BitsWithoutABatch, r"encode made an array \(18,\) of one \(2, 3, 3\)"),
+        (PixelsOfAnotherShape, r"decode made an array \(2,\) of one \(3,\): it must make \(3,\)"),
+        (DecodesOneBatchOnly, r"decode fails under jax.jit on an array \(3,\): not enough values"),
+        (DecodesInNumPy, r"decode fails under jax.jit .*[\s\S]*Use jax.numpy in it"),
         (Inverted, r"decode\(encode\(x\)\) must be x, but level 0 came back as 1"),
+        (Constant, r"decode\(encode\(x\)\) must be x, but level 1 came back as 0"),
+        (DoubledBits, r"decode made level 2 of some code, but graph.grayscale_levels=1"),
+        (InterleavedBits, r"does not put all bits of pixel 0 first"),
+        (ABitTooMany, r"encode makes 4 bits of 3 pixels: it must make as many of each"),
         (NoGraph, r"build_graph made a ndarray: it must return a BaseGraph"),
         (ImageNodeMissing, r"image_nodes of shape \(2,\), but ImageNodeMissing has 3 image bits"),
         (EdgeInsideAColor, r"edge \(0, 1\) joins two nodes of colour 0"),

@@ -13,6 +13,8 @@ from thrmlDenoising.base_graphs import (
     PoissonBinomialIsingGraphManager,
 )
 
+pytestmark = pytest.mark.filterwarnings("ignore:no pixels are joined")
+
 LATTICE = Lattice(20, ((0, 1), (4, 1)), torus=True)
 
 
@@ -112,7 +114,7 @@ def test_local_is_nearer_than_the_others(side):
         steps = [np.abs(np.diff(places, axis=axis)) for axis in (0, 1)]
         return max(np.hypot(*np.minimum(s, side - s).T).mean() for s in steps)
 
-    assert farthest("local") < 1.5 * side / 28
+    assert farthest("local") < 2 * side / 28  # nodes from a pixel to the next, and as many again
     assert farthest("local") < min(farthest("scattered"), farthest("raster"))
 
 
