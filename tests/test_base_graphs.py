@@ -240,7 +240,7 @@ def test_wasted_codes_are_counted_in_a_warning(n_levels, n_bits, n_wasted):
     with pytest.warns(UserWarning, match=rf"wastes {n_wasted} of its {2**n_bits} states"):
         manager = BinaryRepresentationGraphManager(spec)
     assert manager.n_image_bits == 2 * n_bits
-    decoded = manager.decode(np.ones((1, 2 * n_bits), bool))
+    decoded = manager.decode(jnp.ones((1, 2 * n_bits), bool))
     np.testing.assert_array_equal(decoded, [[n_levels, n_levels]])
 
 

@@ -74,12 +74,13 @@ def _check_codes(manager: AbstractBaseGraphManager, levels: np.ndarray) -> None:
 
 def _check_order(manager: AbstractBaseGraphManager, lit: np.ndarray, changed: np.ndarray) -> None:
     """All bits of pixel 0 come first, then those of pixel 1, ..., so one pixel changes its own."""
-    for pixel, bits_changed in zip(lit, changed.any(axis=-1), strict=True):
-        if bits_changed.nonzero()[0].tolist() != [pixel]:
+    for pixel, bits_changed in zip(lit, changed, strict=True):
+        pixels_changed = np.flatnonzero(bits_changed.any(axis=-1)).tolist()
+        if pixels_changed != [pixel]:
             raise ValueError(
                 f"{type(manager).__name__}.encode does not put all bits of pixel 0 first, then "
-                f"those of pixel 1, ...: with pixel {pixel} the bits of pixels "
-                f"{bits_changed.nonzero()[0][:9].tolist()} change"
+                f"those of pixel 1, ...: with pixel {pixel} bits of pixels {pixels_changed[:9]} "
+                "change"
             )
 
 

@@ -8,7 +8,6 @@ from jaxtyping import Bool, Float, Int
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
@@ -55,7 +54,9 @@ class Layout(NamedTuple):
     is_torus: bool
 
 
-def draw_graph(step: DrawnStep, node: int | None = None, path: str | Path | None = None) -> Figure:
+def draw_graph(
+    step: DrawnStep, node: int | None = None, path: str | Path | None = None
+) -> ShownFigure:
     """Draws the graph of a step and its parameters; see `layout_of` for where nodes stand.
 
     - Large: every node by its role, and one node with its neighbours. Lines that leave a torus

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from thrmlDenoising.base_graphs import BaseGraph
@@ -29,7 +28,7 @@ _SIGNED, _AMOUNT = _Scale("RdBu_r", -1), _Scale("viridis", 0)
 
 def draw_weights(
     step: DrawnStep, class_names: Sequence[str] = (), path: str | Path | None = None
-) -> Figure:
+) -> ShownFigure:
     """Draws what a step has learnt as images of the shape of the data.
 
     - The bias of every pixel: red pulls it up, blue down.
