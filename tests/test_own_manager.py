@@ -10,6 +10,7 @@ from thrmlDenoising import DTM
 from thrmlDenoising.base_graphs import (
     AbstractBaseGraphManager,
     BaseGraph,
+    PoissonBinomialIsingGraphManager,
 )
 
 
@@ -199,6 +200,16 @@ class ABitTooMany(RestrictedManager):
         return super().decode(bits[..., :-1])
 
 
+class AnotherEncoding(PoissonBinomialIsingGraphManager):
+    """Two bits a pixel, on a graph that has one."""
+
+    def encode(self, pixels):
+        return jnp.repeat(super().encode(pixels), 2, axis=-1)
+
+    def decode(self, bits):
+        return super().decode(bits[..., ::2])
+
+
 class NoGraph(RestrictedManager):
     """Edges alone."""
 
@@ -245,6 +256,7 @@ class LonelyPixel(RestrictedManager):
         (DoubledBits, r"decode made level 2 of some code, but graph.grayscale_levels=1"),
         (InterleavedBits, r"does not put all bits of pixel 0 first"),
         (ABitTooMany, r"encode makes 4 bits of 3 pixels: it must make as many of each"),
+        (AnotherEncoding, r"encode makes 6 bits, but n_image_bits is 3: a class with another"),
         (NoGraph, r"build_graph made a ndarray: it must return a BaseGraph"),
         (ImageNodeMissing, r"image_nodes of shape \(2,\), but ImageNodeMissing has 3 image bits"),
         (EdgeInsideAColor, r"edge \(0, 1\) joins two nodes of colour 0"),

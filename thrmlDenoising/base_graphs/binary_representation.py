@@ -1,6 +1,7 @@
 """A grey pixel as the binary digits of its level."""
 
 import warnings
+from functools import cached_property
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Integer
@@ -35,6 +36,11 @@ class BinaryRepresentationGraphManager(LatticeGraphManager):
                 "waste none",
                 stacklevel=2,
             )
+
+    @cached_property
+    def n_image_bits(self) -> int:
+        """As many binary digits as the top level needs."""
+        return self.n_pixels * self.n_levels.bit_length()
 
     def encode(self, pixels: Pixels) -> Bool[Array, "*batch image_bit"]:
         """The binary digits of every level, lowest first."""

@@ -24,6 +24,11 @@ def check_encoding(manager: AbstractBaseGraphManager) -> None:
     for leading in ((), (2, 3)):
         _expect(manager.encode, (*leading, n_pixels), jnp.uint8, (*leading, n_bits), bool)
         _expect(manager.decode, (*leading, n_bits), bool, (*leading, n_pixels), jnp.uint8)
+    if n_bits != manager.n_image_bits:
+        raise ValueError(
+            f"{type(manager).__name__}.encode makes {n_bits} bits, but n_image_bits is "
+            f"{manager.n_image_bits}: a class with another encoding says its own n_image_bits"
+        )
     if n_bits % n_pixels:
         raise ValueError(
             f"{type(manager).__name__}.encode makes {n_bits} bits of {n_pixels} pixels: it must "

@@ -4,7 +4,6 @@ import abc
 from functools import cached_property
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Integer
 
@@ -94,5 +93,11 @@ class AbstractBaseGraphManager(abc.ABC):
 
     @cached_property
     def n_image_bits(self) -> int:
-        """How many bits, and so visible nodes, an image takes."""
-        return jax.eval_shape(self.encode, jnp.zeros(self.n_pixels, jnp.uint8)).shape[-1]
+        """How many bits, and so visible nodes, an image takes; asked of `encode`.
+
+        A manager that states it instead can build graphs without starting JAX, and so in a
+        process that is going to fork.
+        """
+        return jax.eval_shape(self.encode, jax.ShapeDtypeStruct((self.n_pixels,), np.uint8)).shape[
+            -1
+        ]

@@ -1,5 +1,7 @@
 """A grey pixel as separate trials: its level is how many of them are 1."""
 
+from functools import cached_property
+
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Integer
 
@@ -18,6 +20,11 @@ class PoissonBinomialIsingGraphManager(LatticeGraphManager):
     follows a 0 are read as if the trials were sorted, so the machine spends many states on one
     level.
     """
+
+    @cached_property
+    def n_image_bits(self) -> int:
+        """One trial for each level above 0."""
+        return self.n_pixels * self.n_levels
 
     def encode(self, pixels: Pixels) -> Bool[Array, "*batch image_bit"]:
         """Level k becomes k ones followed by n - k zeros."""
