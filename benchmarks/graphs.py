@@ -16,7 +16,7 @@ import numpy as np
 
 from thrmlDenoising import DTM, DTMConfig
 from thrmlDenoising.markdown import table
-from thrmlDenoising.training import updates_per_epoch
+from thrmlDenoising.training import draw_graphs, make_manager, updates_per_epoch
 from training_script import SHORT_RUN
 
 SCATTERED = SHORT_RUN.replace(exp=dict(generate_gif=False), graph=dict(placement="scattered"))
@@ -73,10 +73,14 @@ class Trained(NamedTuple):
     seconds: float
 
 
+def updates_of_an_epoch(cfg: DTMConfig) -> int:
+    """Spin updates of one epoch of training."""
+    return updates_per_epoch(cfg, draw_graphs(cfg, make_manager(cfg)))
+
+
 def train(cfg: DTMConfig, n_updates: float, folder: Path) -> Trained:
     """Trains for the nearest whole number of epochs to `n_updates` spin updates."""
-    dtm = DTM(cfg, base_dir=folder)
-    per_epoch = updates_per_epoch(cfg, [step.graph for step in dtm.steps])
+    per_epoch = updates_of_an_epoch(cfg)
     n_epochs = max(1, round(n_updates / per_epoch))
     # The learning rate has to end its decay with the training.
     dtm = DTM(cfg.replace(optim=dict(n_epochs_for_lrd=n_epochs)), base_dir=folder)
@@ -98,8 +102,7 @@ def compare(name: str, seeds: Sequence[int], folder: Path) -> str:
         for seed in seeds:
             cfg = base.replace(exp=dict(seed=seed, descriptor=f"{name}_{seed}"), graph=dict(fields))
             if budget is None:
-                steps = DTM(cfg, base_dir=folder).steps
-                budget = n_epochs * updates_per_epoch(cfg, [step.graph for step in steps])
+                budget = n_epochs * updates_of_an_epoch(cfg)
             runs.append(train(cfg, budget, folder))
             print(graph, seed, runs[-1], flush=True)
         rows.append([graph, *_cells(runs)])

@@ -26,13 +26,15 @@ def binary_graph(placement: str, seed: int = 0) -> BaseGraph:
     return PoissonBinomialIsingGraphManager(spec(placement)).build_graph(seed)
 
 
-def pixel_distances(graph: BaseGraph, row_step: int, column_step: int) -> np.ndarray:
+def pixel_distances(
+    graph: BaseGraph, row_step: int, column_step: int, side: int = LATTICE.side, shape=(6, 8)
+) -> np.ndarray:
     """Grid distances on the torus between every pixel and the one so far from it in the image."""
-    places = np.stack(np.divmod(graph.image_nodes, LATTICE.side), axis=-1).reshape(6, 8, 2)
+    places = np.stack(np.divmod(graph.image_nodes, side), axis=-1).reshape(*shape, 2)
     far = places[row_step:, column_step:]
-    near = places[: 6 - row_step, : 8 - column_step]
+    near = places[: shape[0] - row_step, : shape[1] - column_step]
     steps = np.abs(far - near)
-    return np.hypot(*np.moveaxis(np.minimum(steps, LATTICE.side - steps), -1, 0))
+    return np.hypot(*np.moveaxis(np.minimum(steps, side - steps), -1, 0))
 
 
 @pytest.mark.parametrize("placement", [*PLACEMENTS])
@@ -110,9 +112,8 @@ def test_local_is_nearer_than_the_others(side):
         graph = PoissonBinomialIsingGraphManager(
             GraphSpec((28, 28), 1, 90, lattice, placement)
         ).build_graph(0)
-        places = np.stack(np.divmod(graph.image_nodes, side), axis=-1).reshape(28, 28, 2)
-        steps = [np.abs(np.diff(places, axis=axis)) for axis in (0, 1)]
-        return max(np.hypot(*np.minimum(s, side - s).T).mean() for s in steps)
+        steps = ((0, 1), (1, 0))
+        return max(pixel_distances(graph, *step, side, (28, 28)).mean() for step in steps)
 
     assert farthest("local") < 2 * side / 28  # nodes from a pixel to the next, and as many again
     assert farthest("local") < min(farthest("scattered"), farthest("raster"))

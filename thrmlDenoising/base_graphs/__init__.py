@@ -7,7 +7,10 @@ there is a file for each manager.
 from thrmlDenoising.base_graphs.binary_representation import BinaryRepresentationGraphManager
 from thrmlDenoising.base_graphs.binomial import BinomialIsingGraphManager
 from thrmlDenoising.base_graphs.checks import check_encoding, check_graph
-from thrmlDenoising.base_graphs.convolved import ConvolvedPoissonBinomialIsingGraphManager
+from thrmlDenoising.base_graphs.convolved import (
+    ConvolvedPoissonBinomialIsingGraphManager,
+    check_image_jumps,
+)
 from thrmlDenoising.base_graphs.graph import BaseGraph
 from thrmlDenoising.base_graphs.lattice import Lattice, join_grid
 from thrmlDenoising.base_graphs.lattice_manager import LatticeGraphManager
@@ -33,6 +36,7 @@ __all__ = [
     "Preset",
     "check_encoding",
     "check_graph",
+    "check_image_jumps",
     "join_grid",
     "parse_preset",
     "preset_names",

@@ -1,14 +1,25 @@
 """Graphs in which pixels are joined to their neighbours in the image."""
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Int, Int32
 
 from thrmlDenoising.base_graphs.graph import BaseGraph
-from thrmlDenoising.base_graphs.lattice import check_rules, join_grid
+from thrmlDenoising.base_graphs.lattice import Rule, each_once, even_rules, join_grid
 from thrmlDenoising.base_graphs.poisson_binomial import PoissonBinomialIsingGraphManager
 from thrmlDenoising.base_graphs.spec import GraphSpec
+
+
+def check_image_jumps(jumps: Sequence[Rule]) -> None:
+    """Raises ValueError for jumps that join pixels of one colour."""
+    even = even_rules(jumps)
+    if even:
+        raise ValueError(
+            f"graph.image_jumps: {even} join pixels of one colour: in (a, b) the sum a + b must "
+            "be odd"
+        )
 
 
 class ConvolvedPoissonBinomialIsingGraphManager(PoissonBinomialIsingGraphManager):
@@ -36,7 +47,7 @@ class ConvolvedPoissonBinomialIsingGraphManager(PoissonBinomialIsingGraphManager
 
     def __init__(self, spec: GraphSpec) -> None:
         super().__init__(spec)
-        check_rules(spec.image_jumps)
+        check_image_jumps(spec.image_jumps)
         for rule in spec.image_jumps:
             if not len(join_grid(spec.image_shape, [rule], torus=False)):
                 raise ValueError(
@@ -64,9 +75,8 @@ class ConvolvedPoissonBinomialIsingGraphManager(PoissonBinomialIsingGraphManager
     def build_graph(self, seed: int) -> BaseGraph:
         """Places on both colours, edges of the lattice and of the image."""
         graph = super().build_graph(seed)
-        edges = np.concatenate([graph.edges, self._image_edges(graph.image_nodes)])
-        each_once = np.unique(np.sort(edges, axis=1), axis=0)
-        return BaseGraph.untied(each_once, graph.colors, graph.image_nodes, graph.label_nodes)
+        edges = each_once(np.concatenate([graph.edges, self._image_edges(graph.image_nodes)]))
+        return BaseGraph.untied(edges, graph.colors, graph.image_nodes, graph.label_nodes)
 
     def _image_edges(
         self, image_nodes: Int32[np.ndarray, " image_bit"]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int32
+from jaxtyping import Int, Int32
 
 Rule = tuple[int, int]
 
@@ -35,7 +35,12 @@ class Lattice(NamedTuple):
                 f"side={self.side} with torus=True breaks two-colourability: "
                 "use an even side or torus=False"
             )
-        check_rules(self.rules)
+        even = even_rules(self.rules)
+        if even:
+            raise ValueError(
+                f"connection rules {even} join nodes of the same colour: "
+                "in a rule (a, b) the sum a + b must be odd"
+            )
 
     def colors(self) -> Int32[np.ndarray, " node"]:
         """The chessboard colour of every node: 0 where x + y is even."""
@@ -51,14 +56,14 @@ class Lattice(NamedTuple):
         return join_grid((self.side, self.side), self.rules, self.torus)
 
 
-def check_rules(rules: Sequence[Rule]) -> None:
-    """Raises ValueError for rules that join nodes of one colour."""
-    even_rules = [rule for rule in rules if sum(rule) % 2 == 0]
-    if even_rules:
-        raise ValueError(
-            f"connection rules {even_rules} join nodes of the same colour: "
-            "in a rule (a, b) the sum a + b must be odd"
-        )
+def even_rules(rules: Sequence[Rule]) -> list[Rule]:
+    """The rules that join nodes of one colour: a + b is even."""
+    return [rule for rule in rules if sum(rule) % 2 == 0]
+
+
+def each_once(pairs: Int[np.ndarray, "pair 2"]) -> Int32[np.ndarray, "edge 2"]:
+    """Undirected edges, each once, the lower node first, sorted."""
+    return np.unique(np.sort(pairs, axis=1), axis=0).astype(np.int32)
 
 
 def join_grid(
@@ -78,5 +83,4 @@ def join_grid(
             wraps = (far_x != x + dx) | (far_y != y + dy)
             exists = torus | ~wraps
             pairs.append(np.stack([nodes, far_x * shape[1] + far_y], axis=1)[exists])
-    undirected = np.sort(np.concatenate(pairs), axis=1)
-    return np.unique(undirected, axis=0).astype(np.int32)
+    return each_once(np.concatenate(pairs))

@@ -98,6 +98,5 @@ class AbstractBaseGraphManager(abc.ABC):
         A manager that states it instead can build graphs without starting JAX, and so in a
         process that is going to fork.
         """
-        return jax.eval_shape(self.encode, jax.ShapeDtypeStruct((self.n_pixels,), np.uint8)).shape[
-            -1
-        ]
+        image = jax.ShapeDtypeStruct((self.n_pixels,), np.uint8)
+        return jax.eval_shape(self.encode, image).shape[-1]

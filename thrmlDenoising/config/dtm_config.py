@@ -7,10 +7,11 @@ The hyperparameters themselves are documented, each once, in `experiment` and
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from thrmlDenoising.base_graphs import GraphSpec
+from thrmlDenoising.base_graphs import AbstractBaseGraphManager, GraphSpec
 from thrmlDenoising.config.experiment import (
     DataConfig,
     DiffusionRatesConfig,
@@ -58,7 +59,7 @@ class DTMConfig:
         _check_controllers_have_their_input(self)
         _check_enough_images_to_draw(self)
         _check_data_go_with_the_rest(self)
-        _check_visible_nodes_fit(self)
+        _ = self.manager  # raises where the visible nodes do not fit
 
     def replace(self, **sections: Mapping[str, Any] | Section) -> Self:
         """A copy with some fields changed, e.g. `cfg.replace(sampling=dict(batch_size=100))`.
@@ -126,6 +127,11 @@ class DTMConfig:
             placement=graph.placement,
             image_jumps=graph.jumps,
         )
+
+    @cached_property
+    def manager(self) -> AbstractBaseGraphManager:
+        """The base-graph manager that all steps of a model share."""
+        return self.graph.manager_class(self.graph_spec)
 
     @property
     def n_label_nodes(self) -> int:
@@ -259,7 +265,3 @@ def _check_data_go_with_the_rest(cfg: DTMConfig) -> None:
             f"data.target_classes={cfg.data.target_classes}: "
             "use a smaller batch or more classes"
         )
-
-
-def _check_visible_nodes_fit(cfg: DTMConfig) -> None:
-    cfg.graph.manager_class(cfg.graph_spec)  # raises where they do not

@@ -11,6 +11,7 @@ from thrmlDenoising.base_graphs import (
     AbstractBaseGraphManager,
     Lattice,
     Preset,
+    check_image_jumps,
     parse_preset,
     resolve_manager,
 )
@@ -270,12 +271,7 @@ class GraphConfig(Section, name="graph"):
                 f"{self.graph_preset_architecture!r}, which has image jumps of its own: give one "
                 "of the two"
             )
-        even = [jump for jump in self.image_jumps if sum(jump) % 2 == 0]
-        if even:
-            raise ValueError(
-                f"graph.image_jumps: {even} join pixels of one colour: in (a, b) the sum a + b "
-                "must be odd"
-            )
+        check_image_jumps(self.image_jumps)
         _ = self.manager_class  # raises for an unknown one
 
 

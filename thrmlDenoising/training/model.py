@@ -103,14 +103,13 @@ def chain_of(steps: Sequence[ModelStep]) -> tuple[list[DiffusionStep], list[Isin
 
 
 def make_manager(cfg: DTMConfig) -> AbstractBaseGraphManager:
-    """The base-graph manager that all steps of a model share.
+    """The base-graph manager of a config, once its encoding is known to work.
 
     Raises:
         ValueError: it is a class of the user's own that does not keep its promises.
     """
-    manager = cfg.graph.manager_class(cfg.graph_spec)
-    check_encoding(manager)
-    return manager
+    check_encoding(cfg.manager)
+    return cfg.manager
 
 
 def draw_graphs(cfg: DTMConfig, manager: AbstractBaseGraphManager) -> list[BaseGraph]:
