@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from thrmlDenoising.machine import cpu_model, n_cores
+
 Kind = Literal["sample", "train", "generate"]
 
 
@@ -59,7 +61,7 @@ class Machine:
     def here(cls) -> "Machine":
         """The facts of this machine."""
         return cls(
-            cpu=_cpu_model(),
+            cpu=cpu_model(),
             cores=n_cores(),
             memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
             python=platform.python_version(),
@@ -77,26 +79,10 @@ class Machine:
         )
 
 
-def n_cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def write(path: Path, machine: Machine, records: Sequence[Record]) -> None:
     """Writes {"machine": {...}, "records": [{...}, ...]} as JSON."""
     content = {"machine": asdict(machine), "records": [asdict(record) for record in records]}
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def _cpu_model() -> str:
-    facts = Path("/proc/cpuinfo")  # on Linux
-    for line in facts.read_text(encoding="utf-8").splitlines() if facts.exists() else ():
-        name, _, value = line.partition(":")
-        if name.strip() == "model name":
-            return value.strip()
-    return platform.machine()  # processors other than x86 have no such line
 
 
 def _version_if_installed(package: str) -> str | None:

@@ -1,6 +1,6 @@
 """Draws Figure 1 of the paper: energy per sample against image quality.
 
-python -m figures.energy_vs_quality.plot                      # the published points
+python -m figures.energy_vs_quality.plot                      # the published points, and ours
 python -m figures.energy_vs_quality.plot RUN RUN --output figure.pdf
 """
 
@@ -12,6 +12,7 @@ from itertools import cycle, groupby
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,6 +20,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 
 from thrmlDenoising.evaluation.hardware_energy import QUOTED_TOTALS, HardwareEnergy, hardware_energy
+from thrmlDenoising.experiments import FigureData, PaperFigure
 from thrmlDenoising.runs import History, written_aside
 from thrmlDenoising.training import SavedModel, StepSource
 
@@ -45,6 +47,15 @@ class PublishedPoint(NamedTuple):
     variant: str
     joules: float
     fid: float
+
+
+class OurPoint(NamedTuple):
+    """A variant of our own experiment: a distance of free and of clamped images, by seed."""
+
+    family: str
+    variant: str
+    joules: float
+    classifier_fd: dict[str, list[float]]
 
 
 class Run(NamedTuple):
@@ -96,10 +107,29 @@ def read_published(path: Path = PUBLISHED) -> list[PublishedPoint]:
         ]
 
 
-def draw(published: Sequence[PublishedPoint], runs: Sequence[Run]) -> Figure:
+def read_ours(data: FigureData, e_cell: str = "figure_1") -> list[OurPoint]:
+    """The points of our experiment, whose tables are called family_variant, each at its best."""
+    points = []
+    for name in data.variants:
+        tables = data.seeds(name)
+        family, variant = name.split("_", 1)
+        best = {
+            mode: [float(table.series(f"{mode}_{CLASSIFIER_FD}")[1].min()) for table in tables]
+            for mode in ("free", "clamped")
+        }
+        energies = tables[0].facts["joules per sample"].split(", ")
+        joules = {text.split(" ")[1].strip("()"): float(text.split(" ")[0]) for text in energies}
+        points.append(OurPoint(family, variant, joules[e_cell], best))
+    return sorted(points, key=lambda point: (point.family, point.joules))
+
+
+def draw(
+    published: Sequence[PublishedPoint], runs: Sequence[Run], ours: Sequence[OurPoint] = ()
+) -> Figure:
     """Published points with the runs on top; classifier FD has a panel of its own, if needed."""
-    panels = [FID, *([CLASSIFIER_FD] if any(run.best(CLASSIFIER_FD) for run in runs) else [])]
-    heights = [3.6, 1.5][: len(panels)]
+    has_classifier_fd = ours or any(run.best(CLASSIFIER_FD) for run in runs)
+    panels = [FID, *([CLASSIFIER_FD] if has_classifier_fd else [])]
+    heights = [3.6, 2.4 if ours else 1.5][: len(panels)]
     legend_height = 0.2 * (len(runs) + 3) if runs else 0
     figure = Figure(figsize=(6.9, sum(heights) + legend_height), layout="constrained")
     column = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)
@@ -112,6 +142,7 @@ def draw(published: Sequence[PublishedPoint], runs: Sequence[Run]) -> Figure:
     if CLASSIFIER_FD in axes:
         axes[CLASSIFIER_FD].set_ylabel("classifier FD")
         axes[CLASSIFIER_FD].set_title("another distance, not comparable with FID", fontsize=8)
+        _draw_ours(axes[CLASSIFIER_FD], ours)
     markers = cycle(_RUN_MARKERS)
     handles = [_draw_run(axes, run, marker) for run, marker in zip(runs, markers, strict=False)]
     if runs:
@@ -155,6 +186,34 @@ def _draw_published(axes: Axes, points: Iterable[PublishedPoint]) -> None:
     axes.legend(title=title, title_fontsize=8, **place, **_LEGEND)
 
 
+def _draw_ours(axes: Axes, points: Sequence[OurPoint]) -> None:
+    """Means over seeds, with bars to the extremes; free images filled, clamped ones hollow."""
+    for family, group in groupby(points, key=lambda point: point.family):
+        members = list(group)
+        colour, marker = _FAMILIES[family]
+        for mode, face in (("free", colour), ("clamped", "white")):
+            values = np.array([point.classifier_fd[mode] for point in members])
+            means = values.mean(axis=1)
+            axes.errorbar(
+                [point.joules for point in members],
+                means,
+                (means - values.min(axis=1), values.max(axis=1) - means),
+                color=colour,
+                marker=marker,
+                markersize=4.5,
+                markerfacecolor=face,
+                linewidth=1.2,
+                label=f"{family}, {mode} labels",
+            )
+            for point, mean in zip(members, means, strict=True):
+                text = axes.annotate(
+                    point.variant, (point.joules, mean), (4, 4), textcoords="offset points"
+                )
+                text.set(color=colour, fontsize=6, visible=mode == "free")
+    if points:
+        axes.legend(title="ours", title_fontsize=8, loc="upper right", **_LEGEND)
+
+
 def _draw_run(axes: dict[str, Axes], run: Run, marker: str) -> Line2D:
     """Free images filled, clamped ones hollow; a line where no distance was measured."""
     best = {panel: run.best(panel) for panel in axes}
@@ -173,6 +232,13 @@ def _draw_run(axes: dict[str, Axes], run: Run, marker: str) -> Line2D:
 def _caption(runs: Sequence[Run]) -> str:
     assumptions = sorted({run.energy.assumptions for run in runs})
     return "\n".join(["Runs at their best epoch; filled: free, hollow: clamped.", *assumptions])
+
+
+def _draw_experiment(data: FigureData) -> Figure:
+    return draw(read_published(), [], read_ours(data))
+
+
+FIGURE = PaperFigure(Path(__file__).parent, _draw_experiment)
 
 
 def files_for(output: Path) -> list[Path]:
@@ -194,11 +260,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("runs", nargs="*", metavar="RUN", help="run folder to draw on top")
     parser.add_argument("--output", type=Path, default=Path("energy_vs_quality.png"))
+    parser.add_argument("--scale", default="laptop", help="whose tables are ours")
     parser.add_argument("--e-cell", choices=QUOTED_TOTALS, default="figure_1")
-    arguments = parser.parse_args(argv)
-    files = files_for(arguments.output)
-    runs = [Run.read(path, arguments.e_cell) for path in arguments.runs]
-    figure = draw(read_published(), runs)
+    given = parser.parse_args(argv)
+    files = files_for(given.output)
+    runs = [Run.read(path, given.e_cell) for path in given.runs]
+    ours = read_ours(FigureData(FIGURE.folder, given.scale), given.e_cell)
+    figure = draw(read_published(), runs, ours)
     for file in files:
         # TrueType, since publishers refuse the default
         with written_aside(file) as aside, rc_context({"pdf.fonttype": 42}):

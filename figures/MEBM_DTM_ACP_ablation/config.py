@@ -1,0 +1,15 @@
+"""Figure 5b: the MEBM, the DTM, and the DTM with the adaptive correlation penalty (ACP)."""
+
+from figures.settings import LAPTOP, PUBLISHED
+from thrmlDenoising.experiments import Scale
+
+_NO_PENALTY = dict(adaptive_cp=False)
+MODELS = {
+    "MEBM": dict(diffusion_schedule=dict(num_diffusion_steps=1), cp=_NO_PENALTY),
+    "DTM": dict(cp=_NO_PENALTY),
+    "DTM_ACP": {},
+}
+SCALES = {
+    "paper": Scale(PUBLISHED, MODELS, n_epochs=150, evaluate_every=5),
+    "laptop": Scale(LAPTOP, MODELS, n_epochs=16, evaluate_every=2, seeds=(0, 1, 2)),
+}

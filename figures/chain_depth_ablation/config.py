@@ -1,0 +1,32 @@
+"""Figure 5c, lower half: grids of several sides, each sampled by chains of several lengths."""
+
+from figures.settings import LAPTOP_ABLATION, PUBLISHED_ABLATION
+from thrmlDenoising import DTMConfig
+from thrmlDenoising.experiments import Changes, Scale
+
+SIDES = (44, 50, 60, 70, 80, 90)
+
+
+def chains(cfg: DTMConfig) -> dict[str, Changes]:
+    """Every side with the chains of `cfg`, and with ones two and three times as long."""
+    sampling, generation = cfg.sampling, cfg.generation
+    return {
+        f"{side}_{n * sampling.steps_warmup}": dict(
+            graph=dict(graph_preset_architecture=f"{side}_12"),
+            sampling=dict(
+                steps_warmup=n * sampling.steps_warmup,
+                steps_per_sample=n * sampling.steps_per_sample,
+            ),
+            generation=dict(steps_warmup=n * generation.steps_warmup),
+        )
+        for side in SIDES
+        for n in (1, 2, 3)
+    }
+
+
+SCALES = {
+    "paper": Scale(PUBLISHED_ABLATION, chains(PUBLISHED_ABLATION), n_epochs=20, evaluate_every=2),
+    "laptop": Scale(
+        LAPTOP_ABLATION, chains(LAPTOP_ABLATION), n_epochs=6, evaluate_every=2, seeds=(0, 1)
+    ),
+}

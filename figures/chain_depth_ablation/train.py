@@ -1,0 +1,19 @@
+"""Trains the models of Figure 5c, lower half: grids of several sides, chains of several lengths.
+
+python -m figures.chain_depth_ablation.train --scale laptop --jobs 2
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from figures.chain_depth_ablation.config import SCALES
+from thrmlDenoising.experiments import train_command
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Trains what is not finished."""
+    train_command(Path(__file__).parent, SCALES, argv)
+
+
+if __name__ == "__main__":
+    main()

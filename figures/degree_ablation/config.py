@@ -1,0 +1,16 @@
+"""Figure 5c, upper half: grids of several sides, each with several degrees."""
+
+from figures.settings import LAPTOP_ABLATION, PUBLISHED_ABLATION
+from thrmlDenoising.experiments import Scale
+
+SIDES = (44, 50, 60, 70, 80, 90)
+DEGREES = (8, 12, 16, 20)
+GRAPHS = {
+    f"{side}_{degree}": dict(graph=dict(graph_preset_architecture=f"{side}_{degree}"))
+    for side in SIDES
+    for degree in DEGREES
+}
+SCALES = {
+    "paper": Scale(PUBLISHED_ABLATION, GRAPHS, n_epochs=20, evaluate_every=2),
+    "laptop": Scale(LAPTOP_ABLATION, GRAPHS, n_epochs=6, evaluate_every=2, seeds=(0, 1, 2)),
+}

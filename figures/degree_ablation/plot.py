@@ -1,0 +1,25 @@
+"""Draws Figure 5c, upper half: image quality against the size of the grid, by its degree.
+
+python -m figures.degree_ablation.plot, or by its path from any directory
+"""
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from thrmlDenoising.experiments import FigureData, PaperFigure
+from thrmlDenoising.experiments.ablation import draw_ablation
+
+
+def draw(data: FigureData) -> Figure:
+    """Ours with free and with clamped labels, and the published distances."""
+    published = {
+        (f"degree {row['degree']}", int(row["side"])): float(row["fid"]) for row in data.published
+    }
+    return draw_ablation(data, published, name=lambda degree: f"degree {degree}")
+
+
+FIGURE = PaperFigure(Path(__file__).parent, draw)
+
+if __name__ == "__main__":
+    FIGURE.main()

@@ -1,0 +1,19 @@
+"""Trains our points of Figure 1.
+
+python -m figures.energy_vs_quality.train --scale laptop --jobs 2
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from figures.energy_vs_quality.config import SCALES
+from thrmlDenoising.experiments import train_command
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Trains what is not finished."""
+    train_command(Path(__file__).parent, SCALES, argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,288 @@
+"""Experiments: variants of a config trained side by side, into tables; figures drawn from them."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from tiny import tiny_cfg
+
+from thrmlDenoising import DTM, DTMConfig
+from thrmlDenoising.experiments import (
+    FigureData,
+    PaperFigure,
+    Places,
+    RunTable,
+    Scale,
+    config_hash,
+    train_all,
+    train_command,
+    train_run,
+)
+from thrmlDenoising.runs import EpochRecord, History, RunFolder
+
+VARIANTS = {"plain": dict(cp=dict(adaptive_cp=False)), "adaptive": {}}
+SCALE = Scale(tiny_cfg(), VARIANTS, n_epochs=3, evaluate_every=2, seeds=(0, 1))
+NAMES = ["plain_seed0", "adaptive_seed0", "plain_seed1", "adaptive_seed1"]
+
+
+def places_in(folder: Path) -> Places:
+    return Places(folder / "tables", folder / "runs")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Places:
+    """All four runs, two at once."""
+    places = places_in(tmp_path_factory.mktemp("experiment"))
+    train_all(SCALE.runs(), places, n_jobs=2)
+    return places
+
+
+def fail(cfg: DTMConfig, **_: object) -> None:
+    raise AssertionError(f"trains {cfg.exp.descriptor}, which is finished")
+
+
+class TestRuns:
+    def test_every_variant_with_every_seed_the_first_seed_first(self):
+        runs = SCALE.runs()
+        assert [run.name for run in runs] == NAMES
+        assert [run.cfg.exp.seed for run in runs] == [0, 0, 1, 1]
+        assert [run.cfg.cp.adaptive_cp for run in runs] == [False, True, False, True]
+        assert {run.n_epochs for run in runs} == {3}
+
+    def test_a_wrong_variant_is_named(self):
+        scale = Scale(tiny_cfg(), {"a": dict(cp=dict(adaptive=True))}, 1, 1)
+        with pytest.raises(ValueError, match="adaptive_cp"):
+            scale.runs()
+
+
+class TestTraining:
+    def test_leaves_a_table_a_run_with_its_facts(self, trained):
+        assert sorted(path.stem for path in trained.tables.iterdir()) == sorted(NAMES)
+        for run in SCALE.runs():
+            table = RunTable.read(trained.table(run))
+            assert table.facts["config hash"] == config_hash(run.cfg)
+            assert table.facts["data"] == "smoke_testing_3_1_3"
+            assert table.facts["pixel threshold"] == "0.1"
+            assert {"machine", "date", "seconds", "joules per sample"} < set(table.facts)
+            assert list(table.columns) == ["epoch", "autocorr_step_0", "autocorr_step_1"]
+            assert table.columns["epoch"][-1] == 3
+
+    def test_measures_what_a_model_trained_by_hand_does(self, trained, tmp_path):
+        run = SCALE.runs()[1]
+        dtm = DTM(run.cfg, base_dir=tmp_path)
+        dtm.train(3, evaluate_every=2)
+        table = RunTable.read(trained.table(run))
+        by_step = np.array([record.autocorrelation for record in dtm.history.records]).T
+        for step, values in enumerate(by_step):
+            np.testing.assert_allclose(table.columns[f"autocorr_step_{step}"], values, rtol=1e-5)
+
+    def test_is_not_done_twice(self, trained, monkeypatch, capsys):
+        monkeypatch.setattr("thrmlDenoising.experiments.training.train_run", fail)
+        train_all(SCALE.runs(), trained, n_jobs=1)
+        assert "4 of 4 runs are there" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("change", [dict(exp=dict(seed=5)), dict(cp=dict(cp_min=0.5))])
+    def test_another_config_is_another_run(self, trained, change):
+        (first, *_) = SCALE.runs()
+        other = type(first)(first.name, first.cfg.replace(**change), 3, 2)
+        assert trained.is_finished(first)
+        assert not trained.is_finished(other)
+        assert trained.folder(other) is None
+
+    def test_longer_training_is_another_run_but_goes_on_from_the_first(self, trained, tmp_path):
+        (first, *_) = SCALE.runs()
+        longer = type(first)(first.name, first.cfg, 5, 2)
+        assert not trained.is_finished(longer)
+        places = places_in(tmp_path)
+        shutil.copytree(trained.runs, places.runs)
+        train_run(longer, places)
+        at_once = places_in(tmp_path / "at_once")
+        train_run(longer, at_once)
+        resumed, whole = (RunTable.read(p.table(longer)) for p in (places, at_once))
+        assert "from epoch 3 on" in resumed.facts["seconds"]
+        assert "from" not in whole.facts["seconds"]
+        assert len(list(places.runs.glob("plain_seed0_*"))) == 1
+        # Epoch 3 was the last of the shorter run, and so was measured there alone.
+        for name, values in whole.columns.items():
+            kept = resumed.columns[name][resumed.columns["epoch"] != 3]
+            np.testing.assert_array_equal(kept, values[whole.columns["epoch"] != 3])
+
+    def test_a_run_that_stopped_at_its_end_only_lacks_its_table(self, trained, tmp_path):
+        run = SCALE.runs()[0]
+        places = places_in(tmp_path)
+        shutil.copytree(trained.runs, places.runs)
+        train_run(run, places)
+        ours, theirs = RunTable.read(places.table(run)), RunTable.read(trained.table(run))
+        np.testing.assert_array_equal(ours.columns["epoch"], theirs.columns["epoch"])
+        folder = places.folder(run)
+        assert folder is not None
+        assert RunFolder.open(folder).root == folder
+
+    def test_a_failure_is_named_and_does_not_stop_the_others(self, tmp_path):
+        broken = dict(data=dict(dataset_name="mnist", data_dir=str(tmp_path / "nothing")))
+        runs = Scale(
+            tiny_cfg(sampling=dict(batch_size=4), graph=dict(graph_preset_architecture=44_8)),
+            {"broken": broken, "whole": VARIANTS["plain"]},
+            1,
+            1,
+        ).runs()
+        places = places_in(tmp_path)
+        with pytest.raises(RuntimeError, match=r"1 runs failed.*broken_seed0"):
+            train_all(runs, places, n_jobs=1)
+        assert [places.is_finished(run) for run in runs] == [False, True]
+
+    def test_needs_a_process(self, tmp_path):
+        with pytest.raises(ValueError, match="jobs=0"):
+            train_all(SCALE.runs(), places_in(tmp_path), n_jobs=0)
+
+
+class TestCommand:
+    def test_trains_the_runs_it_is_asked_for(self, trained, tmp_path, capsys):
+        shutil.copytree(trained.tables, tmp_path / "figure" / "laptop")
+        seen = []
+        train_command(
+            tmp_path / "figure",
+            {"laptop": SCALE},
+            ["--scale", "laptop", "--only", "plain_seed1", "--runs", str(tmp_path / "runs")],
+            afterwards=lambda runs, places: seen.append(([run.name for run in runs], places)),
+        )
+        assert "1 of 1 runs are there" in capsys.readouterr().out
+        places = Places(tmp_path / "figure" / "laptop", tmp_path / "runs" / "figure" / "laptop")
+        assert seen == [(NAMES, places)]
+
+    def test_a_wrong_name_lists_the_right_ones(self, tmp_path, capsys):
+        with pytest.raises(SystemExit):
+            train_command(
+                tmp_path, {"laptop": SCALE}, ["--scale", "laptop", "--only", "plain_seed2"]
+            )
+        assert "plain_seed2: the runs are plain_seed0, adaptive_seed0" in capsys.readouterr().err
+
+
+class TestTable:
+    HISTORY = History(
+        [
+            EpochRecord(0, 0.0, (0.5, 0.125), (0.0, 0.0), (0.0, 0.0)),
+            EpochRecord(1, 1.0, (None, None), (0.0, 0.0), (0.0, 0.0)),
+            EpochRecord(
+                2,
+                1.0,
+                (0.25, 0.75),
+                (0.0, 0.0),
+                (0.0, 0.0),
+                {"clamped_classifier_fd": 3.25, "free_classifier_fd": 4.5, "free_fid": 30.0,
+                 "clamped_fid": 29.0, "free_classifier_recall": 0.5},
+            ),
+        ]
+    )  # fmt: skip
+
+    def test_has_the_columns_of_the_figures_in_their_order(self, tmp_path):
+        path = tmp_path / "new" / "a.csv"
+        RunTable.of(self.HISTORY, {"config hash": "abc", "note": "with: colon"}).write(path)
+        assert path.read_text(encoding="utf-8").splitlines() == [
+            "# config hash: abc",
+            "# note: with: colon",
+            "epoch,autocorr_step_0,autocorr_step_1,free_fid,clamped_fid,free_classifier_fd,"
+            "clamped_classifier_fd",
+            "0,0.5,0.125,,,,",
+            "2,0.25,0.75,30,29,4.5,3.25",
+        ]
+        table = RunTable.read(path)
+        assert table.facts == {"config hash": "abc", "note": "with: colon"}
+        epochs, values = table.series("free_fid")
+        assert (epochs.tolist(), values.tolist()) == ([2], [30.0])
+
+    def test_the_slowest_step_counts(self):
+        epochs, values = RunTable.of(self.HISTORY, {}).largest_autocorrelation
+        assert (epochs.tolist(), values.tolist()) == ([0, 2], [0.5, 0.75])
+
+    def test_mistakes_are_named(self, tmp_path):
+        with pytest.raises(ValueError, match=r"'fid'; there are epoch, autocorr_step_0"):
+            RunTable.of(self.HISTORY, {}).series("fid")
+        path = tmp_path / "a.csv"
+        path.write_text("epoch,a\n1,2,3\n", encoding="utf-8")
+        with pytest.raises(ValueError, match=r"a\.csv is no table"):
+            RunTable.read(path)
+
+    def test_the_hash_tells_configs_apart_by_what_they_train(self):
+        cfg = tiny_cfg()
+        same = [tiny_cfg(exp=dict(descriptor="b")), tiny_cfg(data=dict(data_dir="/elsewhere"))]
+        other = [tiny_cfg(exp=dict(seed=1)), tiny_cfg(optim=dict(momentum=0.5))]
+        assert {config_hash(c) for c in same} == {config_hash(cfg)}
+        assert len({config_hash(c) for c in [cfg, *other]}) == 3
+        assert config_hash(DTMConfig.from_yaml(cfg.to_yaml())) == config_hash(cfg)
+
+
+def line(data: FigureData) -> Figure:
+    figure = Figure()
+    axes = figure.add_subplot()
+    for variant in data.variants:
+        for table in data.seeds(variant):
+            axes.plot(*table.largest_autocorrelation)
+    axes.plot([0, 1], [float(row["fid"]) for row in data.published])
+    return figure
+
+
+class TestFigure:
+    @pytest.fixture
+    def figure(self, tmp_path) -> PaperFigure:
+        """A folder as figures/ has them, drawn."""
+        folder = tmp_path / "mixing"
+        for seed, values in enumerate([(0.1, 0.2), (0.2, 0.4)]):
+            records = [
+                EpochRecord(epoch, 0.0, (value,), (0.0,), (0.0,))
+                for epoch, value in enumerate(values)
+            ]
+            RunTable.of(History(records), {}).write(folder / "laptop" / f"a_b_seed{seed}.csv")
+        (folder / "published.csv").write_text("fid\n1\n2\n", encoding="utf-8")
+        figure = PaperFigure(folder, line)
+        figure.redraw("laptop")
+        return figure
+
+    def test_is_drawn_as_png_and_pdf(self, figure):
+        png, pdf = (figure.folder / f"mixing_laptop.{kind}" for kind in ("png", "pdf"))
+        assert png.read_bytes().startswith(b"\x89PNG")
+        assert pdf.read_bytes().startswith(b"%PDF")
+        assert FigureData(figure.folder, "laptop").variants == ["a_b"]
+
+    def test_the_same_tables_make_the_same_files(self, figure, tmp_path):
+        for new in figure.redraw("laptop", into=tmp_path / "again"):
+            assert new.read_bytes() == (figure.folder / new.name).read_bytes()
+
+    def test_agrees_until_a_table_changes(self, figure):
+        assert figure.disagreement("laptop") is None
+        table = figure.folder / "laptop" / "a_b_seed0.csv"
+        table.write_text(table.read_text(encoding="utf-8").replace("0.2", "0.3"), encoding="utf-8")
+        assert "were not drawn from" in figure.disagreement("laptop")
+        figure.redraw("laptop")
+        assert figure.disagreement("laptop") is None
+
+    @pytest.mark.parametrize("change", ["published", "new table", "no pdf"])
+    def test_disagrees_if(self, figure, change):
+        if change == "published":
+            (figure.folder / "published.csv").write_text("fid\n1\n3\n", encoding="utf-8")
+        elif change == "new table":
+            tables = figure.folder / "laptop"
+            shutil.copy(tables / "a_b_seed0.csv", tables / "a_b_seed2.csv")
+        else:
+            (figure.folder / "mixing_laptop.pdf").unlink()
+        assert "were not drawn from" in figure.disagreement("laptop")
+
+    def test_disagrees_with_another_way_of_drawing(self, figure):
+        def otherwise(data: FigureData) -> Figure:
+            drawn = line(data)
+            drawn.axes[0].set_xlabel("epoch")
+            return drawn
+
+        changed = PaperFigure(figure.folder, otherwise)
+        assert "looks otherwise" in str(changed.disagreement("laptop"))
+
+    def test_a_missing_scale_says_how_to_make_it(self, figure):
+        with pytest.raises(FileNotFoundError, match=r"c_seed\*.csv.*train\.py --scale paper"):
+            FigureData(figure.folder, "paper").seeds("c")
+
+    def test_the_command_draws_elsewhere(self, figure, tmp_path, capsys):
+        figure.main(["--output", str(tmp_path / "out")])
+        assert (tmp_path / "out" / "mixing_laptop.png").is_file()
+        assert "mixing_laptop.pdf" in capsys.readouterr().out

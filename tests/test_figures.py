@@ -1,0 +1,191 @@
+"""The figures' folders: what they train at either scale, and what their committed tables show."""
+
+import csv
+
+import numpy as np
+import pytest
+from tiny import REPOSITORY, finished, python, tiny_cfg
+
+from figures import all as all_figures
+from figures.chain_depth_ablation import config as depth
+from figures.degree_ablation import config as degree
+from figures.energy_vs_quality import config as energy
+from figures.energy_vs_quality.plot import read_ours
+from figures.grayscale import config as grey
+from figures.grayscale.train import N_GENERATED, write_images
+from figures.MEBM_DTM_ACP_ablation import config as ablation
+from thrmlDenoising import DTM
+from thrmlDenoising.evaluation.hardware_energy import QUOTED_TOTALS
+from thrmlDenoising.experiments import FigureData, Places, Run, RunTable, train_run
+
+FIGURES = REPOSITORY / "figures"
+CONFIGS = {
+    "MEBM_DTM_ACP_ablation": ablation,
+    "degree_ablation": degree,
+    "chain_depth_ablation": depth,
+    "energy_vs_quality": energy,
+    "grayscale": grey,
+}
+MODES = ("free", "clamped")
+
+
+def published(config, variant):
+    """The run of a variant at the paper's scale."""
+    (run,) = [run for run in config.SCALES["paper"].runs() if run.name == f"{variant}_seed0"]
+    return run
+
+
+def laptop(name):
+    return FigureData(FIGURES / name, "laptop")
+
+
+class TestPaperScale:
+    def test_figure_5b(self):
+        run = published(ablation, "DTM_ACP")
+        cfg = run.cfg
+        assert (run.n_epochs, cfg.data.dataset_name) == (150, "fashion_mnist")
+        assert cfg.data.pixel_threshold_for_single_trials == 0.1
+        assert (cfg.graph.lattice.side, len(cfg.graph.lattice.rules)) == (70, 3)
+        assert (cfg.graph.num_label_spots, cfg.graph.placement) == (10, "scattered")
+        sampling = cfg.sampling
+        assert (sampling.batch_size, sampling.steps_warmup) == (400, 400)
+        assert (sampling.n_samples, sampling.steps_per_sample) == (50, 8)
+        assert (cfg.generation.steps_warmup, cfg.generation.fid_images_per_digit) == (800, 512)
+        schedule, rates = cfg.diffusion_schedule, cfg.diffusion_rates
+        assert (schedule.num_diffusion_steps, schedule.diffusion_offset) == (8, 0.15)
+        assert (schedule.kind, rates.image_rate, rates.label_rate) == ("log", 0.9, 0.2)
+        assert cfg.optim.step_learning_rates == (0.016,)
+        assert (cfg.optim.alpha_cosine_decay, cfg.optim.n_epochs_for_lrd) == (0.18, 20)
+        assert (cfg.cp.adaptive_cp, cfg.cp.adaptive_threshold) == (True, 0.008)
+        assert cfg.evaluation.extractors == ("classifier", "inception")
+
+    def test_figure_5b_compares_three_models(self):
+        configs = {name: published(ablation, name).cfg for name in ("MEBM", "DTM", "DTM_ACP")}
+        steps = {name: c.diffusion_schedule.num_diffusion_steps for name, c in configs.items()}
+        assert steps == {"MEBM": 1, "DTM": 8, "DTM_ACP": 8}
+        assert [c.cp.adaptive_cp for c in configs.values()] == [False, False, True]
+
+    @pytest.mark.parametrize("side", [44, 50, 60, 70, 80, 90])
+    def test_figure_5c(self, side):
+        for degree_of_node in (8, 12, 16, 20):
+            run = published(degree, f"{side}_{degree_of_node}")
+            lattice, optim = run.cfg.graph.lattice, run.cfg.optim
+            assert (lattice.side, 4 * len(lattice.rules)) == (side, degree_of_node)
+            assert (run.n_epochs, run.cfg.diffusion_schedule.num_diffusion_steps) == (20, 4)
+            assert (optim.step_learning_rates, optim.alpha_cosine_decay) == ((0.022,), 0.2)
+            assert run.cfg.cp.adaptive_threshold == 0.016
+        for warmup, per_sample, generation in ((400, 8, 800), (800, 16, 1600), (1200, 24, 2400)):
+            cfg = published(depth, f"{side}_{warmup}").cfg
+            assert (cfg.graph.lattice.side, len(cfg.graph.lattice.rules)) == (side, 3)
+            assert cfg.sampling.steps_warmup == warmup
+            assert cfg.sampling.steps_per_sample == per_sample
+            assert cfg.generation.steps_warmup == generation
+
+    def test_figure_5a(self):
+        cfg = published(grey, "DTM").cfg
+        assert (cfg.graph.lattice.side, 4 * len(cfg.graph.lattice.rules)) == (80, 48)
+        assert (cfg.graph.grayscale_levels, cfg.graph.num_label_spots) == (7, 20)
+        assert cfg.diffusion_schedule.num_diffusion_steps == 8
+        assert (cfg.optim.step_learning_rates, cfg.cp.adaptive_threshold) == ((0.012,), 0.06)
+
+    def test_figure_1_spends_what_the_paper_says(self):
+        for n_steps, joules in {1: 1.961e-9, 2: 3.921e-9, 4: 7.843e-9, 8: 1.568e-8}.items():
+            cfg = published(energy, f"DTM_T={n_steps}").cfg
+            assert cfg.diffusion_schedule.num_diffusion_steps == n_steps
+            n_updates = n_steps * cfg.generation.steps_warmup * cfg.graph.lattice.n_nodes
+            assert n_updates * QUOTED_TOTALS["figure_1"] == pytest.approx(joules, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+class TestLaptopScale:
+    def test_every_run_is_there_made_with_the_config_of_today(self, name):
+        places = Places(FIGURES / name / "laptop", FIGURES)
+        runs = CONFIGS[name].SCALES["laptop"].runs()
+        assert [run.name for run in runs if not places.is_finished(run)] == []
+        tables = {path.stem for path in places.tables.glob("*_seed*.csv")}
+        assert tables == {run.name for run in runs}
+
+    def test_tables_say_what_they_rest_on(self, name):
+        data = laptop(name)
+        for table in (table for variant in data.variants for table in data.seeds(variant)):
+            assert {"config hash", "pixel threshold", "machine", "date", "seconds"} < set(
+                table.facts
+            )
+            columns = list(table.columns)
+            n_steps = len(columns) - 3
+            names = ["epoch", *(f"autocorr_step_{step}" for step in range(n_steps))]
+            assert columns == [*names, "free_classifier_fd", "clamped_classifier_fd"]
+
+    def test_the_figure_is_the_tables(self, name):
+        (figure,) = [f.figure for f in all_figures.FOLDERS if f.figure.folder.name == name]
+        assert figure.disagreement("laptop") is None
+
+
+@pytest.mark.parametrize("name", ["degree_ablation", "energy_vs_quality"])
+def test_a_plot_is_drawn_from_any_directory(name, tmp_path):
+    script = FIGURES / name / "plot.py"
+    output = tmp_path / ("a.pdf" if name == "energy_vs_quality" else "out")
+    process = python("-c", _RUN, str(tmp_path), str(script), "--output", str(output))
+    assert ".png" in finished(process)
+    assert list(tmp_path.rglob("*.pdf"))
+
+
+_RUN = """
+import os, runpy, sys
+os.chdir(sys.argv[1])
+sys.argv = sys.argv[2:]
+sys.path[:] = [path for path in sys.path if path not in ("", os.getcwd())]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+class TestWhatTheTablesShow:
+    def test_without_penalty_mixing_collapses_and_quality_with_it(self):
+        data = laptop("MEBM_DTM_ACP_ablation")
+        for plain, held in zip(data.seeds("DTM"), data.seeds("DTM_ACP"), strict=True):
+            stuck, free = (table.largest_autocorrelation[1][-1] for table in (plain, held))
+            assert stuck >= 5 * free
+            for mode in MODES:
+                values = plain.series(f"{mode}_classifier_fd")[1]
+                assert values[-1] >= 1.2 * values.min()
+                values = held.series(f"{mode}_classifier_fd")[1]
+                assert values[-1] <= 1.1 * values.min()
+
+    @pytest.mark.parametrize("side", degree.SIDES)
+    @pytest.mark.parametrize("mode", MODES)
+    def test_sixteen_neighbours_are_better_than_eight(self, mode, side):
+        data = laptop("degree_ablation")
+        best = {
+            n: np.mean(
+                [t.series(f"{mode}_classifier_fd")[1].min() for t in data.seeds(f"{side}_{n}")]
+            )
+            for n in (8, 16)
+        }
+        assert best[16] < best[8]
+
+    def test_our_points_of_figure_1_spend_what_their_chains_do(self):
+        points = {(p.family, p.variant): p for p in read_ours(laptop("energy_vs_quality"))}
+        one, two = points["DTM", "T=1"], points["DTM", "T=2"]
+        assert two.joules == pytest.approx(2 * one.joules, rel=1e-3)
+
+
+def test_grey_images_in_the_table_are_those_of_the_model(tmp_path):
+    run = Run("DTM_seed0", tiny_cfg(exp=dict(descriptor="DTM_seed0")), 2, 2)
+    places = Places(tmp_path / "laptop", tmp_path / "runs")
+    train_run(run, places)
+    write_images([run], places)
+    path = places.tables / "images.csv"
+    written = path.read_bytes()
+    lines = written.decode().splitlines()
+    assert lines[0] == f"# config hash: {RunTable.read(places.table(run)).facts['config hash']}"
+    rows = list(csv.DictReader(lines[1:]))
+    assert [row["source"] for row in rows] == ["real"] * 3 + ["generated"] * 3 * N_GENERATED
+    folder = places.folder(run)
+    assert folder is not None
+    dtm = DTM.load(folder)
+    labels = [int(row["class"]) for row in rows if row["source"] == "generated"]
+    expected = dtm.sample(len(labels), labels).reshape(len(labels), -1)
+    digits = [[int(d) for d in row["pixels"]] for row in rows if row["source"] == "generated"]
+    np.testing.assert_array_equal(digits, expected)
+    write_images([run], places)
+    assert path.read_bytes() == written

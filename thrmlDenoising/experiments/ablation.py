@@ -1,0 +1,107 @@
+"""Figures of distances against the size of the grid, for several variants of a machine."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+
+from thrmlDenoising.evaluation import Mode
+from thrmlDenoising.experiments.figure import FigureData
+from thrmlDenoising.plots.paper import draw_band
+
+_MARKERS = "osD^v"
+_N_VISIBLE = 28 * 28 + 10 * 10
+"""Visible nodes of the published setting: binary images, and ten classes on ten label spots."""
+
+
+class BySide(NamedTuple):
+    """Distances on grids of several sides.
+
+    Attributes:
+        sides: of the grids, ascending.
+        distances: NaN where nothing was measured.
+    """
+
+    sides: list[int]
+    distances: Float[np.ndarray, "seed side"]
+
+
+def draw_ablation(
+    data: FigureData, published: Mapping[tuple[str, int], float], name: Callable[[str], str]
+) -> Figure:
+    """Panels of our free and clamped images at their best epoch, and of the published FID.
+
+    Args:
+        data: tables whose variants are called side_kind, such as "60_12".
+        published: the FID of every kind and side.
+        name: what the legend calls a kind of ours.
+    """
+    figure = Figure(figsize=(6.9, 2.7))
+    free, clamped, paper = figure.subplots(1, 3)
+    clamped.sharey(free)
+    by_mode: dict[Mode, Axes] = {"free": free, "clamped": clamped}
+    for mode, axes in by_mode.items():
+        _draw_against_side(axes, {name(kind): curve for kind, curve in _ours(data, mode).items()})
+        axes.set_title(f"ours ({data.scale} scale), {mode} labels")
+    free.set_ylabel("classifier FD")
+    clamped.set_ylabel("classifier FD")
+    _draw_against_side(paper, _by_kind(published))
+    paper.set_ylabel("FID (Inception)")
+    paper.set_title("published (arXiv 2510.23972)")
+    free.legend()
+    paper.legend()
+    return figure
+
+
+def _ours(data: FigureData, mode: Mode) -> dict[str, BySide]:
+    """The best distance of every run, by kind."""
+    sides: dict[str, list[int]] = {}
+    for side, kind in sorted(_side_and_kind(variant) for variant in data.variants):
+        sides.setdefault(kind, []).append(side)
+    curves = {}
+    for kind in sorted(sides, key=int):
+        best = [
+            [
+                table.series(f"{mode}_classifier_fd")[1].min()
+                for table in data.seeds(f"{side}_{kind}")
+            ]
+            for side in sides[kind]
+        ]
+        curves[kind] = BySide(sides[kind], np.array(best).T)
+    return curves
+
+
+def _side_and_kind(variant: str) -> tuple[int, str]:
+    side, kind = variant.split("_")
+    return int(side), kind
+
+
+def _by_kind(published: Mapping[tuple[str, int], float]) -> dict[str, BySide]:
+    kinds = dict.fromkeys(kind for kind, _ in published)
+    return {
+        kind: BySide(
+            [side for other, side in published if other == kind],
+            np.array([[fid for (other, _), fid in published.items() if other == kind]]),
+        )
+        for kind in kinds
+    }
+
+
+def _draw_against_side(axes: Axes, curves: Mapping[str, BySide]) -> None:
+    """A line for each curve; the upper axis says which per cent of the grid is visible."""
+    for (name, (sides, distances)), marker in zip(curves.items(), _MARKERS, strict=False):
+        known = ~np.isnan(distances).any(axis=0)
+        draw_band(axes, np.array(sides)[known], distances[:, known], label=name, marker=marker)
+    axes.set(xlabel="side of the grid (nodes)", yscale="log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    all_sides = sorted({side for curve in curves.values() for side in curve.sides})
+    axes.set_xticks(all_sides)
+    upper = axes.secondary_xaxis("top")
+    upper.set_xticks(all_sides, [f"{100 * _N_VISIBLE / side**2:.0f}" for side in all_sides])
+    upper.set_xlabel("visible nodes (%)")

@@ -1,0 +1,68 @@
+"""An experiment as data: one config, the variants to compare, and the seeds to repeat them with.
+
+Example:
+    >>> from thrmlDenoising import DTMConfig
+    >>> depth = {f"T{n}": dict(diffusion_schedule=dict(num_diffusion_steps=n)) for n in (1, 2)}
+    >>> scale = Scale(DTMConfig(), depth, n_epochs=10, evaluate_every=5, seeds=(0, 1))
+    >>> [run.name for run in scale.runs()]
+    ['T1_seed0', 'T2_seed0', 'T1_seed1', 'T2_seed1']
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from thrmlDenoising.config import DTMConfig
+
+Changes = Mapping[str, Mapping[str, Any]]
+"""By section of the config, the fields that differ."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of one variant.
+
+    Attributes:
+        name: of its table and its run folder.
+        cfg: what is trained; its descriptor is the name.
+        n_epochs: for how long.
+        evaluate_every: epochs between two evaluations; the last epoch is evaluated as well.
+    """
+
+    name: str
+    cfg: DTMConfig
+    n_epochs: int
+    evaluate_every: int
+
+
+@dataclass(frozen=True)
+class Scale:
+    """An experiment at one scale: the published one, or one that a laptop can do.
+
+    Attributes:
+        cfg: what all variants share.
+        variants: by name, how each differs from it.
+        n_epochs: epochs of every run.
+        evaluate_every: epochs between two evaluations.
+        seeds: every variant is trained with each.
+    """
+
+    cfg: DTMConfig
+    variants: Mapping[str, Changes]
+    n_epochs: int
+    evaluate_every: int
+    seeds: tuple[int, ...] = (0,)
+
+    def runs(self) -> list[Run]:
+        """All trainings; one seed of every variant comes before the next seed.
+
+        Raises:
+            ValueError: a variant is no valid config.
+        """
+        return [self._run(variant, seed) for seed in self.seeds for variant in self.variants]
+
+    def _run(self, variant: str, seed: int) -> Run:
+        name = f"{variant}_seed{seed}"
+        cfg = self.cfg.replace(**self.variants[variant])
+        cfg = cfg.replace(exp=dict(seed=seed, descriptor=name))
+        return Run(name, cfg, self.n_epochs, self.evaluate_every)

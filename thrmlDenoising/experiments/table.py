@@ -1,0 +1,130 @@
+"""What a run has measured, as a CSV file that says in its comments what it was made with."""
+
+import csv
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self, get_args
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from thrmlDenoising.config import DTMConfig
+from thrmlDenoising.evaluation import Mode
+from thrmlDenoising.runs import History, written_aside
+
+_AUTOCORRELATION = "autocorr_step_"
+_DISTANCES = tuple(f"{mode}_{name}" for name in ("fid", "classifier_fd") for mode in get_args(Mode))
+_NO_PART_OF_HASH = (("exp", "descriptor"), ("data", "data_dir"))
+
+
+def config_hash(cfg: DTMConfig) -> str:
+    """16 hexadecimal digits that stand for the fields in which a config differs from the defaults.
+
+    A field that a later version adds leaves the hashes of older runs as they are. The name of a
+    run and the place of its data are no part of it.
+    """
+    default = asdict(DTMConfig())
+    changed = {
+        f"{section}.{name}": value
+        for section, fields in asdict(cfg).items()
+        for name, value in fields.items()
+        if value != default[section][name] and (section, name) not in _NO_PART_OF_HASH
+    }
+    lines = (f"{name}: {value!r}" for name, value in sorted(changed.items()))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class RunTable:
+    """The measurements of one run.
+
+    Attributes:
+        facts: what the comments say, such as "config hash" or "pixel threshold".
+        columns: "epoch", "autocorr_step_0", ..., "free_fid", "clamped_fid" where they were
+            measured, "free_classifier_fd", "clamped_classifier_fd"; NaN where a row has no value.
+
+    Example:
+        >>> table = RunTable({"seed": "0"}, {"epoch": np.array([0.0, 1.0])})
+        >>> table.columns["epoch"].tolist()
+        [0.0, 1.0]
+    """
+
+    facts: Mapping[str, str]
+    columns: Mapping[str, Float[np.ndarray, " row"]]
+
+    @classmethod
+    def of(cls, history: History, facts: Mapping[str, str]) -> Self:
+        """The epochs of a history in which anything was measured."""
+        records = [
+            record
+            for record in history.records
+            if record.metrics or any(value is not None for value in record.autocorrelation)
+        ]
+        n_steps = records[0].n_steps if records else 0
+        columns = {"epoch": _column(record.epoch for record in records)}
+        for step in range(n_steps):
+            values = (record.autocorrelation[step] for record in records)
+            columns[f"{_AUTOCORRELATION}{step}"] = _column(values)
+        for name in _DISTANCES:
+            if name in history.metric_names:
+                columns[name] = _column(record.metrics.get(name) for record in records)
+        return cls(dict(facts), columns)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Reads a file that `write` made.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is something else; names the file.
+        """
+        lines = path.read_text(encoding="utf-8").splitlines()
+        comments = [line for line in lines if line.startswith("# ")]
+        facts = dict(line.removeprefix("# ").split(": ", 1) for line in comments)
+        rows = list(csv.reader(line for line in lines if not line.startswith("#")))
+        try:
+            cells = np.array([[float(cell or "nan") for cell in row] for row in rows[1:]])
+            columns = dict(zip(rows[0], cells.T, strict=True))
+        except (ValueError, IndexError) as error:
+            raise ValueError(f"{path} is no table of a run: {error}") from error
+        return cls(facts, columns)
+
+    def write(self, path: Path) -> None:
+        """Writes comments, names and rows; a cell is empty where nothing was measured."""
+        with written_aside(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(f"# {name}: {value}\n" for name, value in self.facts.items())
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(self.columns)
+            for row in zip(*self.columns.values(), strict=True):
+                writer.writerow(_cell(value) for value in row)
+
+    def series(self, name: str) -> tuple[Int[np.ndarray, " epoch"], Float[np.ndarray, " epoch"]]:
+        """The epochs in which a column has a value, and the values.
+
+        Raises:
+            ValueError: there is no such column.
+        """
+        if name not in self.columns:
+            raise ValueError(f"no column {name!r}; there are {', '.join(self.columns)}")
+        measured = ~np.isnan(self.columns[name])
+        return self.columns["epoch"][measured].astype(int), self.columns[name][measured]
+
+    @property
+    def largest_autocorrelation(
+        self,
+    ) -> tuple[Int[np.ndarray, " epoch"], Float[np.ndarray, " epoch"]]:
+        """The epochs in which autocorrelation was measured, and that of the slowest step."""
+        names = [name for name in self.columns if name.startswith(_AUTOCORRELATION)]
+        series = [self.series(name) for name in names]
+        return series[0][0], np.max([values for _, values in series], axis=0)
+
+
+def _column(values: Iterable[float | None]) -> Float[np.ndarray, " row"]:
+    return np.array([np.nan if value is None else value for value in values], float)
+
+
+def _cell(value: float) -> str:
+    """Six digits are more than any of these numbers is worth; epochs are whole."""
+    return "" if np.isnan(value) else f"{value:.6g}"
