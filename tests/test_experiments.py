@@ -1,6 +1,8 @@
 """Experiments: variants of a config trained side by side, into tables; figures drawn from them."""
 
+import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from thrmlDenoising.experiments import (
     FigureData,
     PaperFigure,
     Places,
+    Run,
     RunTable,
     Scale,
     config_hash,
@@ -20,7 +23,7 @@ from thrmlDenoising.experiments import (
     train_command,
     train_run,
 )
-from thrmlDenoising.runs import EpochRecord, History, RunFolder
+from thrmlDenoising.runs import EpochRecord, History
 
 VARIANTS = {"plain": dict(cp=dict(adaptive_cp=False)), "adaptive": {}}
 SCALE = Scale(tiny_cfg(), VARIANTS, n_epochs=3, evaluate_every=2, seeds=(0, 1))
@@ -39,8 +42,16 @@ def trained(tmp_path_factory) -> Places:
     return places
 
 
-def fail(cfg: DTMConfig, **_: object) -> None:
-    raise AssertionError(f"trains {cfg.exp.descriptor}, which is finished")
+def fail(*_: object) -> None:
+    raise AssertionError("trains what is finished")
+
+
+@dataclass(frozen=True)
+class Deadly(Run):
+    """Kills the process that unpacks it."""
+
+    def __reduce__(self):
+        return os._exit, (1,)
 
 
 class TestRuns:
@@ -65,7 +76,9 @@ class TestTraining:
             assert table.facts["config hash"] == config_hash(run.cfg)
             assert table.facts["data"] == "smoke_testing_3_1_3"
             assert table.facts["pixel threshold"] == "0.1"
-            assert {"machine", "date", "seconds", "joules per sample"} < set(table.facts)
+            assert {"machine", "date", "seconds", "joules per sample, E_cell text"} < set(
+                table.facts
+            )
             assert list(table.columns) == ["epoch", "autocorr_step_0", "autocorr_step_1"]
             assert table.columns["epoch"][-1] == 3
 
@@ -91,34 +104,43 @@ class TestTraining:
         assert not trained.is_finished(other)
         assert trained.folder(other) is None
 
-    def test_longer_training_is_another_run_but_goes_on_from_the_first(self, trained, tmp_path):
+    def test_goes_on_from_where_it_stopped_and_adds_up_the_seconds(self, trained, tmp_path):
         (first, *_) = SCALE.runs()
         longer = type(first)(first.name, first.cfg, 5, 2)
         assert not trained.is_finished(longer)
         places = places_in(tmp_path)
         shutil.copytree(trained.runs, places.runs)
-        train_run(longer, places)
+        (seconds,) = places.runs.glob("plain_seed0_*/seconds.txt")
+        seconds.write_text("1000\n", encoding="utf-8")
+        assert train_run(longer, places) > 1000
         at_once = places_in(tmp_path / "at_once")
-        train_run(longer, at_once)
+        assert train_run(longer, at_once) < 1000
         resumed, whole = (RunTable.read(p.table(longer)) for p in (places, at_once))
-        assert "from epoch 3 on" in resumed.facts["seconds"]
-        assert "from" not in whole.facts["seconds"]
+        assert float(resumed.facts["seconds"]) > 1000 > float(whole.facts["seconds"])
         assert len(list(places.runs.glob("plain_seed0_*"))) == 1
         # Epoch 3 was the last of the shorter run, and so was measured there alone.
         for name, values in whole.columns.items():
             kept = resumed.columns[name][resumed.columns["epoch"] != 3]
             np.testing.assert_array_equal(kept, values[whole.columns["epoch"] != 3])
 
-    def test_a_run_that_stopped_at_its_end_only_lacks_its_table(self, trained, tmp_path):
+    def test_a_run_that_stopped_at_its_end_only_lacks_its_table(
+        self, trained, tmp_path, monkeypatch
+    ):
         run = SCALE.runs()[0]
         places = places_in(tmp_path)
         shutil.copytree(trained.runs, places.runs)
+        monkeypatch.setattr(DTM, "train", fail)
         train_run(run, places)
-        ours, theirs = RunTable.read(places.table(run)), RunTable.read(trained.table(run))
-        np.testing.assert_array_equal(ours.columns["epoch"], theirs.columns["epoch"])
-        folder = places.folder(run)
-        assert folder is not None
-        assert RunFolder.open(folder).root == folder
+        assert places.table(run).read_bytes() == trained.table(run).read_bytes()
+
+    def test_a_longer_training_is_not_passed_off_as_a_shorter_one(self, trained):
+        (first, *_) = SCALE.runs()
+        with pytest.raises(ValueError, match=r"plain_seed0_.* 3 epochs already, .* have 2"):
+            train_run(type(first)(first.name, first.cfg, 2, 2), trained)
+
+    def test_a_process_that_dies_is_told_so(self, tmp_path, monkeypatch):
+        with pytest.raises(RuntimeError, match=r"process died.*fewer --jobs"):
+            train_all([Deadly("deadly", tiny_cfg(), 1, 1)], places_in(tmp_path), n_jobs=1)
 
     def test_a_failure_is_named_and_does_not_stop_the_others(self, tmp_path):
         broken = dict(data=dict(dataset_name="mnist", data_dir=str(tmp_path / "nothing")))
@@ -129,7 +151,7 @@ class TestTraining:
             1,
         ).runs()
         places = places_in(tmp_path)
-        with pytest.raises(RuntimeError, match=r"1 runs failed.*broken_seed0"):
+        with pytest.raises(RuntimeError, match="these runs failed: broken_seed0"):
             train_all(runs, places, n_jobs=1)
         assert [places.is_finished(run) for run in runs] == [False, True]
 
@@ -196,6 +218,15 @@ class TestTable:
     def test_the_slowest_step_counts(self):
         epochs, values = RunTable.of(self.HISTORY, {}).largest_autocorrelation
         assert (epochs.tolist(), values.tolist()) == ([0, 2], [0.5, 0.75])
+
+    def test_the_best_epoch_is_that_of_the_lowest_sum(self):
+        def record(epoch: int, free: float, clamped: float) -> EpochRecord:
+            metrics = {"free_classifier_fd": free, "clamped_classifier_fd": clamped}
+            return EpochRecord(epoch, 0.0, (0.0,), (0.0,), (0.0,), metrics)
+
+        history = History([record(1, 9.0, 5.0), record(2, 10.0, 3.0), record(3, 8.0, 6.0)])
+        best = RunTable.of(history, {}).best("classifier_fd")
+        assert best == {"free": 10.0, "clamped": 3.0}
 
     def test_mistakes_are_named(self, tmp_path):
         with pytest.raises(ValueError, match=r"'fid'; there are epoch, autocorr_step_0"):
@@ -281,6 +312,17 @@ class TestFigure:
     def test_a_missing_scale_says_how_to_make_it(self, figure):
         with pytest.raises(FileNotFoundError, match=r"c_seed\*.csv.*train\.py --scale paper"):
             FigureData(figure.folder, "paper").seeds("c")
+        with pytest.raises(FileNotFoundError, match=r"train\.py --scale papr"):
+            _ = FigureData(figure.folder, "papr").variants
+
+    def test_seeds_measured_at_different_epochs_are_refused(self, figure):
+        data = FigureData(figure.folder, "laptop")
+        epochs, values = data.over_seeds("a_b", lambda table: table.series("autocorr_step_0"))
+        assert (epochs.tolist(), values.tolist()) == ([0, 1], [[0.1, 0.2], [0.2, 0.4]])
+        table = figure.folder / "laptop" / "a_b_seed0.csv"
+        table.write_text(table.read_text(encoding="utf-8") + "2,0.1\n", encoding="utf-8")
+        with pytest.raises(ValueError, match="measured at different epochs"):
+            data.over_seeds("a_b", lambda table: table.series("autocorr_step_0"))
 
     def test_the_command_draws_elsewhere(self, figure, tmp_path, capsys):
         figure.main(["--output", str(tmp_path / "out")])

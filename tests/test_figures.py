@@ -177,7 +177,8 @@ def test_grey_images_in_the_table_are_those_of_the_model(tmp_path):
     path = places.tables / "images.csv"
     written = path.read_bytes()
     lines = written.decode().splitlines()
-    assert lines[0] == f"# config hash: {RunTable.read(places.table(run)).facts['config hash']}"
+    mark = RunTable.read(places.table(run)).facts["config hash"]
+    assert lines[0] == f"# config hash: {mark}, epoch 2"
     rows = list(csv.DictReader(lines[1:]))
     assert [row["source"] for row in rows] == ["real"] * 3 + ["generated"] * 3 * N_GENERATED
     folder = places.folder(run)

@@ -3,7 +3,7 @@
 from figures.settings import LAPTOP, PUBLISHED
 from thrmlDenoising.experiments import Scale
 
-_NO_PENALTY = dict(adaptive_cp=False)
+_NO_PENALTY = dict(adaptive_cp=False, correlation_penalty=(0.0,))
 MODELS = {
     "MEBM": dict(diffusion_schedule=dict(num_diffusion_steps=1), cp=_NO_PENALTY),
     "DTM": dict(cp=_NO_PENALTY),
@@ -11,5 +11,5 @@ MODELS = {
 }
 SCALES = {
     "paper": Scale(PUBLISHED, MODELS, n_epochs=150, evaluate_every=5),
-    "laptop": Scale(LAPTOP, MODELS, n_epochs=16, evaluate_every=2, seeds=(0, 1, 2)),
+    "laptop": Scale(LAPTOP, MODELS, n_epochs=14, evaluate_every=2, seeds=(0, 1, 2)),
 }

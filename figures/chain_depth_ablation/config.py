@@ -4,10 +4,8 @@ from figures.settings import LAPTOP_ABLATION, PUBLISHED_ABLATION
 from thrmlDenoising import DTMConfig
 from thrmlDenoising.experiments import Changes, Scale
 
-SIDES = (44, 50, 60, 70, 80, 90)
 
-
-def chains(cfg: DTMConfig) -> dict[str, Changes]:
+def chains(cfg: DTMConfig, sides: tuple[int, ...]) -> dict[str, Changes]:
     """Every side with the chains of `cfg`, and with ones two and three times as long."""
     sampling, generation = cfg.sampling, cfg.generation
     return {
@@ -19,14 +17,23 @@ def chains(cfg: DTMConfig) -> dict[str, Changes]:
             ),
             generation=dict(steps_warmup=n * generation.steps_warmup),
         )
-        for side in SIDES
+        for side in sides
         for n in (1, 2, 3)
     }
 
 
 SCALES = {
-    "paper": Scale(PUBLISHED_ABLATION, chains(PUBLISHED_ABLATION), n_epochs=20, evaluate_every=2),
+    "paper": Scale(
+        PUBLISHED_ABLATION,
+        chains(PUBLISHED_ABLATION, (44, 50, 60, 70, 80, 90)),
+        n_epochs=20,
+        evaluate_every=2,
+    ),
     "laptop": Scale(
-        LAPTOP_ABLATION, chains(LAPTOP_ABLATION), n_epochs=6, evaluate_every=2, seeds=(0, 1)
+        LAPTOP_ABLATION,
+        chains(LAPTOP_ABLATION, (44, 60, 70, 90)),
+        n_epochs=4,
+        evaluate_every=4,
+        seeds=(0, 1),
     ),
 }

@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from thrmlDenoising.experiments import FigureData, PaperFigure
 from thrmlDenoising.experiments.ablation import draw_ablation
 
+N_VISIBLE = 28 * 28 + 10 * 10  # pixels, and ten label spots of ten classes
+
 
 def draw(data: FigureData) -> Figure:
     """Ours with free and with clamped labels, and the published distances."""
@@ -17,7 +19,7 @@ def draw(data: FigureData) -> Figure:
         (f"{row['warmup']} sweeps of warm-up", int(row["side"])): float(row["fid"] or "nan")
         for row in data.published
     }
-    return draw_ablation(data, published, name=lambda warmup: f"{warmup} sweeps of warm-up")
+    return draw_ablation(data, published, lambda warmup: f"{warmup} sweeps of warm-up", N_VISIBLE)
 
 
 FIGURE = PaperFigure(Path(__file__).parent, draw)

@@ -12,5 +12,5 @@ GRAPHS = {
 }
 SCALES = {
     "paper": Scale(PUBLISHED_ABLATION, GRAPHS, n_epochs=20, evaluate_every=2),
-    "laptop": Scale(LAPTOP_ABLATION, GRAPHS, n_epochs=6, evaluate_every=2, seeds=(0, 1, 2)),
+    "laptop": Scale(LAPTOP_ABLATION, GRAPHS, n_epochs=4, evaluate_every=4, seeds=(0, 1)),
 }

@@ -1,7 +1,8 @@
 """Figure 1: more steps, or one machine (MEBM) with longer chains.
 
 The penalty holds down the autocorrelation that is left after two lengths of a chain, so a machine
-with longer chains may mix more slowly, and learn more.
+with longer chains may mix more slowly, and learn more. The DTMs are the published ones. How the
+published MEBMs were made is not known to us; theirs spend more than the longest chains here.
 """
 
 from figures.settings import LAPTOP, PUBLISHED
@@ -25,11 +26,12 @@ def points(steps: tuple[int, ...], n_sweeps: int, longer: tuple[int, ...]) -> di
     return dtms | mebms
 
 
+SHORT = LAPTOP.replace(optim=dict(n_epochs_for_lrd=8))
 SCALES = {
     "paper": Scale(
         PUBLISHED, points((1, 2, 4, 6, 8), 250, (1000, 4000, 16000)), n_epochs=150, evaluate_every=5
     ),
     "laptop": Scale(
-        LAPTOP, points((1, 2, 4), 250, (600, 1200)), n_epochs=8, evaluate_every=2, seeds=(0, 1, 2)
+        SHORT, points((1, 2, 4), 200, (600, 1200)), n_epochs=8, evaluate_every=4, seeds=(0, 1)
     ),
 }

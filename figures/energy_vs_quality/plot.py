@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 
+from thrmlDenoising.evaluation import Mode
 from thrmlDenoising.evaluation.hardware_energy import QUOTED_TOTALS, HardwareEnergy, hardware_energy
 from thrmlDenoising.experiments import FigureData, PaperFigure
 from thrmlDenoising.runs import History, written_aside
@@ -50,12 +51,13 @@ class PublishedPoint(NamedTuple):
 
 
 class OurPoint(NamedTuple):
-    """A variant of our own experiment: a distance of free and of clamped images, by seed."""
+    """A variant of our own experiment: classifier FD of free and of clamped images, by seed."""
 
     family: str
     variant: str
     joules: float
-    classifier_fd: dict[str, list[float]]
+    e_cell: str
+    classifier_fd: list[dict[Mode, float]]
 
 
 class Run(NamedTuple):
@@ -108,18 +110,18 @@ def read_published(path: Path = PUBLISHED) -> list[PublishedPoint]:
 
 
 def read_ours(data: FigureData, e_cell: str = "figure_1") -> list[OurPoint]:
-    """The points of our experiment, whose tables are called family_variant, each at its best."""
+    """The points of our experiment, whose tables are called family_variant, each at its best.
+
+    Raises:
+        FileNotFoundError: the scale has no tables.
+    """
     points = []
     for name in data.variants:
-        tables = data.seeds(name)
         family, variant = name.split("_", 1)
-        best = {
-            mode: [float(table.series(f"{mode}_{CLASSIFIER_FD}")[1].min()) for table in tables]
-            for mode in ("free", "clamped")
-        }
-        energies = tables[0].facts["joules per sample"].split(", ")
-        joules = {text.split(" ")[1].strip("()"): float(text.split(" ")[0]) for text in energies}
-        points.append(OurPoint(family, variant, joules[e_cell], best))
+        tables = data.seeds(name)
+        joules = float(tables[0].facts[f"joules per sample, E_cell {e_cell}"])
+        best = [table.best(CLASSIFIER_FD) for table in tables]
+        points.append(OurPoint(family, variant, joules, e_cell, best))
     return sorted(points, key=lambda point: (point.family, point.joules))
 
 
@@ -191,27 +193,22 @@ def _draw_ours(axes: Axes, points: Sequence[OurPoint]) -> None:
     for family, group in groupby(points, key=lambda point: point.family):
         members = list(group)
         colour, marker = _FAMILIES[family]
-        for mode, face in (("free", colour), ("clamped", "white")):
-            values = np.array([point.classifier_fd[mode] for point in members])
+        joules = [point.joules for point in members]
+        faces: dict[Mode, str] = {"free": colour, "clamped": "white"}
+        for mode, face in faces.items():
+            values = np.array([[best[mode] for best in point.classifier_fd] for point in members])
             means = values.mean(axis=1)
-            axes.errorbar(
-                [point.joules for point in members],
-                means,
-                (means - values.min(axis=1), values.max(axis=1) - means),
-                color=colour,
-                marker=marker,
-                markersize=4.5,
-                markerfacecolor=face,
-                linewidth=1.2,
-                label=f"{family}, {mode} labels",
-            )
-            for point, mean in zip(members, means, strict=True):
-                text = axes.annotate(
-                    point.variant, (point.joules, mean), (4, 4), textcoords="offset points"
-                )
-                text.set(color=colour, fontsize=6, visible=mode == "free")
+            bars = means - values.min(axis=1), values.max(axis=1) - means
+            style = {"marker": marker, "markersize": 4.5, "markerfacecolor": face}
+            label = f"{family}, {mode} labels"
+            axes.errorbar(joules, means, bars, color=colour, linewidth=1.2, label=label, **style)
+        highest = [max(best["free"] for best in point.classifier_fd) for point in members]
+        for point, height in zip(members, highest, strict=True):
+            place = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center"}
+            axes.annotate(point.variant, (point.joules, height), color=colour, fontsize=7, **place)
     if points:
-        axes.legend(title="ours", title_fontsize=8, loc="upper right", **_LEGEND)
+        title = f'ours: mean, range of seeds; E_cell "{points[0].e_cell}"'
+        axes.legend(title=title, title_fontsize=8, loc="upper right", **_LEGEND)
 
 
 def _draw_run(axes: dict[str, Axes], run: Run, marker: str) -> Line2D:

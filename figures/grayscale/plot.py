@@ -53,16 +53,14 @@ def _read_images(path: Path) -> dict[str, UInt8[np.ndarray, "image pixel"]]:
 
 
 def _draw_curves(quality: Axes, mixing: Axes, data: FigureData) -> None:
-    tables = data.seeds("DTM")
+    name, label = data.distance
     for mode, dashes in (("clamped", "-"), ("free", (0, (3, 1.5)))):
-        series = [table.series(f"{mode}_classifier_fd") for table in tables]
-        values = np.array([values for _, values in series])
-        draw_band(quality, series[0][0], values, linestyle=dashes, label=f"{mode} labels")
-    series = [table.largest_autocorrelation for table in tables]
-    draw_band(mixing, series[0][0], np.array([values for _, values in series]))
-    quality.set(ylabel="classifier FD", ylim=(0, None))
+        column = f"{mode}_{name}"
+        curve = data.over_seeds("DTM", lambda table, column=column: table.series(column))
+        draw_band(quality, *curve, linestyle=dashes, label=f"{mode} labels")
+    draw_band(mixing, *data.over_seeds("DTM", lambda table: table.largest_autocorrelation))
+    quality.set(ylabel=label, ylim=(0, None), title=f"ours ({data.scale} scale)")
     quality.legend()
-    quality.set_title(f"ours ({data.scale} scale)")
     mixing.set(xlabel="epoch", ylabel="autocorrelation,\nslowest step", ylim=(0, None))
 
 

@@ -4,7 +4,7 @@ python -m figures.grayscale.train --scale laptop
 """
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +22,12 @@ def write_images(runs: Sequence[Run], places: Places) -> None:
     """Real and generated images of every class, of the first run, into images.csv.
 
     An image is one string of digits, a grey level each, row after row.
+
+    Raises:
+        FileNotFoundError: the model is gone.
     """
     run, path = runs[0], places.tables / "images.csv"
-    mark = f"# config hash: {config_hash(run.cfg)}\n"
+    mark = f"# config hash: {config_hash(run.cfg)}, epoch {run.n_epochs}\n"
     if path.is_file() and path.read_text(encoding="utf-8").startswith(mark):
         return
     folder = places.folder(run)
@@ -33,28 +36,28 @@ def write_images(runs: Sequence[Run], places: Places) -> None:
             f"{path} needs the model of {run.name}, whose run folder is not in {places.runs}: "
             f"remove {places.table(run)} to train it again"
         )
-    dtm = DTM.load(folder)
-    train, classes = dtm.train_dataset, range(len(run.cfg.target_classes))
-    labels = np.tile(classes, N_GENERATED).tolist()
-    images = [
-        *_real(train.pixels, train.classes, classes),
-        *(
-            ("generated", *image)
-            for image in zip(labels, dtm.sample(len(labels), labels), strict=True)
-        ),
-    ]
+    rows = _rows(DTM.load(folder, run.n_epochs))
     with written_aside(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
         file.write(mark)
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["source", "class", "pixels"])
-        for source, label, pixels in images:
-            writer.writerow([source, label, "".join(map(str, pixels.ravel()))])
+        csv.writer(file, lineterminator="\n").writerows([("source", "class", "pixels"), *rows])
 
 
-def _real(pixels: np.ndarray, classes: np.ndarray, wanted: Iterable[int]):
-    """The first training images of every class."""
+def _rows(dtm: DTM) -> list[tuple[str, int, str]]:
+    """The first training images of every class, then generated ones, class after class and again.
+
+    Raises:
+        ValueError: a grey level has two digits.
+    """
+    if dtm.n_grayscale_levels > 9:
+        raise ValueError(f"{dtm.n_grayscale_levels} grey levels: images.csv has a digit for each")
+    train, classes = dtm.train_dataset, dtm.cfg.target_classes
+    real = [(c, image) for c in classes for image in train.pixels[train.classes == c][:N_REAL]]
+    labels = np.tile(classes, N_GENERATED).tolist()
+    made = zip(labels, dtm.sample(len(labels), labels), strict=True)
     return [
-        ("real", label, image) for label in wanted for image in pixels[classes == label][:N_REAL]
+        (source, label, "".join(map(str, image.ravel())))
+        for source, images in (("real", real), ("generated", made))
+        for label, image in images
     ]
 
 

@@ -1,6 +1,7 @@
 """Figures of distances against the size of the grid, for several variants of a machine."""
 
 from collections.abc import Callable, Mapping
+from itertools import cycle
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +15,6 @@ from thrmlDenoising.experiments.figure import FigureData
 from thrmlDenoising.plots.paper import draw_band
 
 _MARKERS = "osD^v"
-_N_VISIBLE = 28 * 28 + 10 * 10
-"""Visible nodes of the published setting: binary images, and ten classes on ten label spots."""
 
 
 class BySide(NamedTuple):
@@ -31,46 +30,55 @@ class BySide(NamedTuple):
 
 
 def draw_ablation(
-    data: FigureData, published: Mapping[tuple[str, int], float], name: Callable[[str], str]
+    data: FigureData,
+    published: Mapping[tuple[str, int], float],
+    name: Callable[[str], str],
+    n_visible: int,
 ) -> Figure:
     """Panels of our free and clamped images at their best epoch, and of the published FID.
 
     Args:
         data: tables whose variants are called side_kind, such as "60_12".
-        published: the FID of every kind and side.
+        published: the FID of every kind and side; NaN where there is none.
         name: what the legend calls a kind of ours.
+        n_visible: visible nodes, the same on every grid.
     """
-    figure = Figure(figsize=(6.9, 2.7))
+    figure = Figure(figsize=(6.9, 2.8))
     free, clamped, paper = figure.subplots(1, 3)
     clamped.sharey(free)
     by_mode: dict[Mode, Axes] = {"free": free, "clamped": clamped}
     for mode, axes in by_mode.items():
-        _draw_against_side(axes, {name(kind): curve for kind, curve in _ours(data, mode).items()})
+        ours = {name(kind): curve for kind, curve in _ours(data, mode).items()}
+        _draw_against_side(axes, ours, n_visible)
         axes.set_title(f"ours ({data.scale} scale), {mode} labels")
-    free.set_ylabel("classifier FD")
-    clamped.set_ylabel("classifier FD")
-    _draw_against_side(paper, _by_kind(published))
-    paper.set_ylabel("FID (Inception)")
-    paper.set_title("published (arXiv 2510.23972)")
-    free.legend()
+        axes.set_ylabel(data.distance.label)
+    _draw_against_side(paper, _by_kind(published), n_visible)
+    paper.set(ylabel="FID (Inception)", title="published (dtm-replication)")
+    free.legend(title="mean, range of seeds")
     paper.legend()
     return figure
 
 
 def _ours(data: FigureData, mode: Mode) -> dict[str, BySide]:
-    """The best distance of every run, by kind."""
+    """The distance of every run at its best epoch, by kind.
+
+    Raises:
+        ValueError: sides have different numbers of seeds.
+    """
     sides: dict[str, list[int]] = {}
     for side, kind in sorted(_side_and_kind(variant) for variant in data.variants):
         sides.setdefault(kind, []).append(side)
     curves = {}
     for kind in sorted(sides, key=int):
         best = [
-            [
-                table.series(f"{mode}_classifier_fd")[1].min()
-                for table in data.seeds(f"{side}_{kind}")
-            ]
+            [table.best(data.distance.name)[mode] for table in data.seeds(f"{side}_{kind}")]
             for side in sides[kind]
         ]
+        if len({len(seeds) for seeds in best}) > 1:
+            raise ValueError(
+                f"{data.folder / data.scale}: the sides of kind {kind} have "
+                f"{', '.join(str(len(seeds)) for seeds in best)} seeds: train.py makes the others"
+            )
         curves[kind] = BySide(sides[kind], np.array(best).T)
     return curves
 
@@ -91,11 +99,10 @@ def _by_kind(published: Mapping[tuple[str, int], float]) -> dict[str, BySide]:
     }
 
 
-def _draw_against_side(axes: Axes, curves: Mapping[str, BySide]) -> None:
+def _draw_against_side(axes: Axes, curves: Mapping[str, BySide], n_visible: int) -> None:
     """A line for each curve; the upper axis says which per cent of the grid is visible."""
-    for (name, (sides, distances)), marker in zip(curves.items(), _MARKERS, strict=False):
-        known = ~np.isnan(distances).any(axis=0)
-        draw_band(axes, np.array(sides)[known], distances[:, known], label=name, marker=marker)
+    for (name, (sides, distances)), marker in zip(curves.items(), cycle(_MARKERS), strict=False):
+        draw_band(axes, sides, distances, label=name, marker=marker)
     axes.set(xlabel="side of the grid (nodes)", yscale="log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
     axes.yaxis.set_major_formatter(ScalarFormatter())
@@ -103,5 +110,5 @@ def _draw_against_side(axes: Axes, curves: Mapping[str, BySide]) -> None:
     all_sides = sorted({side for curve in curves.values() for side in curve.sides})
     axes.set_xticks(all_sides)
     upper = axes.secondary_xaxis("top")
-    upper.set_xticks(all_sides, [f"{100 * _N_VISIBLE / side**2:.0f}" for side in all_sides])
+    upper.set_xticks(all_sides, [f"{100 * n_visible / side**2:.0f}" for side in all_sides])
     upper.set_xlabel("visible nodes (%)")

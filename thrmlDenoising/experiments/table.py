@@ -22,8 +22,8 @@ _NO_PART_OF_HASH = (("exp", "descriptor"), ("data", "data_dir"))
 def config_hash(cfg: DTMConfig) -> str:
     """16 hexadecimal digits that stand for the fields in which a config differs from the defaults.
 
-    A field that a later version adds leaves the hashes of older runs as they are. The name of a
-    run and the place of its data are no part of it.
+    A field that a later version adds leaves the hashes of older runs as they are; a default that
+    it changes goes unnoticed. The name of a run and the place of its data are no part of it.
     """
     default = asdict(DTMConfig())
     changed = {
@@ -81,14 +81,16 @@ class RunTable:
             ValueError: it is something else; names the file.
         """
         lines = path.read_text(encoding="utf-8").splitlines()
-        comments = [line for line in lines if line.startswith("# ")]
-        facts = dict(line.removeprefix("# ").split(": ", 1) for line in comments)
+        comments = [line for line in lines if line.startswith("#")]
         rows = list(csv.reader(line for line in lines if not line.startswith("#")))
         try:
+            facts = dict(line.removeprefix("# ").split(": ", 1) for line in comments)
             cells = np.array([[float(cell or "nan") for cell in row] for row in rows[1:]])
             columns = dict(zip(rows[0], cells.T, strict=True))
         except (ValueError, IndexError) as error:
-            raise ValueError(f"{path} is no table of a run: {error}") from error
+            raise ValueError(
+                f"{path} is no table of a run ({error}): remove it, and train.py makes it again"
+            ) from error
         return cls(facts, columns)
 
     def write(self, path: Path) -> None:
@@ -110,6 +112,19 @@ class RunTable:
             raise ValueError(f"no column {name!r}; there are {', '.join(self.columns)}")
         measured = ~np.isnan(self.columns[name])
         return self.columns["epoch"][measured].astype(int), self.columns[name][measured]
+
+    def best(self, distance: str) -> dict[Mode, float]:
+        """A distance of free and of clamped images at the epoch where their sum is lowest.
+
+        Args:
+            distance: "fid" or "classifier_fd".
+
+        Raises:
+            ValueError: it was not measured.
+        """
+        series = {mode: self.series(f"{mode}_{distance}")[1] for mode in get_args(Mode)}
+        epoch = int(np.argmin(sum(series.values())))
+        return {mode: float(values[epoch]) for mode, values in series.items()}
 
     @property
     def largest_autocorrelation(

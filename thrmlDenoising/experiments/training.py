@@ -3,10 +3,12 @@
 import os
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from thrmlDenoising.experiments.table import RunTable, config_hash
 from thrmlDenoising.machine import cpu_model, n_cores
 from thrmlDenoising.runs import RunFolder, complete_epochs
 
+_SECONDS = "seconds.txt"
 _THREAD_VARIABLES = ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 
 
@@ -63,78 +66,121 @@ def train_all(runs: Sequence[Run], places: Places, n_jobs: int) -> None:
 
     Raises:
         ValueError: less than one job.
-        RuntimeError: some runs failed; names them. The others are trained all the same.
+        RuntimeError: some runs failed, after all others are trained; or a process died.
     """
     if n_jobs < 1:
         raise ValueError(f"jobs={n_jobs}: at least one process has to train")
     waiting = [run for run in runs if not places.is_finished(run)]
     print(f"{places.tables}: {len(runs) - len(waiting)} of {len(runs)} runs are there", flush=True)
-    if not waiting:
+    failed: dict[str, BaseException] = {}
+    try:
+        for number, (run, future) in enumerate(_trained(waiting, places, n_jobs), 1):
+            if error := future.exception():
+                failed[run.name] = error
+            outcome = f"failed: {error!r}" if error else f"{future.result():.0f} s"
+            print(f"{number} of {len(waiting)}: {run.name}, {outcome}", flush=True)
+    except BrokenProcessPool as error:
+        raise RuntimeError(
+            "a training process died, perhaps for want of memory: start again, with fewer --jobs"
+        ) from error
+    if failed:
+        raise RuntimeError(f"these runs failed: {', '.join(failed)}") from next(
+            iter(failed.values())
+        )
+
+
+def _trained(
+    runs: Sequence[Run], places: Places, n_jobs: int
+) -> Iterator[tuple[Run, Future[float]]]:
+    """The runs as they end; one is handed out when a process is free, so none waits in a queue.
+
+    After an interrupt nothing is left that would still be started.
+    """
+    n_jobs = min(n_jobs, len(runs))
+    if not runs:
         return
-    failed = {}
+    queue, running = iter(runs), {}
     # Forked processes could not use JAX, which this one may have started.
     context = get_context("spawn")
     with _shared_cores(n_jobs), ProcessPoolExecutor(n_jobs, mp_context=context) as pool:
-        futures = {pool.submit(train_run, run, places): run for run in waiting}
-        try:
-            for number, future in enumerate(as_completed(futures), 1):
-                run, error = futures[future], future.exception()
-                if error:
-                    failed[run.name] = error
-                outcome = f"failed: {error}" if error else f"{future.result():.0f} s"
-                print(f"{number} of {len(waiting)}: {run.name}, {outcome}", flush=True)
-        except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
-            raise
-    if failed:
-        raise RuntimeError(f"{len(failed)} runs failed: {failed}") from next(iter(failed.values()))
+        while True:
+            for run in islice(queue, n_jobs - len(running)):
+                running[pool.submit(train_run, run, places)] = run
+            if not running:
+                return
+            ended, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                if isinstance(error := future.exception(), BrokenProcessPool):
+                    raise error
+                yield running.pop(future), future
 
 
 def train_run(run: Run, places: Places) -> float:
     """Trains a run to its end, from its last checkpoint if it has one, and writes its table.
 
     Returns:
-        The seconds it took.
+        The seconds it took, those of earlier, interrupted processes included.
+
+    Raises:
+        ValueError: its folder holds a longer training.
     """
-    started = time.monotonic()
     folder = places.folder(run)
-    if folder is None:
-        first_epoch, dtm = 0, DTM(run.cfg, base_dir=places.runs)
-        dtm.train(run.n_epochs, run.evaluate_every)
-    else:
-        dtm = DTM.load(folder)
-        first_epoch = dtm.epoch
-        if first_epoch < run.n_epochs:
-            dtm.train(run.n_epochs - first_epoch, run.evaluate_every, resume=folder)
-    seconds = time.monotonic() - started
-    facts = _facts(run, dtm) | {"seconds": f"{seconds:.0f}"}
-    if first_epoch:
-        facts["seconds"] += f" from epoch {first_epoch} on"
-    RunTable.of(dtm.history, facts).write(places.table(run))
+    dtm = DTM(run.cfg, base_dir=places.runs) if folder is None else DTM.load(folder)
+    n_epochs = run.n_epochs - dtm.epoch
+    if n_epochs < 0:
+        raise ValueError(
+            f"{folder} is trained for {dtm.epoch} epochs already, but {run.name} should have "
+            f"{run.n_epochs}: remove the folder to train it anew"
+        )
+    if n_epochs:
+        with _timed(dtm):
+            dtm.train(n_epochs, run.evaluate_every, resume=folder)
+    seconds = _seconds_spent(folder or dtm.logging_and_saving_dir)
+    RunTable.of(dtm.history, _facts(run, dtm, seconds)).write(places.table(run))
     return seconds
 
 
-def _facts(run: Run, dtm: DTM) -> dict[str, str]:
+@contextmanager
+def _timed(dtm: DTM) -> Iterator[None]:
+    """Adds the seconds spent within, also if they end in an error, to a file of the run folder."""
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        if dtm.logging_and_saving_dir.is_dir():
+            with (dtm.logging_and_saving_dir / _SECONDS).open("a", encoding="utf-8") as file:
+                file.write(f"{time.monotonic() - started:.1f}\n")
+
+
+def _seconds_spent(folder: Path) -> float:
+    """Those of processes that ended by themselves; one that is killed writes nothing."""
+    path = folder / _SECONDS
+    return sum(map(float, path.read_text(encoding="utf-8").split())) if path.is_file() else 0.0
+
+
+def _facts(run: Run, dtm: DTM, seconds: float) -> dict[str, str]:
     """What a reader of the table has to know."""
-    data = run.cfg.data
-    energies = (f"{dtm.hardware_energy(name).joules:.4g} ({name})" for name in QUOTED_TOTALS)
+    data, n_classes = run.cfg.data, len(run.cfg.target_classes)
+    energies = {
+        f"joules per sample, E_cell {name}": f"{dtm.hardware_energy(name).joules:.4g}"
+        for name in QUOTED_TOTALS
+    }
     return {
         "run": run.name,
         "config hash": config_hash(run.cfg),
         "data": data.dataset_name,
         "pixel threshold": str(data.pixel_threshold_for_single_trials),
-        "images judged, per mode": str(
-            run.cfg.generation.fid_images_per_digit * len(run.cfg.target_classes)
-        ),
-        "joules per sample": ", ".join(energies),
+        "images judged, per mode": str(run.cfg.generation.fid_images_per_digit * n_classes),
+        **energies,
         "machine": f"{n_cores()} cores of {cpu_model()}",
         "date": date.today().isoformat(),
+        "seconds": f"{seconds:.0f}",
     }
 
 
 @contextmanager
 def _shared_cores(n_jobs: int) -> Iterator[None]:
-    """Processes started within get an equal share of the cores, and draw no progress bars."""
+    """Processes started within sample on an equal share of the cores and draw no progress bars."""
     threads = str(max(1, n_cores() // n_jobs))
     wanted = dict.fromkeys(_THREAD_VARIABLES, threads) | {"TQDM_DISABLE": "1"}
     before = {name: os.environ.get(name) for name in wanted}

@@ -24,7 +24,7 @@ _MARK = "Source"
 
 def paper_style() -> AbstractContextManager[None]:
     """A context in which figures are made and saved in the style of `paper.mplstyle`."""
-    return style.context(STYLE)
+    return style.context(STYLE, after_reset=True)
 
 
 def draw_band(
@@ -33,7 +33,10 @@ def draw_band(
     values: Float[np.ndarray, "seed x"],
     **line: Any,
 ) -> None:
-    """The mean over seeds as a line, and from the lowest to the highest as a band."""
+    """The mean over seeds as a line, and from the lowest to the highest as a band.
+
+    Neither is drawn where a value is NaN.
+    """
     (drawn,) = axes.plot(x, values.mean(axis=0), **line)
     if len(values) > 1:
         low, high = values.min(axis=0), values.max(axis=0)

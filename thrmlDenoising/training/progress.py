@@ -1,5 +1,6 @@
 """Bars over epochs and batches, with the time left; silent where nobody looks."""
 
+import os
 import threading
 from typing import Self
 
@@ -19,10 +20,11 @@ class Progress:
 
     def __init__(self, n_epochs: int, n_batches: int) -> None:
         self._n_batches = n_batches
-        # disable=None is tqdm's "only on a terminal"
-        self._epochs = tqdm(total=n_epochs, desc="epochs", unit="epoch", disable=None)
+        # None is tqdm's "only on a terminal"; its variable silences it there too.
+        disable = True if os.environ.get("TQDM_DISABLE") else None
+        self._epochs = tqdm(total=n_epochs, desc="epochs", unit="epoch", disable=disable)
         self._batches = tqdm(
-            total=n_batches, desc="batches", unit="batch", disable=None, leave=False, position=1
+            total=n_batches, desc="batches", unit="batch", disable=disable, leave=False, position=1
         )
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
