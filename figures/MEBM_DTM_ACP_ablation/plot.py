@@ -23,9 +23,9 @@ def draw(data: FigureData) -> Figure:
     figure = Figure(figsize=(6.9, 4.2))
     panels = figure.subplots(2, 2, width_ratios=(2.2, 1), sharex="col")
     (quality, published_quality), (mixing, published_mixing) = panels
+    published_mixing.sharey(mixing)
     _draw_quality(quality, data)
     _draw_mixing(mixing, data)
-    published_mixing.sharey(mixing)
     _draw_published(published_quality, published_mixing, data)
     return figure
 
@@ -47,7 +47,8 @@ def _draw_quality(axes: Axes, data: FigureData) -> None:
         Line2D([], [], color="0.4", linestyle=dashes, label=f"{mode} labels")
         for mode, dashes in MODES.items()
     ]
-    axes.legend(handles=[*models, *modes], ncols=2)
+    axes.legend(handles=[*models, *modes], ncols=2, loc="lower right")
+    axes.set_ylim(bottom=axes.get_ylim()[0] / 1.35)  # room for the legend
 
 
 def _log_axis(axes: Axes, label: str) -> None:
