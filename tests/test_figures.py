@@ -7,17 +7,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from tiny import REPOSITORY, tiny_cfg
 
 from figures import all as all_figures
 from figures.chain_depth_ablation import config as depth
+from figures.chain_depth_ablation import plot as depth_plot
 from figures.degree_ablation import config as degree
+from figures.degree_ablation import plot as degree_plot
 from figures.energy_vs_quality import config as energy
+from figures.energy_vs_quality import plot as energy_plot
 from figures.energy_vs_quality.plot import read_ours
 from figures.grayscale import config as grey
 from figures.grayscale.train import N_GENERATED, write_images
 from figures.MEBM_DTM_ACP_ablation import config as ablation
 from thrmlDenoising import DTM
+from thrmlDenoising.evaluation import Mode
 from thrmlDenoising.evaluation.hardware_energy import QUOTED_TOTALS
 from thrmlDenoising.experiments import FigureData, Places, Run, RunTable, train_run
 from thrmlDenoising.plots.paper import is_drawn_from
@@ -179,6 +184,44 @@ class TestWhatTheTablesShow:
         points = {(p.family, p.variant): p for p in read_ours(laptop("energy_vs_quality"))}
         one, two = points["DTM", "T=1"], points["DTM", "T=2"]
         assert two.joules == pytest.approx(2 * one.joules, rel=1e-3)
+
+
+def lines_of(axes):
+    """Every labelled line's points, by label."""
+    return {line.get_label(): line.get_xydata().T.tolist() for line in axes.lines}
+
+
+class TestWhatIsDrawn:
+    def test_distances_of_every_degree_at_the_best_epoch(self):
+        data = laptop("degree_ablation")
+        free, clamped, paper = degree_plot.FIGURE.draw(data).axes
+        by_mode: dict[Mode, Axes] = {"free": free, "clamped": clamped}
+        for mode, axes in by_mode.items():
+            for degree_of_node in degree.DEGREES:
+                sides, distances = lines_of(axes)[f"degree {degree_of_node}"]
+                assert sides == list(degree.SIDES)
+                for side, distance in zip(sides, distances, strict=True):
+                    best = [
+                        table.best("classifier_fd")[mode]
+                        for table in data.seeds(f"{side:.0f}_{degree_of_node}")
+                    ]
+                    assert distance == pytest.approx(np.mean(best))
+        assert lines_of(paper)["degree 20"][1] == [39.0, 26.9, 20.1, 20.6, 22.0, 22.2]
+        assert "published" in paper.get_title()
+        assert "FID" in paper.get_ylabel() != free.get_ylabel()
+
+    def test_a_gap_where_nothing_is_published(self):
+        _, _, paper = depth_plot.FIGURE.draw(laptop("chain_depth_ablation")).axes
+        fids = lines_of(paper)["1200 sweeps of warm-up"][1]
+        assert [np.isnan(fid) for fid in fids] == [False] * 4 + [True, False]
+
+    def test_our_points_stand_at_their_energy(self):
+        data = laptop("energy_vs_quality")
+        _, ours = energy_plot.FIGURE.draw(data).axes
+        drawn = np.concatenate([np.asarray(line.get_xydata()) for line in ours.lines])
+        for point in read_ours(data):
+            mean = np.mean([best["free"] for best in point.best["classifier_fd"]])
+            assert np.isclose(drawn, [point.joules, mean], atol=0).all(axis=1).any()
 
 
 def test_grey_images_in_the_table_are_those_of_the_model(tmp_path):

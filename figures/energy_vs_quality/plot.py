@@ -51,13 +51,13 @@ class PublishedPoint(NamedTuple):
 
 
 class OurPoint(NamedTuple):
-    """A variant of our own experiment: classifier FD of free and of clamped images, by seed."""
+    """A variant of our own experiment: its distances of free and of clamped images, by seed."""
 
     family: str
     variant: str
     joules: float
     e_cell: str
-    classifier_fd: list[dict[Mode, float]]
+    best: dict[str, list[dict[Mode, float]]]
 
 
 class Run(NamedTuple):
@@ -120,7 +120,8 @@ def read_ours(data: FigureData, e_cell: str = "figure_1") -> list[OurPoint]:
         family, variant = name.split("_", 1)
         tables = data.seeds(name)
         joules = float(tables[0].facts[f"joules per sample, E_cell {e_cell}"])
-        best = [table.best(CLASSIFIER_FD) for table in tables]
+        measured = [d for d in (FID, CLASSIFIER_FD) if f"free_{d}" in tables[0].columns]
+        best = {distance: [table.best(distance) for table in tables] for distance in measured}
         points.append(OurPoint(family, variant, joules, e_cell, best))
     return sorted(points, key=lambda point: (point.family, point.joules))
 
@@ -144,7 +145,11 @@ def draw(
     if CLASSIFIER_FD in axes:
         axes[CLASSIFIER_FD].set_ylabel("classifier FD")
         axes[CLASSIFIER_FD].set_title("another distance, not comparable with FID", fontsize=8)
-        _draw_ours(axes[CLASSIFIER_FD], ours)
+    for panel in panels:
+        _draw_ours(axes[panel], [point for point in ours if panel in point.best], panel)
+    if ours:
+        title = f'ours: mean and range of seeds; E_cell "{ours[0].e_cell}"'
+        axes[CLASSIFIER_FD].legend(title=title, title_fontsize=8, loc="upper right", **_LEGEND)
     markers = cycle(_RUN_MARKERS)
     handles = [_draw_run(axes, run, marker) for run, marker in zip(runs, markers, strict=False)]
     if runs:
@@ -188,7 +193,7 @@ def _draw_published(axes: Axes, points: Iterable[PublishedPoint]) -> None:
     axes.legend(title=title, title_fontsize=8, **place, **_LEGEND)
 
 
-def _draw_ours(axes: Axes, points: Sequence[OurPoint]) -> None:
+def _draw_ours(axes: Axes, points: Sequence[OurPoint], distance: str) -> None:
     """Means over seeds, with bars to the extremes; free images filled, clamped ones hollow."""
     for family, group in groupby(points, key=lambda point: point.family):
         members = list(group)
@@ -196,19 +201,16 @@ def _draw_ours(axes: Axes, points: Sequence[OurPoint]) -> None:
         joules = [point.joules for point in members]
         faces: dict[Mode, str] = {"free": colour, "clamped": "white"}
         for mode, face in faces.items():
-            values = np.array([[best[mode] for best in point.classifier_fd] for point in members])
+            values = np.array([[best[mode] for best in point.best[distance]] for point in members])
             means = values.mean(axis=1)
             bars = means - values.min(axis=1), values.max(axis=1) - means
-            style = {"marker": marker, "markersize": 4.5, "markerfacecolor": face}
+            style = {"marker": marker, "markersize": 4.5, "markerfacecolor": face, "ls": "--"}
             label = f"{family}, {mode} labels"
             axes.errorbar(joules, means, bars, color=colour, linewidth=1.2, label=label, **style)
-        highest = [max(best["free"] for best in point.classifier_fd) for point in members]
+        highest = [max(best["free"] for best in point.best[distance]) for point in members]
         for point, height in zip(members, highest, strict=True):
             place = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center"}
             axes.annotate(point.variant, (point.joules, height), color=colour, fontsize=7, **place)
-    if points:
-        title = f'ours: mean, range of seeds; E_cell "{points[0].e_cell}"'
-        axes.legend(title=title, title_fontsize=8, loc="upper right", **_LEGEND)
 
 
 def _draw_run(axes: dict[str, Axes], run: Run, marker: str) -> Line2D:

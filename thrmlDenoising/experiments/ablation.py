@@ -43,7 +43,7 @@ def draw_ablation(
         name: what the legend calls a kind of ours.
         n_visible: visible nodes, the same on every grid.
     """
-    figure = Figure(figsize=(6.9, 2.8))
+    figure = Figure(figsize=(6.9, 3.2))
     free, clamped, paper = figure.subplots(1, 3)
     clamped.sharey(free)
     by_mode: dict[Mode, Axes] = {"free": free, "clamped": clamped}
@@ -54,8 +54,9 @@ def draw_ablation(
         axes.set_ylabel(data.distance.label)
     _draw_against_side(paper, _by_kind(published), n_visible)
     paper.set(ylabel="FID (Inception)", title="published (dtm-replication)")
-    free.legend(title="mean, range of seeds")
-    paper.legend()
+    ours, theirs = (panel.get_legend_handles_labels() for panel in (free, paper))
+    figure.legend(*ours, title="ours: mean, range of seeds", loc="outside lower left", ncols=2)
+    figure.legend(*theirs, title="published", loc="outside lower right", ncols=2)
     return figure
 
 
