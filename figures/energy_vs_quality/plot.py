@@ -201,16 +201,20 @@ def _draw_ours(axes: Axes, points: Sequence[OurPoint], distance: str) -> None:
         joules = [point.joules for point in members]
         faces: dict[Mode, str] = {"free": colour, "clamped": "white"}
         for mode, face in faces.items():
-            values = np.array([[best[mode] for best in point.best[distance]] for point in members])
-            means = values.mean(axis=1)
-            bars = means - values.min(axis=1), values.max(axis=1) - means
+            seeds = [[best[mode] for best in point.best[distance]] for point in members]
+            low, means, high = (
+                np.array([f(values) for values in seeds]) for f in (min, np.mean, max)
+            )
+            bars = means - low, high - means
             style = {"marker": marker, "markersize": 4.5, "markerfacecolor": face, "ls": "--"}
             label = f"{family}, {mode} labels"
             axes.errorbar(joules, means, bars, color=colour, linewidth=1.2, label=label, **style)
-        highest = [max(best["free"] for best in point.best[distance]) for point in members]
-        for point, height in zip(members, highest, strict=True):
-            place = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center"}
-            axes.annotate(point.variant, (point.joules, height), color=colour, fontsize=7, **place)
+        # DTM and MEBM may spend the same: names to the left of one, to the right of the other.
+        x, side = (-6, "right") if family == "DTM" else (6, "left")
+        for point in members:
+            mean = float(np.mean([best["free"] for best in point.best[distance]]))
+            place = {"xytext": (x, -2), "textcoords": "offset points", "ha": side}
+            axes.annotate(point.variant, (point.joules, mean), color=colour, fontsize=7, **place)
 
 
 def _draw_run(axes: dict[str, Axes], run: Run, marker: str) -> Line2D:
