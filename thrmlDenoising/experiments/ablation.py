@@ -54,9 +54,9 @@ def draw_ablation(
         axes.set_ylabel(data.distance.label)
     _draw_against_side(paper, _by_kind(published), n_visible)
     paper.set(ylabel="FID (Inception)", title="published (dtm-replication)")
-    ours, theirs = (panel.get_legend_handles_labels() for panel in (free, paper))
-    figure.legend(*ours, title="ours: mean, range of seeds", loc="outside lower left", ncols=2)
-    figure.legend(*theirs, title="published", loc="outside lower right", ncols=2)
+    our_names, their_names = (panel.get_legend_handles_labels() for panel in (free, paper))
+    figure.legend(*our_names, title="ours: mean, range of seeds", loc="outside lower left", ncols=2)
+    figure.legend(*their_names, title="published", loc="outside lower right", ncols=2)
     return figure
 
 

@@ -72,6 +72,9 @@ def train_all(runs: Sequence[Run], places: Places, n_jobs: int) -> None:
         raise ValueError(f"jobs={n_jobs}: at least one process has to train")
     waiting = [run for run in runs if not places.is_finished(run)]
     print(f"{places.tables}: {len(runs) - len(waiting)} of {len(runs)} runs are there", flush=True)
+    for run in waiting:
+        if places.table(run).is_file():
+            print(f"{run.name}: its table is of another config or length and will be replaced")
     failed: dict[str, BaseException] = {}
     try:
         for number, (run, future) in enumerate(_trained(waiting, places, n_jobs), 1):
