@@ -183,6 +183,8 @@ class TestCommand:
                 tmp_path, {"laptop": SCALE}, ["--scale", "laptop", "--only", "plain_seed2"]
             )
         assert "plain_seed2: the runs are plain_seed0, adaptive_seed0" in capsys.readouterr().err
+        with pytest.raises(SystemExit, match="error: jobs=0"):
+            train_command(tmp_path, {"laptop": SCALE}, ["--scale", "laptop", "--jobs", "0"])
 
 
 class TestTable:
@@ -315,8 +317,9 @@ class TestFigure:
     def test_a_missing_scale_says_how_to_make_it(self, figure):
         with pytest.raises(FileNotFoundError, match=r"c_seed\*.csv.*train\.py --scale paper"):
             FigureData(figure.folder, "paper").seeds("c")
-        with pytest.raises(FileNotFoundError, match=r"train\.py --scale papr"):
-            _ = FigureData(figure.folder, "papr").variants
+        with pytest.raises(SystemExit, match=r"error: .*train\.py --scale papr"):
+            figure.main(["--scale", "papr"])
+        assert not list(figure.folder.glob("*papr*"))
 
     def test_seeds_measured_at_different_epochs_are_refused(self, figure):
         data = FigureData(figure.folder, "laptop")

@@ -1,6 +1,7 @@
 """The command line of a train.py: an experiment at one of its scales."""
 
 import argparse
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -35,6 +36,9 @@ def train_command(
     if unknown := set(given.only or names) - set(names):
         parser.error(f"--only {', '.join(sorted(unknown))}: the runs are {', '.join(names)}")
     places = Places(folder / given.scale, given.runs / folder.name / given.scale)
-    train_all([run for run in runs if run.name in (given.only or names)], places, given.jobs)
-    if afterwards and all(map(places.is_finished, runs)):
-        afterwards(runs, places)
+    try:
+        train_all([run for run in runs if run.name in (given.only or names)], places, given.jobs)
+        if afterwards and all(map(places.is_finished, runs)):
+            afterwards(runs, places)
+    except (OSError, ValueError, RuntimeError) as error:
+        sys.exit(f"error: {error}")

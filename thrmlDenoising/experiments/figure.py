@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -161,7 +162,10 @@ class PaperFigure:
         parser.add_argument("--scale", default="laptop", help="whose tables (default: laptop)")
         parser.add_argument("--output", type=Path, help="folder of the files (default: its own)")
         given = parser.parse_args(argv)
-        print(*self.redraw(given.scale, given.output), sep="\n")
+        try:
+            print(*self.redraw(given.scale, given.output), sep="\n")
+        except (OSError, ValueError) as error:
+            sys.exit(f"error: {error}")
 
 
 def _drawn_by(png: Path) -> str:
