@@ -1,6 +1,7 @@
 """What the figures' experiments share: the published setting, and one that a laptop can do."""
 
-from thrmlDenoising import make_cfg
+from thrmlDenoising import DTMConfig, make_cfg
+from thrmlDenoising.experiments import Changes
 
 PUBLISHED = make_cfg(
     exp=dict(generate_gif=False),
@@ -47,3 +48,14 @@ LAPTOP_ABLATION = LAPTOP.replace(
     cp=dict(correlation_penalty=(0.02,), adaptive_threshold=0.1),
 )
 """The setting of Figure 5c in miniature, with visible nodes scattered as published."""
+
+
+def longer_chains(cfg: DTMConfig, n: int) -> Changes:
+    """Chains `n` times as long as those of `cfg`, in training as in generation."""
+    return dict(
+        sampling=dict(
+            steps_warmup=n * cfg.sampling.steps_warmup,
+            steps_per_sample=n * cfg.sampling.steps_per_sample,
+        ),
+        generation=dict(steps_warmup=n * cfg.generation.steps_warmup),
+    )

@@ -232,6 +232,8 @@ class TestTable:
         history = History([record(1, 9.0, 4.0), record(2, 12.0, 3.0), record(3, 7.0, 7.0)])
         best = RunTable.of(history, {}).best("classifier_fd")
         assert best == {"free": 9.0, "clamped": 4.0}
+        history.append(EpochRecord(4, 0.0, (0.0,), (0.0,), (0.0,), {"free_classifier_fd": 1.0}))
+        assert RunTable.of(history, {}).best("classifier_fd") == best
 
     def test_mistakes_are_named(self, tmp_path):
         with pytest.raises(ValueError, match=r"'fid'; there are epoch, autocorr_step_0"):

@@ -9,13 +9,12 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from thrmlDenoising.experiments import FigureData, PaperFigure
-from thrmlDenoising.plots.paper import COLOURS, draw_band
+from thrmlDenoising.plots.paper import MODE_LINES, draw_band, log_axis
+from thrmlDenoising.plots.style import COLOURS
 
 NAMES = {"MEBM": "MEBM", "DTM": "DTM", "DTM_ACP": "DTM + ACP"}
-MODES = {"clamped": "-", "free": (0, (3, 1.5))}
 
 
 def draw(data: FigureData) -> Figure:
@@ -33,11 +32,11 @@ def draw(data: FigureData) -> Figure:
 def _draw_quality(axes: Axes, data: FigureData) -> None:
     name, label = data.distance
     for model, colour in zip(NAMES, COLOURS, strict=False):
-        for mode, dashes in MODES.items():
+        for mode, dashes in MODE_LINES.items():
             column = f"{mode}_{name}"
             curve = data.over_seeds(model, lambda table, column=column: table.series(column))
             draw_band(axes, *curve, color=colour, linestyle=dashes)
-    _log_axis(axes, label)
+    log_axis(axes, label)
     axes.set_title(f"ours ({data.scale} scale): mean and range of seeds")
     models = [
         Line2D([], [], color=colour, label=name)
@@ -45,17 +44,10 @@ def _draw_quality(axes: Axes, data: FigureData) -> None:
     ]
     modes = [
         Line2D([], [], color="0.4", linestyle=dashes, label=f"{mode} labels")
-        for mode, dashes in MODES.items()
+        for mode, dashes in MODE_LINES.items()
     ]
     axes.legend(handles=[*models, *modes], ncols=2, loc="lower right")
     axes.set_ylim(bottom=axes.get_ylim()[0] / 1.35)  # room for the legend
-
-
-def _log_axis(axes: Axes, label: str) -> None:
-    axes.set(yscale="log", ylabel=label)
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
-    axes.yaxis.set_major_formatter(ScalarFormatter())
-    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _draw_mixing(axes: Axes, data: FigureData) -> None:
@@ -75,7 +67,7 @@ def _draw_published(quality: Axes, mixing: Axes, data: FigureData) -> None:
         quality.plot(place, free, "o", color=colour, markerfacecolor="white")
         quality.plot(place, later, "x", color=colour, markersize=5)
         mixing.plot(place, float(row["peak_autocorrelation"]), "^", color=colour)
-    _log_axis(quality, "FID (Inception)")
+    log_axis(quality, "FID (Inception)")
     quality.set_title("published (dtm-replication)")
     quality.legend(
         handles=[

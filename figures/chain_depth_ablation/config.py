@@ -1,21 +1,15 @@
 """Figure 5c, lower half: grids of several sides, each sampled by chains of several lengths."""
 
-from figures.settings import LAPTOP_ABLATION, PUBLISHED_ABLATION
+from figures.settings import LAPTOP_ABLATION, PUBLISHED_ABLATION, longer_chains
 from thrmlDenoising import DTMConfig
 from thrmlDenoising.experiments import Changes, Scale
 
 
 def chains(cfg: DTMConfig, sides: tuple[int, ...]) -> dict[str, Changes]:
     """Every side with the chains of `cfg`, and with ones two and three times as long."""
-    sampling, generation = cfg.sampling, cfg.generation
     return {
-        f"{side}_{n * sampling.steps_warmup}": dict(
-            graph=dict(graph_preset_architecture=f"{side}_12"),
-            sampling=dict(
-                steps_warmup=n * sampling.steps_warmup,
-                steps_per_sample=n * sampling.steps_per_sample,
-            ),
-            generation=dict(steps_warmup=n * generation.steps_warmup),
+        f"{side}_{n * cfg.sampling.steps_warmup}": dict(
+            graph=dict(graph_preset_architecture=f"{side}_12"), **longer_chains(cfg, n)
         )
         for side in sides
         for n in (1, 2, 3)

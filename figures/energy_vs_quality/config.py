@@ -5,41 +5,30 @@ their chains are several times as long, in training as in generation, so that th
 slowly and learn more; the adaptive penalty measures autocorrelation over that longer time, too.
 """
 
-from figures.settings import LAPTOP, PUBLISHED
+from figures.settings import LAPTOP, PUBLISHED, longer_chains
 from thrmlDenoising import DTMConfig
 from thrmlDenoising.experiments import Changes, Scale
 
 
-def dtms(steps: tuple[int, ...], n_sweeps: int) -> dict[str, Changes]:
-    """Several numbers of steps, of `n_sweeps` each in generation."""
-    return {
-        f"DTM_T={n}": dict(
-            diffusion_schedule=dict(num_diffusion_steps=n), generation=dict(steps_warmup=n_sweeps)
-        )
-        for n in steps
+def points(cfg: DTMConfig, steps: tuple[int, ...], lengths: tuple[int, ...]) -> dict[str, Changes]:
+    """DTMs of several numbers of steps, and one step with chains several times as long."""
+    dtms: dict[str, Changes] = {
+        f"DTM_T={n}": dict(diffusion_schedule=dict(num_diffusion_steps=n)) for n in steps
     }
-
-
-def mebms(cfg: DTMConfig, lengths: tuple[int, ...], n_sweeps: int) -> dict[str, Changes]:
-    """One step, with chains several times as long as those of `cfg`."""
-    sampling = cfg.sampling
-    return {
-        f"MEBM_K={n * n_sweeps}": dict(
-            diffusion_schedule=dict(num_diffusion_steps=1),
-            sampling=dict(
-                steps_warmup=n * sampling.steps_warmup,
-                steps_per_sample=n * sampling.steps_per_sample,
-            ),
-            generation=dict(steps_warmup=n * n_sweeps),
+    mebms: dict[str, Changes] = {
+        f"MEBM_K={n * cfg.generation.steps_warmup}": dict(
+            diffusion_schedule=dict(num_diffusion_steps=1), **longer_chains(cfg, n)
         )
         for n in lengths
     }
+    return dtms | mebms
 
 
-PAPER = dtms((1, 2, 4, 6, 8), 250) | mebms(PUBLISHED, (4, 16), 250)
-SHORT = LAPTOP.replace(optim=dict(n_epochs_for_lrd=8))
-MINIATURE = dtms((1, 2, 4), 200) | mebms(LAPTOP, (2, 4), 200)
+PAPER = PUBLISHED.replace(generation=dict(steps_warmup=250))
+MINIATURE = LAPTOP.replace(optim=dict(n_epochs_for_lrd=8))
 SCALES = {
-    "paper": Scale(PUBLISHED, PAPER, n_epochs=150, evaluate_every=5),
-    "laptop": Scale(SHORT, MINIATURE, n_epochs=8, evaluate_every=4, seeds=(0, 1)),
+    "paper": Scale(PAPER, points(PAPER, (1, 2, 4, 6, 8), (4, 16)), n_epochs=150, evaluate_every=5),
+    "laptop": Scale(
+        MINIATURE, points(MINIATURE, (1, 2, 4), (2, 4)), n_epochs=8, evaluate_every=4, seeds=(0, 1)
+    ),
 }

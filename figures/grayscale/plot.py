@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from thrmlDenoising.experiments import FigureData, PaperFigure
 from thrmlDenoising.plots import tile_images
-from thrmlDenoising.plots.paper import draw_band
+from thrmlDenoising.plots.paper import MODE_LINES, draw_band
 
 SHAPE = (28, 28)
 N_LEVELS = 7
@@ -54,7 +54,7 @@ def _read_images(path: Path) -> dict[str, UInt8[np.ndarray, "image pixel"]]:
 
 def _draw_curves(quality: Axes, mixing: Axes, data: FigureData) -> None:
     name, label = data.distance
-    for mode, dashes in (("clamped", "-"), ("free", (0, (3, 1.5)))):
+    for mode, dashes in MODE_LINES.items():
         column = f"{mode}_{name}"
         curve = data.over_seeds("DTM", lambda table, column=column: table.series(column))
         draw_band(quality, *curve, linestyle=dashes, label=f"{mode} labels")

@@ -8,11 +8,10 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from thrmlDenoising.evaluation import Mode
 from thrmlDenoising.experiments.figure import FigureData
-from thrmlDenoising.plots.paper import draw_band
+from thrmlDenoising.plots.paper import draw_band, log_axis
 
 _MARKERS = "osD^v"
 
@@ -46,21 +45,21 @@ def draw_ablation(
     figure = Figure(figsize=(6.9, 3.2))
     free, clamped, paper = figure.subplots(1, 3)
     clamped.sharey(free)
+    distance = data.distance
     by_mode: dict[Mode, Axes] = {"free": free, "clamped": clamped}
     for mode, axes in by_mode.items():
-        ours = {name(kind): curve for kind, curve in _ours(data, mode).items()}
-        _draw_against_side(axes, ours, n_visible)
+        ours = {name(kind): curve for kind, curve in _ours(data, distance.name, mode).items()}
+        _draw_against_side(axes, ours, n_visible, distance.label)
         axes.set_title(f"ours ({data.scale} scale), {mode} labels")
-        axes.set_ylabel(data.distance.label)
-    _draw_against_side(paper, _by_kind(published), n_visible)
-    paper.set(ylabel="FID (Inception)", title="published (dtm-replication)")
+    _draw_against_side(paper, _by_kind(published), n_visible, "FID (Inception)")
+    paper.set_title("published (dtm-replication)")
     our_names, their_names = (panel.get_legend_handles_labels() for panel in (free, paper))
     figure.legend(*our_names, title="ours: mean, range of seeds", loc="outside lower left", ncols=2)
     figure.legend(*their_names, title="published", loc="outside lower right", ncols=2)
     return figure
 
 
-def _ours(data: FigureData, mode: Mode) -> dict[str, BySide]:
+def _ours(data: FigureData, distance: str, mode: Mode) -> dict[str, BySide]:
     """The distance of every run at its best epoch, by kind.
 
     Raises:
@@ -72,7 +71,7 @@ def _ours(data: FigureData, mode: Mode) -> dict[str, BySide]:
     curves = {}
     for kind in sorted(sides, key=int):
         best = [
-            [table.best(data.distance.name)[mode] for table in data.seeds(f"{side}_{kind}")]
+            [table.best(distance)[mode] for table in data.seeds(f"{side}_{kind}")]
             for side in sides[kind]
         ]
         if len({len(seeds) for seeds in best}) > 1:
@@ -100,14 +99,14 @@ def _by_kind(published: Mapping[tuple[str, int], float]) -> dict[str, BySide]:
     }
 
 
-def _draw_against_side(axes: Axes, curves: Mapping[str, BySide], n_visible: int) -> None:
+def _draw_against_side(
+    axes: Axes, curves: Mapping[str, BySide], n_visible: int, distance: str
+) -> None:
     """A line for each curve; the upper axis says which per cent of the grid is visible."""
     for (name, (sides, distances)), marker in zip(curves.items(), cycle(_MARKERS), strict=False):
         draw_band(axes, sides, distances, label=name, marker=marker)
-    axes.set(xlabel="side of the grid (nodes)", yscale="log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
-    axes.yaxis.set_major_formatter(ScalarFormatter())
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("side of the grid (nodes)")
+    log_axis(axes, distance, ticks=(1, 2, 3, 5, 7))
     all_sides = sorted({side for curve in curves.values() for side in curve.sides})
     axes.set_xticks(all_sides)
     upper = axes.secondary_xaxis("top")

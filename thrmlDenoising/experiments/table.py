@@ -63,13 +63,13 @@ class RunTable:
             if record.metrics or any(value is not None for value in record.autocorrelation)
         ]
         n_steps = records[0].n_steps if records else 0
-        columns = {"epoch": _column(record.epoch for record in records)}
+        columns = {"epoch": _as_column(record.epoch for record in records)}
         for step in range(n_steps):
             values = (record.autocorrelation[step] for record in records)
-            columns[f"{_AUTOCORRELATION}{step}"] = _column(values)
+            columns[f"{_AUTOCORRELATION}{step}"] = _as_column(values)
         for name in _DISTANCES:
             if name in history.metric_names:
-                columns[name] = _column(record.metrics.get(name) for record in records)
+                columns[name] = _as_column(record.metrics.get(name) for record in records)
         return cls(dict(facts), columns)
 
     @classmethod
@@ -108,10 +108,9 @@ class RunTable:
         Raises:
             ValueError: there is no such column.
         """
-        if name not in self.columns:
-            raise ValueError(f"no column {name!r}; there are {', '.join(self.columns)}")
-        measured = ~np.isnan(self.columns[name])
-        return self.columns["epoch"][measured].astype(int), self.columns[name][measured]
+        values = self._column(name)
+        measured = ~np.isnan(values)
+        return self.columns["epoch"][measured].astype(int), values[measured]
 
     def best(self, distance: str) -> dict[Mode, float]:
         """A distance of free and of clamped images at the epoch where their sum is lowest.
@@ -122,9 +121,9 @@ class RunTable:
         Raises:
             ValueError: it was not measured.
         """
-        series = {mode: self.series(f"{mode}_{distance}")[1] for mode in get_args(Mode)}
-        epoch = int(np.argmin(sum(series.values())))
-        return {mode: float(values[epoch]) for mode, values in series.items()}
+        columns = {mode: self._column(f"{mode}_{distance}") for mode in get_args(Mode)}
+        row = int(np.nanargmin(sum(columns.values())))
+        return {mode: float(values[row]) for mode, values in columns.items()}
 
     @property
     def largest_autocorrelation(
@@ -135,8 +134,13 @@ class RunTable:
         series = [self.series(name) for name in names]
         return series[0][0], np.max([values for _, values in series], axis=0)
 
+    def _column(self, name: str) -> Float[np.ndarray, " row"]:
+        if name not in self.columns:
+            raise ValueError(f"no column {name!r}; there are {', '.join(self.columns)}")
+        return self.columns[name]
 
-def _column(values: Iterable[float | None]) -> Float[np.ndarray, " row"]:
+
+def _as_column(values: Iterable[float | None]) -> Float[np.ndarray, " row"]:
     return np.array([np.nan if value is None else value for value in values], float)
 
 

@@ -11,13 +11,14 @@ from jaxtyping import Float
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from PIL import Image
 
 from thrmlDenoising.runs.files import written_aside
 
 STYLE = Path(__file__).with_name("paper.mplstyle")
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-"""Okabe and Ito's set, which colour-blind readers can tell apart, without its yellow and black."""
+MODE_LINES = {"clamped": "-", "free": (0, (3, 1.5))}
+"""How curves of clamped and of free images are drawn."""
 
 _MARK = "Source"
 
@@ -41,6 +42,14 @@ def draw_band(
     if len(values) > 1:
         low, high = values.min(axis=0), values.max(axis=0)
         axes.fill_between(x, low, high, color=drawn.get_color(), alpha=0.18, linewidth=0)
+
+
+def log_axis(axes: Axes, label: str, ticks: Sequence[int] = (1, 2, 3, 5)) -> None:
+    """A logarithmic upward axis with plain numbers at these multiples of the powers of ten."""
+    axes.set(yscale="log", ylabel=label)
+    axes.yaxis.set_major_locator(LogLocator(subs=ticks))
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def digest_of(files: Iterable[Path]) -> str:

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 
 from thrmlDenoising.runs.files import written_aside
 
-# Okabe and Ito's colour-blind-safe set without its yellow, which is faint on white.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+"""Okabe and Ito's colour-blind-safe set without its yellow, which is faint on white."""
+
 _MARKERS = "osD^vPX*"
 
 
@@ -49,7 +50,7 @@ def plain(axes: Axes) -> None:
 def line_style(index: int) -> dict[str, Any]:
     """Colour, marker and width of the curve number `index`."""
     return {
-        "color": _COLOURS[index % len(_COLOURS)],
+        "color": COLOURS[index % len(COLOURS)],
         "marker": _MARKERS[index % len(_MARKERS)],
         "markersize": 4.5,
         "linewidth": 1.6,
