@@ -2,6 +2,7 @@
 
 python training_script.py                                   # SHORT_RUN below
 python training_script.py my_config.yaml --exp.seed 7       # a YAML file, then overrides
+python training_script.py my_config.yaml --trust my_graphs  # which may name classes of that module
 python training_script.py --resume model_logging_and_saving/short_20261121_120000
 """
 
@@ -14,6 +15,8 @@ from typing import Annotated
 import tyro
 
 from thrmlDenoising import DTM, DTMConfig, make_cfg
+from thrmlDenoising.imports import add_trust_option, trust
+from thrmlDenoising.paths import user_path
 from thrmlDenoising.runs import complete_epochs
 from thrmlDenoising.training import SavedModel, StepSource
 
@@ -39,19 +42,24 @@ class Arguments:
     """Run folder to go on with, from its last complete checkpoint."""
     output_dir: Path = Path("model_logging_and_saving")
     """Where the run folder is made; a resumed run stays where it is."""
+    trust: tuple[str, ...] = ()
+    """Modules to import: their code runs, and the config may name what is in them."""
     cfg: Annotated[DTMConfig, tyro.conf.arg(name="")] = field(default_factory=lambda: SHORT_RUN)
 
 
 def parse(argv: list[str]) -> Arguments:
     """Arguments from the command line; the YAML file, or the resumed run's, is the default."""
     default = Arguments()
-    resumed = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    resumed.add_argument("--resume", type=Path)
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--resume", type=user_path)
+    add_trust_option(first)
+    known, _ = first.parse_known_args(argv)
+    trust(known.trust)
     if argv and not argv[0].startswith("-"):
         default.cfg = DTMConfig.load(argv[0])
         argv = argv[1:]
-    elif path := resumed.parse_known_args(argv)[0].resume:
-        default.cfg = SavedModel.open(StepSource(path)).cfg
+    elif known.resume:
+        default.cfg = SavedModel.open(StepSource(known.resume)).cfg
     return tyro.cli(Arguments, args=argv, default=default, config=(tyro.conf.FlagConversionOff,))
 
 

@@ -19,6 +19,7 @@ from thrmlDenoising.evaluation.quality import (
     RealImages,
     control_images,
 )
+from thrmlDenoising.evaluation.quality import reference as reference_module
 from thrmlDenoising.evaluation.quality.controls import Control
 from thrmlDenoising.evaluation.quality.reference import feature_reference, held_out_distances
 
@@ -64,7 +65,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def forget() -> None:
     """What a new process knows."""
-    feature_reference.cache_clear()
+    reference_module._feature_reference.cache_clear()
     held_out_distances.cache_clear()
 
 

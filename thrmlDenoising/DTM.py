@@ -21,13 +21,14 @@ from typing import Any, Self, get_args
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key, UInt8
 
-from thrmlDenoising.config import DTMConfig
+from thrmlDenoising.config import DTMConfig, Named
 from thrmlDenoising.data import OwnImages, Split
 from thrmlDenoising.diffusion import generate
 from thrmlDenoising.evaluation import ClassImages, Mixing, Mode
 from thrmlDenoising.evaluation.features import FeatureExtractor
 from thrmlDenoising.evaluation.hardware_energy import HardwareEnergy, hardware_energy
 from thrmlDenoising.evaluation.quality import QualityReport, headline
+from thrmlDenoising.paths import user_path
 from thrmlDenoising.runs import History, RunFolder
 from thrmlDenoising.training import (
     Model,
@@ -82,7 +83,7 @@ class DTM:
         self._task = Task(self.cfg, data)
         self._recorder: RunRecorder | None = None
         self._origin = "untrained"
-        self._folder = RunFolder.new(Path(base_dir), self.cfg.exp.descriptor, datetime.now())
+        self._folder = RunFolder.new(user_path(base_dir), self.cfg.exp.descriptor, datetime.now())
 
     # ------------------------------------------------------------------ what a user reads
 
@@ -197,7 +198,7 @@ class DTM:
             )
         # Data or an extractor may be missing: that should be known before a folder is made.
         _ = self.train_dataset, self._task.quality
-        recorder = self.open_run() if resume is None else self._resume(Path(resume))
+        recorder = self.open_run() if resume is None else self._resume(resume)
         loop = TrainingLoop(self.cfg, self._model, self._task, self._trainer, recorder)
         loop.run(n_epochs, evaluate_every)
 
@@ -357,6 +358,7 @@ class DTM:
         epoch: int | None = None,
         step_sources: Sequence[StepSource | tuple[str | Path, int | None] | int] | None = None,
         data: OwnImages | None = None,
+        classes: Sequence[Named] = (),
     ) -> Self:
         """Loads a model from a run folder.
 
@@ -370,14 +372,16 @@ class DTM:
                 epoch of this run, or a run and an epoch of it.
             data: the images of a run on images of your own, to train on or to measure; nobody
                 needs them to generate images.
+            classes: own classes and functions that the config names, such as a base-graph manager
+                or a feature extractor. Loading imports none: another one has to be imported.
 
         Raises:
             FileNotFoundError: there is no such run or checkpoint.
-            ValueError: a checkpoint is damaged, the runs are not compatible (names the fields), or
-                `data` are other images.
+            ValueError: a checkpoint is damaged, the runs are not compatible (names the fields),
+                `data` are other images, or the config names a class that is not known here.
         """
         if step_sources is None:
-            saved = SavedModel.open(StepSource(base_path, epoch))
+            saved = SavedModel.open(StepSource(base_path, epoch), classes)
             dtm = cls._of(saved, data)
             dtm._restore(saved)
             return dtm
@@ -387,7 +391,7 @@ class DTM:
                 "each step"
             )
         sources = [StepSource.parse(source, base_path) for source in step_sources]
-        opened = {source: SavedModel.open(source) for source in sources}
+        opened = {source: SavedModel.open(source, classes) for source in sources}
         stitched = [opened[source] for source in sources]
         dtm = cls._of(stitched[0], data)
         dtm._model = Model(dtm._load(stitched), History())
@@ -414,9 +418,9 @@ class DTM:
     def _load(self, saved: Sequence[SavedModel]) -> list[ModelStep]:
         return load_steps(self.cfg, self.manager, self._trainer, saved)
 
-    def _resume(self, path: Path) -> RunRecorder:
+    def _resume(self, path: str | Path) -> RunRecorder:
         """Goes back to the last complete checkpoint of a run, and on in its folder."""
-        saved = SavedModel.open(StepSource(path))
+        saved = SavedModel.open(StepSource(path), [self.cfg.graph.manager_class])
         check_resumable(self.cfg, saved)
         model: Model | None = vars(self).get("_model")  # self._model would build untrained steps
         if model and model.epoch and model.history.to_json() != saved.history.to_json():

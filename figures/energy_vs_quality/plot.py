@@ -22,6 +22,8 @@ from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 from thrmlDenoising.evaluation import Mode
 from thrmlDenoising.evaluation.hardware_energy import QUOTED_TOTALS, HardwareEnergy, hardware_energy
 from thrmlDenoising.experiments import FigureData, PaperFigure
+from thrmlDenoising.imports import parse_trusting
+from thrmlDenoising.paths import user_path
 from thrmlDenoising.runs import History, written_aside
 from thrmlDenoising.training import SavedModel, StepSource
 
@@ -262,10 +264,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("runs", nargs="*", metavar="RUN", help="run folder to draw on top")
-    parser.add_argument("--output", type=Path, default=Path("energy_vs_quality.png"))
+    parser.add_argument("--output", type=user_path, default=Path("energy_vs_quality.png"))
     parser.add_argument("--scale", default="laptop", help="whose tables are ours")
     parser.add_argument("--e-cell", choices=QUOTED_TOTALS, default="figure_1")
-    given = parser.parse_args(argv)
+    given = parse_trusting(parser, argv)
     files = files_for(given.output)
     runs = [Run.read(path, given.e_cell) for path in given.runs]
     ours = read_ours(FigureData(FIGURE.folder, given.scale), given.e_cell)

@@ -1,5 +1,7 @@
 """The managers by name."""
 
+from inspect import isabstract
+
 from thrmlDenoising.base_graphs.binary_representation import BinaryRepresentationGraphManager
 from thrmlDenoising.base_graphs.binomial import BinomialIsingGraphManager
 from thrmlDenoising.base_graphs.convolved import ConvolvedPoissonBinomialIsingGraphManager
@@ -27,7 +29,7 @@ def resolve_manager(
     """The manager class for a full name, a short name or a class of the user's own.
 
     Raises:
-        ValueError: unknown name, or a class that is no `AbstractBaseGraphManager`.
+        ValueError: unknown name, or a class that is no (whole) `AbstractBaseGraphManager`.
     """
     if isinstance(name_or_class, type):
         if not issubclass(name_or_class, AbstractBaseGraphManager):
@@ -35,6 +37,9 @@ def resolve_manager(
                 f"{name_or_class.__name__} is no base-graph manager: derive it from "
                 "thrmlDenoising.base_graphs.AbstractBaseGraphManager"
             )
+        if isabstract(name_or_class):
+            missing = ", ".join(sorted(name_or_class.__abstractmethods__))
+            raise ValueError(f"{name_or_class.__name__} is no whole manager: write {missing} too")
         return name_or_class
     by_name = MANAGERS | {short_name(name): manager for name, manager in MANAGERS.items()}
     if name_or_class not in by_name:

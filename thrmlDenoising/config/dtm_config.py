@@ -5,13 +5,14 @@ The hyperparameters themselves are documented, each once, in `experiment` and
 `training`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, GraphSpec
+from thrmlDenoising.config.classes import Named, with_given
 from thrmlDenoising.config.experiment import (
     DataConfig,
     DiffusionRatesConfig,
@@ -29,6 +30,7 @@ from thrmlDenoising.config.training import (
     WeightDecayConfig,
 )
 from thrmlDenoising.config.yaml_text import dump, parse
+from thrmlDenoising.paths import user_path
 
 T = TypeVar("T")
 
@@ -158,33 +160,40 @@ class DTMConfig:
         """The config as YAML, every field written out; `from_yaml` gives back an equal config.
 
         Raises:
-            ValueError: `graph.base_graph_manager` is a class that cannot be imported again.
+            ValueError: the name of an own class or function in it does not lead to it.
         """
         return dump(asdict(self))
 
     @classmethod
-    def from_yaml(cls, text: str) -> Self:
+    def from_yaml(cls, text: str, classes: Sequence[Named] = ()) -> Self:
         """Reads a config from YAML; what the text does not mention keeps its default.
+
+        Args:
+            classes: own classes and functions that the text may name. It imports none: another
+                one has to be imported already.
 
         Raises:
             ValueError: no valid YAML, or not a valid config.
         """
-        return cls().replace(**parse(text))
+        return cls().replace(**with_given(parse(text), classes))
 
     def save(self, path: str | Path) -> None:
         """Writes the config to a YAML file."""
-        Path(path).write_text(self.to_yaml(), encoding="utf-8")
+        user_path(path).write_text(self.to_yaml(), encoding="utf-8")
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path, classes: Sequence[Named] = ()) -> Self:
         """Reads a config from a YAML file.
+
+        Args:
+            classes: own classes and functions that the file may name, see `from_yaml`.
 
         Raises:
             FileNotFoundError: there is no such file.
             ValueError: the file holds no valid config; names the file.
         """
         try:
-            return cls.from_yaml(Path(path).read_text(encoding="utf-8"))
+            return cls.from_yaml(user_path(path).read_text(encoding="utf-8"), classes)
         except FileNotFoundError:
             raise FileNotFoundError(f"there is no config file {str(path)!r}") from None
         except ValueError as error:

@@ -15,7 +15,7 @@ from thrmlDenoising.base_graphs import (
     parse_preset,
     resolve_manager,
 )
-from thrmlDenoising.config.classes import NAME_OR_CLASS_ARGUMENT, import_class
+from thrmlDenoising.config.classes import NAME_OR_CLASS_ARGUMENT, find_class
 from thrmlDenoising.config.fields import (
     NO_REPEATS,
     NOT_EMPTY,
@@ -216,7 +216,8 @@ class GraphConfig(Section, name="graph"):
     binary_representation (the bits of the level),
     convolved_poisson_binomial (pixels joined within the image too), or an
     own subclass of AbstractBaseGraphManager, as a class or as
-    "module:ClassName". The long names of dtm-replication work as well."""
+    "module:ClassName" of an imported module. The long names of
+    dtm-replication work as well."""
 
     placement: Literal["scattered", "raster", "local"] = "scattered"
     """Where visible nodes stand on the grid: "scattered" (random places, in
@@ -231,7 +232,7 @@ class GraphConfig(Section, name="graph"):
     def __post_init__(self) -> None:
         manager = self.base_graph_manager
         if isinstance(manager, str) and ":" in manager:
-            object.__setattr__(self, "base_graph_manager", import_class(manager))
+            object.__setattr__(self, "base_graph_manager", find_class(manager))
         super().__post_init__()
 
     @property

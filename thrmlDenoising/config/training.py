@@ -3,9 +3,11 @@
 Every field is documented once, below it; the command line shows the same text.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+from thrmlDenoising.config.classes import NAME_OR_FUNCTION_ARGUMENT
 from thrmlDenoising.config.fields import (
     NO_REPEATS,
     NOT_EMPTY,
@@ -18,10 +20,14 @@ from thrmlDenoising.config.fields import (
     Positive,
     Section,
 )
+from thrmlDenoising.imports import check_reference
 
-_EXTRACTOR_NAMES = Must(
-    'of "classifier", "inception" and "module:function"',
-    lambda names: all(name in ("classifier", "inception") or ":" in name for name in names),
+Extractor = Annotated[str | Callable[..., Any], NAME_OR_FUNCTION_ARGUMENT]
+_EXTRACTORS = Must(
+    'of "classifier", "inception", "module:function" and own functions',
+    lambda names: all(
+        callable(name) or name in ("classifier", "inception") or ":" in name for name in names
+    ),
 )
 
 ControllerKind = Literal["replication", "paper"]
@@ -93,11 +99,12 @@ class GenerationConfig(Section, name="generation"):
 class EvaluationConfig(Section, name="evaluation"):
     """How generated images are judged. None of it touches training."""
 
-    extractors: Annotated[tuple[str, ...], _EXTRACTOR_NAMES, NO_REPEATS] = ("classifier",)
+    extractors: Annotated[tuple[Extractor, ...], _EXTRACTORS, NO_REPEATS] = ("classifier",)
     """In whose features images are compared with the training images:
     "classifier" (in the package), "inception" (FID; needs its weights),
-    or an own function "module:function" that turns images (n, rows,
-    columns) of brightness 0 to 1 into features (n, features)."""
+    or an own function, also as "module:function" of an imported module,
+    that turns images (n, rows, columns) of brightness 0 to 1 into features
+    (n, features)."""
 
     inception_weights: Annotated[str, Must("that is not empty", len)] | None = None
     """File with the weights of the FID Inception. None: looked for in
@@ -106,6 +113,12 @@ class EvaluationConfig(Section, name="evaluation"):
     bootstrap_replicates: Annotated[int, Must("of at least 20", lambda n: n >= 20)] = 100
     """Resamples of the generated images behind each interval: at least 20.
     Inception's 2048 features take a second or two for each."""
+
+    def check_together(self) -> None:
+        """Names that can never be own functions are known before anything is measured."""
+        for extractor in self.extractors:
+            if isinstance(extractor, str) and ":" in extractor:
+                check_reference(extractor)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from thrmlDenoising.paths import user_path
+
 DATA_DIR_VARIABLE = "THRML_DENOISING_DATA"
 """Environment variable that names the directory with the complete data sets."""
 
@@ -45,7 +47,7 @@ def find_files(
         found = _files_in(folder, file_names)
         if len(found) == len(file_names):
             return found
-    root = Path(data_dir or DEFAULT_DATA_DIR).expanduser()
+    root = user_path(data_dir or DEFAULT_DATA_DIR)
     try:
         _download(name, root)
     except ImportError as error:
@@ -61,10 +63,10 @@ def find_files(
 
 def _places(name: str, data_dir: str | os.PathLike[str] | None) -> list[Path]:
     if data_dir is not None:
-        return [_torchvision_folder(name, Path(data_dir).expanduser())]
+        return [_torchvision_folder(name, user_path(data_dir))]
     roots = [DEFAULT_DATA_DIR]
     if variable := os.environ.get(DATA_DIR_VARIABLE):
-        roots.insert(0, Path(variable).expanduser())
+        roots.insert(0, user_path(variable))
     places = [_torchvision_folder(name, root) for root in roots]
     debian_folder = PUBLISHED[name].debian_folder
     return places if debian_folder is None else [*places, debian_folder]

@@ -2,7 +2,6 @@
 
 from argparse import Namespace
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from thrmlDenoising import __version__
@@ -10,7 +9,9 @@ from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.DTM import DTM
 from thrmlDenoising.evaluate.text import cell, check_can_be_a_file, parser
 from thrmlDenoising.evaluation import SWEEPS_PER_SAMPLE, AutocorrelationCurve, Mixing
+from thrmlDenoising.imports import parse_trusting
 from thrmlDenoising.markdown import table
+from thrmlDenoising.paths import user_path
 from thrmlDenoising.runs import RunFolder, write_json
 from thrmlDenoising.training import Task
 
@@ -46,14 +47,16 @@ def checkpoint_command(words: list[str]) -> None:
 
 def _parse(words: list[str]) -> Namespace:
     arguments = parser("")
-    arguments.add_argument("run", type=Path, help="run folder")
+    arguments.add_argument("run", type=user_path, help="run folder")
     arguments.add_argument("--epoch", type=int, help="the last complete one if left out")
     arguments.add_argument("--images-per-class", type=int, help="that of the config")
     arguments.add_argument("--extractors", nargs="+", help="those of the config")
     arguments.add_argument("--inception-weights", help="file with the weights of FID's network")
     arguments.add_argument("--data-dir", help="folder with the full data sets on this machine")
-    arguments.add_argument("--output", type=Path, help="evaluations/epochN_full.json if left out")
-    return arguments.parse_args(words)
+    arguments.add_argument(
+        "--output", type=user_path, help="evaluations/epochN_full.json if left out"
+    )
+    return parse_trusting(arguments, words)
 
 
 def _changed(cfg: DTMConfig, given: Namespace) -> DTMConfig:

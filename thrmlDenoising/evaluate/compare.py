@@ -11,6 +11,8 @@ import numpy as np
 from thrmlDenoising.evaluate.text import check_can_be_a_file, parser
 from thrmlDenoising.evaluation import Mode
 from thrmlDenoising.evaluation.quality import Headline, headline
+from thrmlDenoising.imports import parse_trusting
+from thrmlDenoising.paths import user_path
 from thrmlDenoising.plots import ComparedRun, Curve, MetricStyle, draw_comparison
 from thrmlDenoising.runs import History, RunFolder
 from thrmlDenoising.training import SavedModel, StepSource, updates_per_epoch
@@ -19,9 +21,11 @@ from thrmlDenoising.training import SavedModel, StepSource, updates_per_epoch
 def compare_command(words: list[str]) -> None:
     """Draws the headline metric and the autocorrelation of several runs."""
     arguments = parser("compare")
-    arguments.add_argument("runs", type=Path, nargs="+", help="run folders")
-    arguments.add_argument("--output", type=Path, default=Path("comparison.png"), help="PNG file")
-    given = arguments.parse_args(words)
+    arguments.add_argument("runs", type=user_path, nargs="+", help="run folders")
+    arguments.add_argument(
+        "--output", type=user_path, default=Path("comparison.png"), help="PNG file"
+    )
+    given = parse_trusting(arguments, words)
     check_can_be_a_file(given.output)
     saved = _opened(given.runs)
     chosen = _common_headline(saved)

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from thrmlDenoising.config import DTMConfig
+from thrmlDenoising.config.classes import name_of
 from thrmlDenoising.evaluation import Mode
 from thrmlDenoising.runs import History, written_aside
 
@@ -32,6 +33,8 @@ def config_hash(cfg: DTMConfig) -> str:
         for name, value in fields.items()
         if value != default[section][name] and (section, name) not in _NO_PART_OF_HASH
     }
+    if "evaluation.extractors" in changed:  # a function stands for its name, as in YAML
+        changed["evaluation.extractors"] = tuple(map(name_of, cfg.evaluation.extractors))
     lines = (f"{name}: {value!r}" for name, value in sorted(changed.items()))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 

@@ -16,6 +16,7 @@ from thrmlDenoising.DTM import DTM
 from thrmlDenoising.evaluation.hardware_energy import QUOTED_TOTALS
 from thrmlDenoising.experiments.experiment import Run
 from thrmlDenoising.experiments.table import RunTable, config_hash
+from thrmlDenoising.imports import trust
 from thrmlDenoising.machine import cpu_model, n_cores
 from thrmlDenoising.runs import RunFolder, complete_epochs
 
@@ -58,11 +59,14 @@ class Places:
         return None
 
 
-def train_all(runs: Sequence[Run], places: Places, n_jobs: int) -> None:
+def train_all(
+    runs: Sequence[Run], places: Places, n_jobs: int, trusted: Sequence[str] = ()
+) -> None:
     """Trains what is not finished in `n_jobs` processes, which share the cores evenly.
 
     Args:
         runs: in the order in which to start them.
+        trusted: modules that the processes import, so that configs may name what is in them.
 
     Raises:
         ValueError: less than one job.
@@ -77,7 +81,7 @@ def train_all(runs: Sequence[Run], places: Places, n_jobs: int) -> None:
             print(f"{run.name}: its table is of another config or length and will be replaced")
     failed: dict[str, BaseException] = {}
     try:
-        for number, (run, future) in enumerate(_trained(waiting, places, n_jobs), 1):
+        for number, (run, future) in enumerate(_trained(waiting, places, n_jobs, trusted), 1):
             if error := future.exception():
                 failed[run.name] = error
             outcome = f"failed: {error!r}" if error else f"{future.result():.0f} s"
@@ -93,7 +97,7 @@ def train_all(runs: Sequence[Run], places: Places, n_jobs: int) -> None:
 
 
 def _trained(
-    runs: Sequence[Run], places: Places, n_jobs: int
+    runs: Sequence[Run], places: Places, n_jobs: int, trusted: Sequence[str]
 ) -> Iterator[tuple[Run, Future[float]]]:
     """The runs as they end; one is handed out when a process is free, so none waits in a queue.
 
@@ -105,7 +109,8 @@ def _trained(
     queue, running = iter(runs), {}
     # Forked processes could not use JAX, which this one may have started.
     context = get_context("spawn")
-    with _shared_cores(n_jobs), ProcessPoolExecutor(n_jobs, mp_context=context) as pool:
+    processes = ProcessPoolExecutor(n_jobs, context, initializer=trust, initargs=(trusted,))
+    with _shared_cores(n_jobs), processes as pool:
         while True:
             for run in islice(queue, n_jobs - len(running)):
                 running[pool.submit(train_run, run, places)] = run

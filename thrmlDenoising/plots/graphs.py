@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph, Lattice
+from thrmlDenoising.paths import user_path
 from thrmlDenoising.plots.style import ShownFigure, line_style, plain, save_png
 
 _ROLES = ("image", "label", "hidden")
@@ -88,7 +89,7 @@ def draw_graph(
     _draw_degrees(panels["degrees"], graph)
     _draw_parameters(panels["weights"], panels["biases"], step)
     if path is not None:
-        save_png(figure, Path(path))
+        save_png(figure, user_path(path))
     return figure
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from matplotlib.ticker import MaxNLocator
 
 from thrmlDenoising.base_graphs import BaseGraph
+from thrmlDenoising.paths import user_path
 from thrmlDenoising.plots.graphs import DrawnStep, bits_per_pixel, check_finite
 from thrmlDenoising.plots.style import ShownFigure, save_png
 
@@ -65,7 +66,7 @@ def draw_weights(
         names, pictures = list(map(str, class_names)), pulls.reshape(-1, *shape)
         _draw_images(panels[1:], names, pictures, "pull of the class", _SIGNED)
     if path is not None:
-        save_png(figure, Path(path))
+        save_png(figure, user_path(path))
     return figure
 
 

@@ -77,7 +77,12 @@ class RunRecorder:
 
     @classmethod
     def resume(cls, cfg: DTMConfig, folder: RunFolder, epoch: int) -> "RunRecorder":
-        """Goes on in the folder of a run, after this epoch."""
+        """Goes on in the folder of a run, after this epoch.
+
+        Raises:
+            ValueError: the config cannot be written, and so no checkpoint.
+        """
+        cfg.to_yaml()
         recorder = cls(cfg, folder)
         recorder.log(f"resumed after epoch {epoch}; {_environment(cfg)}")
         return recorder

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph, check_graph
-from thrmlDenoising.config import DTMConfig
+from thrmlDenoising.config import DTMConfig, Named
+from thrmlDenoising.paths import user_path
 from thrmlDenoising.runs import (
     History,
     RunFolder,
@@ -71,17 +72,20 @@ class SavedModel(NamedTuple):
     history: History
 
     @classmethod
-    def open(cls, source: StepSource) -> "SavedModel":
+    def open(cls, source: StepSource, classes: Sequence[Named] = ()) -> "SavedModel":
         """Finds, verifies and reads a checkpoint.
+
+        Args:
+            classes: own classes and functions that its config may name, see `DTMConfig.from_yaml`.
 
         Raises:
             FileNotFoundError: there is no such run or checkpoint.
             CheckpointError: the checkpoint is damaged.
         """
-        run = RunFolder.open(Path(source.run))
+        run = RunFolder.open(user_path(source.run))
         folder = checkpoint_path(run.model_saving, source.epoch)
         verify_checkpoint(folder)
-        cfg = DTMConfig.load(folder / _CONFIG)
+        cfg = DTMConfig.load(folder / _CONFIG, classes)
         history = History.from_json((folder / _HISTORY).read_text(encoding="utf-8"))
         return cls(run.root, folder, cfg, history)
 

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_args
 
 import jax
@@ -11,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Key
 
-from thrmlDenoising.config import DTMConfig
+from thrmlDenoising.config import DTMConfig, Extractor
 from thrmlDenoising.data import (
     ImageDataset,
     OwnImages,
@@ -32,10 +31,10 @@ from thrmlDenoising.evaluation import (
     measure_mixing,
 )
 from thrmlDenoising.evaluation.features import (
-    CallableFeatures,
     FeatureExtractor,
     UnavailableError,
     named_extractor,
+    own_extractor,
 )
 from thrmlDenoising.evaluation.quality import QualityReport, QualitySuite, RealImages
 from thrmlDenoising.sampling import Schedule
@@ -103,11 +102,12 @@ class Task:
         """What generated images are compared with."""
         return RealImages(self.dataset, self.cfg.data.pixel_threshold_for_single_trials)
 
-    @cached_property
+    @property
     def quality(self) -> QualitySuite:
         """How images are judged: against the training images, as the config says.
 
-        An extractor that cannot be used here is warned about and left out.
+        An extractor that cannot be used here is warned about and left out. Nothing is kept: what
+        an own function's name leads to may have changed, and missing weights may be there now.
         """
         extractors: list[FeatureExtractor] = []
         notes: list[str] = []
@@ -121,17 +121,15 @@ class Task:
         return QualitySuite(self.real, tuple(extractors), n_replicates, tuple(notes))
 
     @property
-    def _extractor_names(self) -> list[str]:
+    def _extractor_names(self) -> list[Extractor]:
         """Toy images are right or wrong, and no classifier here has seen own ones."""
         data, names = self.cfg.data, self.cfg.evaluation.extractors
         unknown = data.facts.is_toy or data.is_own
         return [name for name in names if not (unknown and name == "classifier")]
 
-    def _extractor(self, name: str) -> FeatureExtractor:
+    def _extractor(self, name: Extractor) -> FeatureExtractor:
         weights = self.cfg.evaluation.inception_weights
-        return named_extractor(
-            name, self.cfg.data.dataset_name, None if weights is None else Path(weights)
-        )
+        return named_extractor(name, self.cfg.data.dataset_name, weights)
 
     def clean(self, split: Split) -> Noised:
         """Images and labels before any noise."""
@@ -203,10 +201,7 @@ class Task:
     def _suite_of(
         self, extractors: Sequence[FeatureExtractor | Callable[[np.ndarray], Any]]
     ) -> QualitySuite:
-        own = [
-            extractor if isinstance(extractor, FeatureExtractor) else CallableFeatures(extractor)
-            for extractor in extractors
-        ]
+        own = [own_extractor(extractor) for extractor in extractors]
         return QualitySuite(self.real, own, self.cfg.evaluation.bootstrap_replicates)
 
     def _images(

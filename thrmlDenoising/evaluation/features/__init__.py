@@ -1,7 +1,11 @@
 """Feature extractors: networks, or any callable, in whose features images are compared."""
 
 from thrmlDenoising.evaluation.features.classifier import ClassifierFeatures
-from thrmlDenoising.evaluation.features.extractors import CallableFeatures, named_extractor
+from thrmlDenoising.evaluation.features.extractors import (
+    CallableFeatures,
+    named_extractor,
+    own_extractor,
+)
 from thrmlDenoising.evaluation.features.inception import InceptionFeatures
 from thrmlDenoising.evaluation.features.protocol import FeatureExtractor, UnavailableError
 
@@ -12,4 +16,5 @@ __all__ = [
     "InceptionFeatures",
     "UnavailableError",
     "named_extractor",
+    "own_extractor",
 ]

@@ -2,7 +2,8 @@
 
 A reference is identified by a hash of the data set, its split, classes, threshold or grey levels,
 its pixels and the extractor: whatever could change a distance changes the hash. It is kept in
-memory and, where the extractor has a fingerprint, in a cache on disk.
+memory and, where the extractor has a fingerprint, in a cache on disk. An own extractor is asked
+each time what it makes of a few images, since its code may change under one name and fingerprint.
 """
 
 import hashlib
@@ -20,7 +21,11 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from thrmlDenoising.data import ImageDataset
-from thrmlDenoising.evaluation.features import FeatureExtractor
+from thrmlDenoising.evaluation.features import (
+    ClassifierFeatures,
+    FeatureExtractor,
+    InceptionFeatures,
+)
 from thrmlDenoising.evaluation.quality.frechet import FeatureMoments
 from thrmlDenoising.evaluation.quality.kernel_distance import KernelReference
 from thrmlDenoising.evaluation.quality.nearest import nearest_distances
@@ -35,6 +40,9 @@ N_COMPARED = 10_000
 N_SEARCHED = 2_000
 """About so many images, generated or held out, are held against every training image: enough to
 see a per cent of copies, while all of them would take longer than everything else together."""
+
+N_ASKED = 64
+"""About so many images show whether an own extractor is still what it was."""
 
 _FORMAT = 1
 
@@ -103,9 +111,28 @@ class FeatureReference(NamedTuple):
         return self.kernel.features[:n_images]
 
 
-@lru_cache(maxsize=8)
 def feature_reference(real: RealImages, extractor: FeatureExtractor) -> FeatureReference:
     """The reference of these images in the extractor's features, from the cache if it is there."""
+    return _feature_reference(real, extractor, _behaviour(real, extractor))
+
+
+def _behaviour(real: RealImages, extractor: FeatureExtractor) -> str:
+    """What an own extractor makes of a few real images, as a hash.
+
+    Its name, the object and even its fingerprint stay the same when something that it uses is
+    edited. The networks of this package are known by their weights, which are their fingerprints.
+    """
+    if isinstance(extractor, ClassifierFeatures | InceptionFeatures):
+        return ""
+    data = real.dataset
+    features = extractor(data.brightness(evenly_spread(data.train.pixels, N_ASKED)))
+    return hashlib.sha256(np.asarray(features, float).tobytes()).hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _feature_reference(
+    real: RealImages, extractor: FeatureExtractor, behaviour: str
+) -> FeatureReference:
     data = real.dataset
 
     def compute() -> dict[str, np.ndarray]:
@@ -125,7 +152,7 @@ def feature_reference(real: RealImages, extractor: FeatureExtractor) -> FeatureR
         origin = hashlib.sha256(kept["mean"].tobytes() + kept["factor"].tobytes()).hexdigest()
         name = real.hash_with(f"{extractor.name} {origin}")
     else:
-        name = real.hash_with(f"{extractor.name} {extractor.fingerprint}")
+        name = real.hash_with(f"{extractor.name} {extractor.fingerprint} {behaviour}".rstrip())
         kept = _kept(name, compute)
     moments = FeatureMoments(kept["mean"], kept["factor"], int(kept["n_images"]))
     kernel = KernelReference(kept["features"], float(kept["mean_of_pairs"]))
@@ -169,7 +196,7 @@ def _kept(name: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, 
     """Arrays from the cache on disk, or computed and put there; a damaged file is replaced."""
     file = cache_folder() / f"{name}.npz"
     try:
-        with np.load(file) as arrays:
+        with np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
     except (OSError, ValueError, TypeError, EOFError, zlib.error, zipfile.BadZipFile):
         arrays = compute()
