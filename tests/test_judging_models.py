@@ -118,7 +118,7 @@ def test_mistakes_in_asking_are_explained(tmp_path: Path):
     with pytest.raises(ValueError, match="the model is at epoch 0"):
         dtm.eval_epoch(1)
     unknown = DTM(tiny_cfg(evaluation=dict(extractors=("nowhere:none",))), base_dir=tmp_path)
-    with pytest.raises(ValueError, match="cannot import 'nowhere:none'"):
+    with pytest.raises(ValueError, match=r"'nowhere' is not imported here.*--trust nowhere"):
         unknown.train(1)
     assert not unknown.logging_and_saving_dir.exists()
 
@@ -135,12 +135,13 @@ def test_an_own_function_is_asked_for_a_batch_at_a_time():
     assert sizes == [500, 500, 201]
 
 
-def test_an_extractor_that_fails_costs_no_epoch(tmp_path: Path, monkeypatch):
-    (tmp_path / "failing.py").write_text("def features(images):\n    raise OSError('no memory')\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    cfg = tiny_cfg(
-        evaluation=dict(extractors=("failing:features",)), generation=dict(fid_images_per_digit=8)
-    )
+def failing(images: np.ndarray) -> np.ndarray:
+    """Features that cannot be computed."""
+    raise OSError("no memory")
+
+
+def test_an_extractor_that_fails_costs_no_epoch(tmp_path: Path):
+    cfg = tiny_cfg(evaluation=dict(extractors=(failing,)), generation=dict(fid_images_per_digit=8))
     dtm = DTM(cfg, base_dir=tmp_path)
     with pytest.warns(
         UserWarning, match=r"epoch 2: .* could not be judged: OSError\('no memory'\)"

@@ -66,8 +66,8 @@ def find_object(reference: str) -> Any:
     knows_its_module = issubclass(type(found), type | FunctionType | BuiltinFunctionType)
     if knows_its_module and _is_of_python(str(found.__module__)):
         raise ValueError(
-            f"{_shortened(reference)} is {found.__qualname__} of Python itself: name a class or "
-            "function of your own"
+            f"{_shortened(reference)} comes from Python itself: name a class or function of "
+            "your own"
         )
     return found
 

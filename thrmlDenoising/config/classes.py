@@ -1,4 +1,4 @@
-"""Classes and functions in a config: as text "module:QualifiedName" in YAML and on the command line."""
+"""Own classes and functions in a config: as text "module:QualifiedName" in YAML and elsewhere."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from thrmlDenoising.config.classes import Named, named_reference
+from thrmlDenoising.config.classes import named_reference
 
 _FLOAT_TAG = "tag:yaml.org,2002:float"
 # PyYAML follows YAML 1.1, to which 1e-3 is text; people mean the number.
@@ -36,7 +36,7 @@ def _represent_tuple(dumper: yaml.SafeDumper, values: tuple[Any, ...]) -> yaml.N
     return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=True)
 
 
-def _represent_named(dumper: yaml.SafeDumper, named: Named) -> yaml.Node:
+def _represent_named(dumper: yaml.SafeDumper, named: Any) -> yaml.Node:
     return dumper.represent_str(named_reference(named))
 
 
