@@ -12,7 +12,7 @@ class UnknownHomeError(argparse.ArgumentTypeError, ValueError):
 def user_path(given: str | os.PathLike[str]) -> Path:
     """The path a user means, where `~` and `~name` are home directories.
 
-    A folder that is really called "~" is "./~".
+    A folder that is really called "~" is reached by its absolute path.
 
     Raises:
         UnknownHomeError: there is no such home directory.
