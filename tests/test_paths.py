@@ -82,9 +82,10 @@ def test_commands_take_it_too(home: Path, monkeypatch):
 
 
 def test_data_and_weights_are_looked_for_at_home(home: Path):
-    options = dict(target_classes=(0,), n_levels=1, pixel_threshold=0.1)
     with pytest.raises(FileNotFoundError, match=str(home / "data")):
-        load_dataset("mnist", **options, data_dir="~/data")
+        load_dataset(
+            "mnist", target_classes=(0,), n_levels=1, pixel_threshold=0.1, data_dir="~/data"
+        )
     with pytest.raises(UnavailableError, match=str(home / "weights.pth")):
         InceptionFeatures.load("~/weights.pth")
 

@@ -131,7 +131,8 @@ def _hub_file() -> Path:
     """Where pytorch-fid has torch.hub put the weights."""
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     torch_home = os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))
-    return Path(torch_home).expanduser() / "hub" / "checkpoints" / WEIGHTS_NAME
+    # Without a home directory this leaves the ~, and so names a file that is not there.
+    return Path(os.path.expanduser(torch_home), "hub", "checkpoints", WEIGHTS_NAME)
 
 
 @functools.lru_cache(maxsize=1)
