@@ -18,7 +18,7 @@ import figures.energy_vs_quality.plot as energy_figure
 import thrmlDenoising.evaluate.__main__ as evaluate_command
 import training_script
 from thrmlDenoising import DTM, DTMConfig, make_cfg
-from thrmlDenoising.experiments import Scale, command, train_command
+from thrmlDenoising.experiments import Places, Run, Scale, command, train_all, train_command
 from thrmlDenoising.imports import find_object
 
 MODULE = "runs.evil"
@@ -190,6 +190,19 @@ def test_the_processes_of_an_experiment_trust_too(theirs: Theirs, tmp_path: Path
     train_command(tmp_path, scales, words)
     assert asked == [(1, [MODULE])]
     assert theirs.was_imported
+
+
+@pytest.mark.slow  # starts two processes
+def test_so_they_do(theirs: Theirs, tmp_path: Path):
+    cfg = tiny_cfg(evaluation=dict(extractors=(f"{MODULE}:features",), bootstrap_replicates=20))
+    run = Run("own", cfg, n_epochs=1, evaluate_every=1)
+    places = Places(tmp_path / "tables", tmp_path / "runs")
+    with pytest.raises(RuntimeError, match="these runs failed: own") as caught:
+        train_all([run], places, 1)
+    assert f"--trust {MODULE}" in str(caught.value.__cause__)
+    assert not theirs.was_imported
+    train_all([run], places, 1, [MODULE])
+    assert places.is_finished(run)
 
 
 # Names that lead elsewhere

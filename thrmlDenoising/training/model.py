@@ -12,6 +12,7 @@ from jax.sharding import Sharding, SingleDeviceSharding
 from jaxtyping import PyTree
 
 from thrmlDenoising.base_graphs import (
+    MANAGERS,
     AbstractBaseGraphManager,
     BaseGraph,
     check_encoding,
@@ -105,11 +106,17 @@ def chain_of(steps: Sequence[ModelStep]) -> tuple[list[DiffusionStep], list[Isin
 def make_manager(cfg: DTMConfig) -> AbstractBaseGraphManager:
     """The base-graph manager of a config, once its encoding is known to work.
 
+    Programs are compiled for a manager, so one of the user's own class, which may have been edited
+    in place, is made for every model.
+
     Raises:
         ValueError: it is a class of the user's own that does not keep its promises.
     """
-    check_encoding(cfg.manager)
-    return cfg.manager
+    manager_class = cfg.graph.manager_class
+    built_in = manager_class in MANAGERS.values()
+    manager = cfg.manager if built_in else manager_class(cfg.graph_spec)
+    check_encoding(manager)
+    return manager
 
 
 def draw_graphs(cfg: DTMConfig, manager: AbstractBaseGraphManager) -> list[BaseGraph]:
