@@ -240,6 +240,19 @@ def test_classifiers_differ_between_clothes_and_digits(images: np.ndarray):
     assert not np.allclose(shirts(images), digits(images))
 
 
+def test_weights_that_are_written_anew_are_read_anew(tmp_path: Path, monkeypatch):
+    (tmp_path / "weights").mkdir()
+    monkeypatch.setattr(resources, "files", lambda _: tmp_path)
+    file = tmp_path / "weights/mnist.npz"
+    known = []
+    for seed in (0, 1):
+        save_weights(ImageClassifier(jax.random.key(seed)), file)
+        known += [ClassifierFeatures.of_dataset("mnist") for _ in range(2)]
+    assert known[0] is known[1]
+    assert known[2] is known[3]
+    assert known[0].fingerprint != known[2].fingerprint
+
+
 def test_what_is_no_extractor_is_refused(own_module: str):
     for name in ("inceptoin", "fid", ""):
         with pytest.raises(ValueError, match=rf"'{name}'.*'classifier', 'inception'.*'module:"):

@@ -154,6 +154,10 @@ def test_classes_and_functions_are_given_in_python(theirs: Theirs):
     assert not theirs.was_imported
     with pytest.raises(ValueError, match="cannot be written to YAML"):
         dtm.train(1)  # the module is imported nowhere: nobody could load it again
+    with pytest.raises(ValueError, match="takes a list"):
+        DTM.load(theirs.run, classes=theirs.module.Mine)
+    with pytest.raises(ValueError, match="has no name"):
+        DTM.load(theirs.run, classes=[functools.partial(theirs.module.features)])
     with pytest.raises(ValueError, match="of one name"):
         DTM.load(theirs.run, classes=[theirs.module.Mine, type(dtm.manager), type("Mine", (), {})])
 

@@ -131,8 +131,9 @@ def _is_of_python(module: str) -> bool:
 def _unknown(reference: str, module: str, names: list[str], *, imported: bool) -> str:
     if module == "__main__":
         return (
-            f"the class or function {_shortened('.'.join(names))} is needed, which was defined in a "
-            "notebook or a script: define it here too, or import it under that name, and try again"
+            f"the class or function {_shortened('.'.join(names))} is needed, which was defined in "
+            "a notebook or a script: define it here too, or import it under that name, and try "
+            "again"
         )
     why = "has no such name" if imported else "is not imported here"
     return (

@@ -55,6 +55,8 @@ def with_given(sections: Mapping[str, Any], classes: Sequence[Named]) -> dict[st
     Raises:
         ValueError: something else than a class or function is given, or two of one name.
     """
+    if callable(classes):
+        raise ValueError("classes= takes a list: classes=[MyManager]")
     given = {reference_of(named): named for named in classes}
     if len(given) < len(classes):
         raise ValueError(f"classes=[...] of one name: {', '.join(map(reference_of, classes))}")

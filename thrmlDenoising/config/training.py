@@ -26,7 +26,8 @@ Extractor = Annotated[str | Callable[..., Any], NAME_OR_FUNCTION_ARGUMENT]
 _EXTRACTORS = Must(
     'of "classifier", "inception", "module:function" and own functions',
     lambda names: all(
-        callable(name) or name in ("classifier", "inception") or ":" in name for name in names
+        hasattr(name, "__qualname__") or name in ("classifier", "inception") or ":" in name
+        for name in names
     ),
 )
 
