@@ -77,7 +77,12 @@ class RunRecorder:
 
     @classmethod
     def resume(cls, cfg: DTMConfig, folder: RunFolder, epoch: int) -> "RunRecorder":
-        """Goes on in the folder of a run, after this epoch."""
+        """Goes on in the folder of a run, after this epoch.
+
+        Raises:
+            OSError: a folder in it is a link, or the disk does not take the log.
+        """
+        folder.refuse_links()
         recorder = cls(cfg, folder)
         recorder.log(f"resumed after epoch {epoch}; {_environment(cfg)}")
         return recorder

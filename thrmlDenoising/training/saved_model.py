@@ -28,6 +28,7 @@ from thrmlDenoising.runs import (
     state_file,
     write_step,
 )
+from thrmlDenoising.training.foreign_run import refuse_run_of_dtm_replication
 from thrmlDenoising.training.model import Model, ModelStep, build_steps, put_on
 from thrmlDenoising.training.state import TrainState
 from thrmlDenoising.training.trainer import Trainer
@@ -93,9 +94,11 @@ class SavedModel(NamedTuple):
 
         Raises:
             FileNotFoundError: there is no such run or checkpoint.
-            CheckpointError: the checkpoint is damaged, or its files are not those of its config.
+            CheckpointError: the checkpoint is damaged, its files are not those of its config, or
+                it is one of dtm-replication.
         """
         run = RunFolder.open(Path(source.run))
+        refuse_run_of_dtm_replication(run)
         folder = checkpoint_path(run.model_saving, source.epoch)
         checkpoint = Manifest.read(folder)
         if _CONFIG in checkpoint.files:
@@ -138,6 +141,8 @@ class SavedModel(NamedTuple):
         n_steps = self.cfg.diffusion_schedule.num_diffusion_steps
         graph = self.checkpoint.files[graph_file(index)].sha256
         ours = StepIdentity(index, n_steps, self.checkpoint.epoch, stitched, graph)
+        if identity and identity.stitched != stitched:
+            return f"{_HISTORY} begins at another epoch than when it was saved"
         for name, value in ours._asdict().items() if identity else ():
             found = getattr(identity, name)
             if found != value:
@@ -253,7 +258,8 @@ def _numbers_problem(state: TrainState) -> str | None:
     strengths = state.correlation_penalty.value, state.weight_decay.value
     if not all(0 <= strength < np.inf for strength in strengths):
         return f"its penalty and weight decay are {strengths}: finite and at least 0 are possible"
-    if any((leaf < 0).any() for leaf in jax.tree.leaves(state.optimizer) if leaf.dtype == jnp.int32):
+    optimizer = jax.tree.leaves(state.optimizer)
+    if any((leaf < 0).any() for leaf in optimizer if leaf.dtype == jnp.int32):
         return "its optimiser has counted below 0"
     return None
 
