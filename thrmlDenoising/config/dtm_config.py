@@ -98,7 +98,8 @@ class DTMConfig:
         if not 1 <= len(values) <= n_steps:
             raise ValueError(
                 f"{len(values)} values, {shown(values)}, where "
-                f"diffusion_schedule.num_diffusion_steps={n_steps}: give at least one value and at most one for each step"
+                f"diffusion_schedule.num_diffusion_steps={n_steps}: give at least one "
+                "value and at most one for each step"
             )
         return values + values[-1:] * (n_steps - len(values))
 

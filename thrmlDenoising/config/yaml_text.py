@@ -29,7 +29,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-class _Loader(SafeLoader):
+class _Loader(SafeLoader):  # pyright: ignore[reportGeneralTypeIssues]
     """Reads 1e-3 as a number and refuses names that are no text or given twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

@@ -8,7 +8,7 @@ import struct
 import zlib
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import IO, NoReturn, cast
 
 import numpy as np
 from jaxtyping import UInt8
@@ -34,7 +34,7 @@ def read_idx(file: Traversable, sha256: str) -> UInt8[np.ndarray, "..."]:
     try:
         if packed[:2] == _GZIP or (file.name.endswith(".gz") and packed[:3] != _BYTES):
             # Unpacked only as far as the header says: a small file may unpack to any size.
-            content = _read_array(file, gzip.GzipFile(fileobj=io.BytesIO(packed)))
+            content = _read_array(file, cast(IO[bytes], gzip.open(io.BytesIO(packed))))
         else:
             content = _read_array(file, io.BytesIO(packed))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -48,7 +48,7 @@ def read_idx(file: Traversable, sha256: str) -> UInt8[np.ndarray, "..."]:
     return np.frombuffer(content, np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
 
 
-def _read_array(file: Traversable, stream: BinaryIO) -> bytes:
+def _read_array(file: Traversable, stream: IO[bytes]) -> bytes:
     """Header and values, as many as the header says and none more."""
     header = stream.read(4)
     if len(header) < 4 or header[:3] != _BYTES:

@@ -58,10 +58,11 @@ class RunFolder:
                 "({descriptor}_{timestamp}, holding model_saving/config.yaml) or the model_saving "
                 f"folder inside it.{_runs_inside(path)}"
             )
+        descriptor = _descriptor_of(root)
         try:
-            return cls(root, _descriptor_of(root))
+            return cls(root, descriptor)
         except ValueError as error:
-            raise ValueError(f"{root} has no training log of a run: {error}") from error
+            raise ValueError(f"{root}: its training log is of no run: {error}") from error
 
     def create(self) -> None:
         """Make the folder and its sub-folders. Raises FileExistsError if the folder exists."""
@@ -155,8 +156,8 @@ def _check_descriptor(descriptor: str) -> None:
         return
     if not re.fullmatch(r"\w[\w.+=,-]*", descriptor):
         raise ValueError(
-            f"descriptor={shown(descriptor)} cannot be part of a file name: start it with a letter, a "
-            "digit or _ and go on with letters, digits and any of _ . + = , -"
+            f"descriptor={shown(descriptor)} cannot be part of a file name: start it with a "
+            "letter, a digit or _ and go on with letters, digits and any of _ . + = , -"
         )
     if len(descriptor.encode()) > _LONGEST_DESCRIPTOR:
         raise ValueError(

@@ -1,14 +1,14 @@
 """Arrays in NumPy's format, from files that may say anything: looked at before they are read."""
 
 import warnings
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
 _LONGEST_HEADER = 1000  # characters; ours have fewer than 200
 
 
-def read_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
+def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
     """Shape and dtype of the array that begins here; nothing of its size is allocated.
 
     Raises:
@@ -29,7 +29,7 @@ def read_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
     return shape, dtype
 
 
-def read_values(file: BinaryIO, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+def read_values(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """The values that follow a header; the caller has decided that they are not too many.
 
     Raises:
