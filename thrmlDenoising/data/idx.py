@@ -34,7 +34,7 @@ def read_idx(file: Traversable, sha256: str) -> UInt8[np.ndarray, "..."]:
     try:
         if packed[:2] == _GZIP or (file.name.endswith(".gz") and packed[:3] != _BYTES):
             # Unpacked only as far as the header says: a small file may unpack to any size.
-            content = _read_array(file, cast(IO[bytes], gzip.open(io.BytesIO(packed))))
+            content = _read_array(file, cast(IO[bytes], gzip.GzipFile(fileobj=io.BytesIO(packed))))
         else:
             content = _read_array(file, io.BytesIO(packed))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
