@@ -13,7 +13,6 @@ import gzip
 import json
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
@@ -26,7 +25,7 @@ from collections import Counter
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -116,7 +115,8 @@ def run_case(original: Original, seed: int, number: int, scratch: Path) -> Resul
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
     trial = rng.choices(list(kinds), list(kinds.values()))[0](original, rng, scratch)
-    started, memory = time.process_time(), _peak()
+    _forget_peak()
+    started, memory = time.process_time(), _memory("VmRSS")
     signal.signal(signal.SIGALRM, _hang)
     signal.setitimer(signal.ITIMER_REAL, _WAITED)
     try:
@@ -127,7 +127,7 @@ def run_case(original: Original, seed: int, number: int, scratch: Path) -> Resul
         ended = traceback.format_exc()[-2000:]
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-    seconds, grown = time.process_time() - started, _peak() - memory
+    seconds, grown = time.process_time() - started, _memory("VmHWM") - memory
     if sys.modules.pop(PLANTED, None):
         ended = "imported what a file names"
     elif ended in _GOOD and seconds > _SECONDS:
@@ -273,8 +273,14 @@ def _hang(*_: object) -> None:
     raise HangError
 
 
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def _memory(name: Literal["VmRSS", "VmHWM"]) -> int:
+    """Bytes of memory that this process has now, or the most it has had since `_forget_peak`."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.split(f"{name}:")[1].split()[0])
+
+
+def _forget_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
 
 
 # Many cases, in processes of their own
