@@ -108,6 +108,11 @@ def opened(run: Path, table: Path) -> Original:
     return Original(run, {epoch: DTM.load(run, epoch) for epoch in range(4)}, table)
 
 
+def plant(folder: Path) -> None:
+    """Puts a module where it can be imported, which some of the files name."""
+    (folder / f"{PLANTED}.py").write_text("class Manager: ...\ndef f(images): ...\n")
+
+
 def run_case(original: Original, seed: int, number: int, scratch: Path) -> Result:
     """One case, decided by its seed and its number; `scratch` is emptied for it."""
     rng = random.Random(f"{seed} {number}")
@@ -342,7 +347,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         make_original(folder)
-        (folder / f"{PLANTED}.py").write_text("class Manager: ...\ndef f(images): ...\n")
+        plant(folder)
         for first in range(given.first, last, _CHUNK):
             results |= _chunk(folder, given.seed, first, min(first + _CHUNK, last))
             summary = _summary(results)
