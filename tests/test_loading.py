@@ -1,5 +1,6 @@
 """Loading a model from its run folder, whole or stitched from several; what cannot be loaded."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -184,12 +185,19 @@ def test_a_damaged_file_is_named_with_the_epochs_left(
     assert DTM.load(run, epoch=2).epoch == 2
 
 
-def test_without_a_manifest_a_checkpoint_is_not_complete(dtm, tmp_path):
+@pytest.mark.parametrize("damage", [Path.unlink, truncate, lambda path: path.write_text("[]")])
+def test_an_unreadable_newest_checkpoint_is_not_passed_over(dtm, tmp_path, damage):
     run = copy_of_run(dtm, tmp_path)
-    (run / "model_saving/epoch_003/manifest.json").unlink()
+    manifest = run / "model_saving/epoch_003/manifest.json"
+    damage(manifest)
+    message = r"epoch_003.*manifest\.json: it is missing or unreadable.*another epoch: 0, 1, 2\."
+    with pytest.raises(ValueError, match=f"{message}.*move this folder out of the way or delete"):
+        DTM.load(run)
+    with pytest.raises(ValueError, match=message):
+        DTM(dtm.cfg, base_dir=tmp_path).train(1, resume=run)
+    assert DTM.load(run, epoch=2).epoch == 2
+    shutil.rmtree(manifest.parent)
     assert DTM.load(run).epoch == 2
-    with pytest.raises(FileNotFoundError, match=r"epoch 3 .*epochs 0, 1, 2"):
-        DTM.load(run, epoch=3)
 
 
 def test_a_checkpoint_keeps_its_config_whatever_becomes_of_the_runs(dtm, tmp_path):

@@ -30,9 +30,18 @@ from thrmlDenoising.config.training import (
     WeightDecayConfig,
 )
 from thrmlDenoising.config.yaml_text import dump, parse
+from thrmlDenoising.hints import shortened, shown
 from thrmlDenoising.paths import user_path
+from thrmlDenoising.reading import read_text
 
 T = TypeVar("T")
+
+_LARGEST_FILE = 2**18
+"""Bytes of a config in YAML: a hundred times those of one with all fields."""
+
+_MOST_VISIBLE_BITS = 10**6
+_MOST_LABEL_CELLS = 10**8
+"""Classes times label bits: the table of every class's label."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,7 @@ class DTMConfig:
 
     def __post_init__(self) -> None:
         _check_sections(self)
+        _check_sizes(self)
         _check_per_step_values(self)
         _check_controllers_have_their_input(self)
         _check_enough_images_to_draw(self)
@@ -89,8 +99,9 @@ class DTMConfig:
         n_steps = self.diffusion_schedule.num_diffusion_steps
         if not 1 <= len(values) <= n_steps:
             raise ValueError(
-                f"{len(values)} values, {values}, where diffusion_schedule.num_diffusion_steps="
-                f"{n_steps}: give at least one value and at most one for each step"
+                f"{len(values)} values, {shown(values)}, where "
+                f"diffusion_schedule.num_diffusion_steps={n_steps}: give at least one "
+                "value and at most one for each step"
             )
         return values + values[-1:] * (n_steps - len(values))
 
@@ -193,11 +204,13 @@ class DTMConfig:
             ValueError: the file holds no valid config; names the file.
         """
         try:
-            return cls.from_yaml(user_path(path).read_text(encoding="utf-8"), classes)
+            text = read_text(user_path(path), _LARGEST_FILE)
         except FileNotFoundError:
             raise FileNotFoundError(f"there is no config file {str(path)!r}") from None
+        try:
+            return cls.from_yaml(text, classes)
         except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
+            raise ValueError(f"{path}: {shortened(error, 2000)}") from error
 
 
 def _updated(section: Section, change: Mapping[str, Any] | Section) -> Section:
@@ -206,7 +219,7 @@ def _updated(section: Section, change: Mapping[str, Any] | Section) -> Section:
     if not isinstance(change, Mapping):
         raise ValueError(
             f"section {section.section_name!r} must be a mapping of field names to values, "
-            f"not {change!r} ({type(change).__name__})"
+            f"not {shown(change)} ({type(change).__name__})"
         )
     return section.replace(**change)
 
@@ -216,9 +229,28 @@ def _check_sections(cfg: DTMConfig) -> None:
         value = getattr(cfg, section.name)
         if not isinstance(value, Section) or value.section_name != section.name:
             raise ValueError(
-                f"{section.name} must be its section's dataclass, not {value!r}: "
+                f"{section.name} must be its section's dataclass, not {shown(value)}: "
                 f"make_cfg({section.name}=dict(...)) builds it"
             )
+
+
+def _check_sizes(cfg: DTMConfig) -> None:
+    """Before anything of these sizes is made."""
+    n_bits = cfg.n_pixels * cfg.graph.grayscale_levels + cfg.n_label_nodes
+    if n_bits > _MOST_VISIBLE_BITS:
+        raise ValueError(
+            f"{cfg.n_pixels} pixels, graph.grayscale_levels={cfg.graph.grayscale_levels} and "
+            f"graph.num_label_spots={cfg.graph.num_label_spots} of {len(cfg.target_classes)} "
+            f"classes make {n_bits:,} visible bits: use at most {_MOST_VISIBLE_BITS:,}"
+        )
+    if (
+        len(cfg.target_classes) * max(cfg.n_label_nodes, len(cfg.target_classes))
+        > _MOST_LABEL_CELLS
+    ):
+        raise ValueError(
+            f"{len(cfg.target_classes)} classes with graph.num_label_spots="
+            f"{cfg.graph.num_label_spots} are more than a graph can hold: use fewer"
+        )
 
 
 def _check_per_step_values(cfg: DTMConfig) -> None:

@@ -194,9 +194,11 @@ class GraphConfig(Section, name="graph"):
     `side` with them. Each rule joins (x, y) to (x+a, y+b), (x-b, y+a),
     (x-a, y-b) and (x+b, y-a)."""
 
-    side: Count | None = None
+    side: (
+        Annotated[int, Must("of at least 1 and at most 1000", lambda n: 1 <= n <= 1000)] | None
+    ) = None
     """Own side of the grid in nodes, in place of the preset's; give
-    `connection_rules` with it. At least 1; a torus needs an even one."""
+    `connection_rules` with it. 1 to 1000; a torus needs an even one."""
 
     num_label_spots: CountOrZero = 5
     """How many times the one-hot label is repeated on the graph: at least 0;
@@ -280,8 +282,10 @@ class GraphConfig(Section, name="graph"):
 class DiffusionScheduleConfig(Section, name="diffusion_schedule"):
     """When along the forward process the steps lie."""
 
-    num_diffusion_steps: Count = 1
-    """Diffusion steps, each a model of its own: at least 1. One step with
+    num_diffusion_steps: Annotated[
+        int, Must("of at least 1 and at most 1000", lambda n: 1 <= n <= 1000)
+    ] = 1
+    """Diffusion steps, each a model of its own: 1 to 1000. One step with
     kind "log" is the monolithic model (MEBM)."""
 
     kind: Literal["log", "linear"] = "log"

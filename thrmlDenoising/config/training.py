@@ -30,6 +30,9 @@ _EXTRACTORS = Must(
     ),
 )
 
+MOST_SWEEPS = 10**7
+"""In a row, for one gradient or one step of generation: far beyond any use."""
+
 ControllerKind = Literal["replication", "paper"]
 
 
@@ -70,7 +73,14 @@ class SamplingConfig(Section, name="sampling"):
     They agree in distribution, not number by number."""
 
     def check_together(self) -> None:
-        """There has to be a sweep."""
+        """There has to be a sweep, and an end of them."""
+        n_sweeps = self.steps_warmup + (self.n_samples - 1) * self.steps_per_sample
+        if n_sweeps > MOST_SWEEPS:
+            raise ValueError(
+                f"sampling.steps_warmup={self.steps_warmup}, sampling.n_samples={self.n_samples} "
+                f"and sampling.steps_per_sample={self.steps_per_sample} make {n_sweeps:,} sweeps "
+                f"for one gradient: use at most {MOST_SWEEPS:,}"
+            )
         if self.steps_warmup == 0 and self.n_samples == 1:
             raise ValueError(
                 "sampling.steps_warmup=0 with sampling.n_samples=1 makes no sweep at all: use a "
@@ -91,8 +101,10 @@ class GenerationConfig(Section, name="generation"):
     fid_images_per_digit: Count = 512
     """Images generated per class to compute a metric: at least 1."""
 
-    steps_warmup: Count = 600
-    """Sweeps per step: at least 1."""
+    steps_warmup: Annotated[
+        int, Must("of at least 1 and at most 10**7", lambda n: 1 <= n <= MOST_SWEEPS)
+    ] = 600
+    """Sweeps per step: 1 to 10**7."""
 
 
 @dataclass(frozen=True)

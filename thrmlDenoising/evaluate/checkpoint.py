@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from thrmlDenoising import __version__
@@ -20,7 +21,7 @@ def checkpoint_command(words: list[str]) -> None:
     """Measures all there is of a checkpoint; prints it, and writes it as JSON into the run."""
     given = _parse(words)
     dtm = DTM.load(given.run, given.epoch)
-    output = given.output or RunFolder.open(given.run).full_evaluation(dtm.epoch)
+    output = given.output or _place_in(RunFolder.open(given.run), dtm.epoch)
     check_can_be_a_file(output)
     task = Task(_changed(dtm.cfg, given))
     content: dict[str, Any] = {"thrmlDenoising": __version__, "epoch": dtm.epoch}
@@ -43,6 +44,12 @@ def checkpoint_command(words: list[str]) -> None:
     }
     write_json(output, content)
     print(f"written to {output}")
+
+
+def _place_in(run: RunFolder, epoch: int) -> Path:
+    """The file in the run folder; raises OSError if its folder is a link that leads elsewhere."""
+    run.refuse_links()
+    return run.full_evaluation(epoch)
 
 
 def _parse(words: list[str]) -> Namespace:

@@ -18,7 +18,8 @@ from thrmlDenoising.experiments.experiment import Run
 from thrmlDenoising.experiments.table import RunTable, config_hash
 from thrmlDenoising.imports import trust
 from thrmlDenoising.machine import cpu_model, n_cores
-from thrmlDenoising.runs import RunFolder, complete_epochs
+from thrmlDenoising.reading import read_text
+from thrmlDenoising.runs import RunFolder, append_text, complete_epochs
 
 _SECONDS = "seconds.txt"
 _THREAD_VARIABLES = ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
@@ -156,14 +157,20 @@ def _timed(dtm: DTM) -> Iterator[None]:
         yield
     finally:
         if dtm.logging_and_saving_dir.is_dir():
-            with (dtm.logging_and_saving_dir / _SECONDS).open("a", encoding="utf-8") as file:
-                file.write(f"{time.monotonic() - started:.1f}\n")
+            append_text(
+                dtm.logging_and_saving_dir / _SECONDS, f"{time.monotonic() - started:.1f}\n"
+            )
 
 
 def _seconds_spent(folder: Path) -> float:
     """Those of processes that ended by themselves; one that is killed writes nothing."""
     path = folder / _SECONDS
-    return sum(map(float, path.read_text(encoding="utf-8").split())) if path.is_file() else 0.0
+    try:
+        return sum(map(float, read_text(path, 2**20).split()))
+    except FileNotFoundError:
+        return 0.0
+    except ValueError as error:
+        raise ValueError(f"{path} holds other than seconds ({error}): delete it") from error
 
 
 def _facts(run: Run, dtm: DTM, seconds: float) -> dict[str, str]:

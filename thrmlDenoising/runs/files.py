@@ -1,5 +1,6 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and are never written through a link."""
 
+import errno
 import json
 import math
 import os
@@ -14,17 +15,40 @@ def written_aside(path: Path) -> Iterator[Path]:
     """Lend a neighbouring path to write to; it takes the name `path` once the block is through.
 
     The parent folder is created. If the block raises, what it wrote is removed and an older file
-    of that name stays as it was.
+    of that name stays as it was. A link of that name is replaced, and what it leads to left alone.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # No two processes write to the same place, even if they write the same file.
     aside = path.with_name(f".{path.name}.{os.getpid()}.writing")
     try:
+        aside.unlink(missing_ok=True)  # somebody may have put a link there
         yield aside
         os.replace(aside, path)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
+
+
+def append_text(path: Path, text: str) -> None:
+    """Adds text at the end of a file, which is made if there is none.
+
+    Raises:
+        OSError: `path` is a link: it may lead to a file that is no part of the run.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+    def without_links(name: str, flags: int) -> int:
+        no_links = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        return os.open(name, flags | no_links, mode=0o666)
+
+    try:
+        with open(path, "a", encoding="utf-8", opener=without_links) as file:
+            file.write(text)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        message = "is a link, through which nothing is written: remove it"
+        raise OSError(error.errno, message, str(path)) from error
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -81,8 +81,10 @@ class RunRecorder:
 
         Raises:
             ValueError: the config cannot be written, and so no checkpoint.
+            OSError: a folder in it is a link, or the disk does not take the log.
         """
         cfg.to_yaml()
+        folder.refuse_links()
         recorder = cls(cfg, folder)
         recorder.log(f"resumed after epoch {epoch}; {_environment(cfg)}")
         return recorder
