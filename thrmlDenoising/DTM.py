@@ -28,6 +28,7 @@ from thrmlDenoising.evaluation import ClassImages, Mixing, Mode
 from thrmlDenoising.evaluation.features import FeatureExtractor
 from thrmlDenoising.evaluation.hardware_energy import HardwareEnergy, hardware_energy
 from thrmlDenoising.evaluation.quality import QualityReport, headline
+from thrmlDenoising.process_settings import library_settings
 from thrmlDenoising.runs import History, RunFolder
 from thrmlDenoising.training import (
     Model,
@@ -41,6 +42,7 @@ from thrmlDenoising.training import (
     build_steps,
     chain_of,
     check_resumable,
+    checked_key,
     draw_evaluation,
     draw_graphs,
     load_steps,
@@ -64,6 +66,7 @@ class DTM:
         ValueError: the config describes other images than `data`.
     """
 
+    @library_settings()
     def __init__(
         self,
         cfg: DTMConfig | None = None,
@@ -87,6 +90,7 @@ class DTM:
     # ------------------------------------------------------------------ what a user reads
 
     @cached_property
+    @library_settings()
     def _model(self) -> Model:
         """Untrained, unless `load` has put another in its place."""
         return Model(build_steps(self.cfg, self.manager, self._trainer, self._graphs), History())
@@ -172,6 +176,7 @@ class DTM:
 
     # ------------------------------------------------------------------ training
 
+    @library_settings()
     def train(
         self, n_epochs: int = 50, evaluate_every: int = 5, resume: str | Path | None = None
     ) -> None:
@@ -203,6 +208,7 @@ class DTM:
 
     # ------------------------------------------------------------------ images
 
+    @library_settings()
     def sample(
         self,
         n: int,
@@ -214,20 +220,24 @@ class DTM:
         Args:
             labels: the class wanted, or one for each image, numbered as in the data set;
                 None lets the model choose.
-            key: the same key gives the same images; left out, it is made from `exp.seed`.
+            key: the same key gives the same images, whatever kind of key; left out, it is made
+                from `exp.seed`.
 
         Raises:
             ValueError: a class the model does not know, or a wrong number of labels.
         """
-        key = purpose_key(self.cfg.exp.seed, "sample") if key is None else key
+        key = purpose_key(self.cfg.exp.seed, "sample") if key is None else checked_key(key)
         bits = None if labels is None else self._task.label_bits(labels, n)
         generated = generate(key, *chain_of(self.steps), n, self._task.schedule(), bits)
         return np.asarray(generated.last_states.pixels[-1]).reshape(n, *self.cfg.image_shape)
 
+    @library_settings()
     def class_images(self, key: Key[Array, ""], mode: Mode, n_per_class: int) -> ClassImages:
         """Generates images of every class, labels "free" or "clamped", with all their states."""
-        return self._task.generate(key, self.steps, mode, n_per_class, self._task.schedule())
+        schedule = self._task.schedule()
+        return self._task.generate(checked_key(key), self.steps, mode, n_per_class, schedule)
 
+    @library_settings()
     def gen_images(
         self,
         key: Key[Array, ""],
@@ -255,6 +265,7 @@ class DTM:
         grid = images.grid(drawn_images_per_digit)
         return grid.pixels, grid.votes, images.final_pixels
 
+    @library_settings()
     def generate_gif(self, epoch: int, mode: Mode = "clamped") -> Path:
         """Animates all steps denoising in turn, the noise first, into the run folder.
 
@@ -266,6 +277,7 @@ class DTM:
 
     # ------------------------------------------------------------------ measuring
 
+    @library_settings()
     def quality(
         self,
         mode: Mode,
@@ -285,6 +297,7 @@ class DTM:
         """
         return self._task.quality_of(self.epoch, self.steps, mode, n_per_class, extractors)
 
+    @library_settings()
     def mixing(self) -> list[Mixing]:
         """How fast every step's chains mix: integrated time, effective samples, slowest decay."""
         return self._task.mixing(self.epoch, self.steps)
@@ -299,6 +312,7 @@ class DTM:
         n_sweeps = self.cfg.generation.steps_warmup
         return hardware_energy(graphs, self.cfg.graph.lattice, n_sweeps, e_cell)
 
+    @library_settings()
     def eval_epoch(self, epoch: int) -> dict[str, float]:
         """Generates images with free and with clamped labels, judges them and draws them.
 
@@ -315,6 +329,7 @@ class DTM:
         draw_evaluation(epoch, evaluation, self._model, self._task, self.open_run())
         return evaluation.metrics
 
+    @library_settings()
     def compute_autocorr(self, epoch: int) -> list[float]:
         """Measures every step's autocorrelation, draws it against the lag and remembers it.
 
@@ -338,6 +353,7 @@ class DTM:
             self._recorder.log(self._origin)
         return self._recorder
 
+    @library_settings()
     def save_epoch(self, epoch: int | None = None) -> Path:
         """Saves a checkpoint of the model as it is, whole or not at all; returns its folder.
 
@@ -351,6 +367,7 @@ class DTM:
         return self.open_run().save(self._model)
 
     @classmethod
+    @library_settings()
     def load(
         cls,
         base_path: str | Path,
