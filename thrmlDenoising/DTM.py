@@ -29,7 +29,7 @@ from thrmlDenoising.evaluation.features import FeatureExtractor
 from thrmlDenoising.evaluation.hardware_energy import HardwareEnergy, hardware_energy
 from thrmlDenoising.evaluation.quality import QualityReport, headline
 from thrmlDenoising.process_settings import library_settings
-from thrmlDenoising.runs import History, RunFolder
+from thrmlDenoising.runs import History, RunFolder, run_used_alone
 from thrmlDenoising.training import (
     Model,
     ModelStep,
@@ -194,7 +194,8 @@ class DTM:
         Raises:
             ValueError: a number below 1, a run to resume whose config is another, or a model
                 that is trained already, stands elsewhere than the run, and would be lost.
-            OSError: the disk does not take something; says what is saved.
+            OSError: the disk does not take something; says what is saved. InUseError: another
+                process, or another model, is training into the run; says which.
         """
         if min(n_epochs, evaluate_every) < 1:
             raise ValueError(
@@ -202,9 +203,12 @@ class DTM:
             )
         # Data or an extractor may be missing: that should be known before a folder is made.
         _ = self.train_dataset, self._task.quality
-        recorder = self.open_run() if resume is None else self._resume(Path(resume))
-        loop = TrainingLoop(self.cfg, self._model, self._task, self._trainer, recorder)
-        loop.run(n_epochs, evaluate_every)
+        run = self.open_run().folder if resume is None else RunFolder.open(Path(resume))
+        with run_used_alone(run):
+            recorder = self.open_run() if resume is None else self._resume(run.root)
+            recorder.check_nobody_went_on(self.epoch)
+            loop = TrainingLoop(self.cfg, self._model, self._task, self._trainer, recorder)
+            loop.run(n_epochs, evaluate_every)
 
     # ------------------------------------------------------------------ images
 
@@ -273,7 +277,9 @@ class DTM:
             The file.
         """
         animation = self._task.animate(epoch, self.steps, mode)
-        return self.open_run().animation(epoch, mode, animation)
+        recorder = self.open_run()
+        with run_used_alone(recorder.folder):
+            return recorder.animation(epoch, mode, animation)
 
     # ------------------------------------------------------------------ measuring
 
@@ -326,7 +332,9 @@ class DTM:
         """
         self._check_epoch(epoch)
         evaluation = self._task.evaluate(epoch, self.steps)
-        draw_evaluation(epoch, evaluation, self._model, self._task, self.open_run())
+        recorder = self.open_run()
+        with run_used_alone(recorder.folder):
+            draw_evaluation(epoch, evaluation, self._model, self._task, recorder)
         return evaluation.metrics
 
     @library_settings()
@@ -338,7 +346,9 @@ class DTM:
         """
         self._check_epoch(epoch)
         curves = self._task.autocorrelations(epoch, self.steps)
-        self.open_run().curves(epoch, curves)
+        recorder = self.open_run()
+        with run_used_alone(recorder.folder):
+            recorder.curves(epoch, curves)
         for step, curve in zip(self.steps, curves, strict=True):
             step.autocorrelations[epoch] = curve.tail
         return [curve.tail for curve in curves]
@@ -361,10 +371,15 @@ class DTM:
             epoch: its number, if given, must be the model's own.
 
         Raises:
-            ValueError: another number: later checkpoints of the run would not follow from it.
+            ValueError: another number, or the run has gone on elsewhere: later checkpoints would
+                not follow from this one.
+            InUseError: another process, or another model, is training into the run.
         """
         self._check_epoch(self.epoch if epoch is None else epoch)
-        return self.open_run().save(self._model)
+        recorder = self.open_run()
+        with run_used_alone(recorder.folder):
+            recorder.check_nobody_went_on(self.epoch)
+            return recorder.save(self._model)
 
     @classmethod
     @library_settings()

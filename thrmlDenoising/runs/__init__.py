@@ -12,6 +12,7 @@ from thrmlDenoising.runs.checkpoint import (
 from thrmlDenoising.runs.files import write_json, written_aside
 from thrmlDenoising.runs.folder import RunFolder
 from thrmlDenoising.runs.history import EpochRecord, History
+from thrmlDenoising.runs.lock import InUseError, run_used_alone, used_alone
 from thrmlDenoising.runs.log import TrainingLog
 from thrmlDenoising.runs.step_files import read_graph, read_state, write_step
 
@@ -20,6 +21,7 @@ __all__ = [
     "CheckpointError",
     "EpochRecord",
     "History",
+    "InUseError",
     "RunFolder",
     "TrainingLog",
     "checkpoint_name",
@@ -27,7 +29,9 @@ __all__ = [
     "complete_epochs",
     "read_graph",
     "read_state",
+    "run_used_alone",
     "save_checkpoint",
+    "used_alone",
     "verify_checkpoint",
     "write_json",
     "write_step",

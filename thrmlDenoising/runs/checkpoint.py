@@ -12,7 +12,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,16 @@ class CheckpointError(ValueError):
     """A checkpoint is there but damaged, incomplete or of an unknown format."""
 
 
-def save_checkpoint(model_saving: Path, epoch: int, write: Callable[[Path], None]) -> Path:
+def save_checkpoint(
+    model_saving: Path,
+    epoch: int,
+    write: Callable[[Path], None],
+    made_with: Mapping[str, Any] | None = None,
+) -> Path:
     """Save a checkpoint of `epoch` in the folder `model_saving`; return its path.
 
-    `write` gets an empty folder and puts the files of the checkpoint there. If anything is raised
+    `write` gets an empty folder and puts the files of the checkpoint there; `made_with`, what they
+    may depend on, is written into the manifest. If anything is raised
     before they are all on disk, Ctrl-C included, nothing of them remains, and a checkpoint of the
     same epoch that was there before stands as before. Raises OSError, with the errno of the
     cause, if the disk does not take it, and ValueError for a negative epoch.
@@ -42,7 +48,7 @@ def save_checkpoint(model_saving: Path, epoch: int, write: Callable[[Path], None
         saving = _saving(final)
         saving.mkdir()
         write(saving)
-        _write_manifest(saving, epoch)
+        _write_manifest(saving, epoch, made_with or {})
         _sync_tree(saving)
         _put_in_place(saving, final)
     except BaseException as error:
@@ -146,11 +152,12 @@ def _clean_up(model_saving: Path) -> None:
             os.rename(replaced, final)
 
 
-def _write_manifest(folder: Path, epoch: int) -> None:
+def _write_manifest(folder: Path, epoch: int, made_with: Mapping[str, Any]) -> None:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     manifest = {
         "format_version": FORMAT_VERSION,
         "epoch": epoch,
+        "made_with": dict(made_with),
         "files": {
             path.relative_to(folder).as_posix(): {
                 "sha256": _sha256(path),
