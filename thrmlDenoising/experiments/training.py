@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
@@ -117,7 +117,7 @@ def _trained(
     context = get_context("spawn")
     lifeline, end = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(n_jobs, context, _stop_at_end_of, (lifeline,))
-    with _shared_cores(n_jobs), pool, end:
+    with _shared_cores(n_jobs), lifeline, pool, end:
         while True:
             for run in islice(queue, n_jobs - len(running)):
                 running[pool.submit(train_run, run, places)] = run
@@ -131,10 +131,11 @@ def _trained(
 
 
 def _stop_at_end_of(lifeline: Connection) -> None:
-    """Ends this process when nobody holds the other end any more, and so when its parent is dead."""
+    """Ends this process once nobody holds the other end, and so when its parent is dead."""
 
     def watch() -> None:
-        lifeline.poll(None)  # nothing is ever sent
+        with suppress(OSError):  # how Windows tells the end
+            lifeline.poll(None)  # nothing is ever sent
         os._exit(128 + signal.SIGTERM)  # as if it were killed: the last whole epoch stands
 
     threading.Thread(target=watch, daemon=True).start()

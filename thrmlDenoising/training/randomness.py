@@ -21,7 +21,7 @@ def purpose_key(seed: int, purpose: Purpose, *numbers: int) -> Key[Array, ""]:
     What is drawn for one purpose does not depend on what was drawn for another, so evaluating
     more or less often leaves training as it is.
     """
-    # These are the words of jax.random.key(seed) wherever nothing is set that changes them.
+    # The words of jax.random.key(seed), which jax_random_seed_offset would change.
     key = key_of_words(np.array([0, seed], np.uint32))
     for number in (get_args(Purpose).index(purpose), *numbers):
         key = jax.random.fold_in(key, number)
@@ -30,7 +30,7 @@ def purpose_key(seed: int, purpose: Purpose, *numbers: int) -> Key[Array, ""]:
 
 def key_of_words(words: UInt32[np.ndarray, "2"] | UInt32[Array, "2"]) -> Key[Array, ""]:
     """A key of the library's generator, whichever generator JAX is set to."""
-    return jax.random.wrap_key_data(words, impl="threefry2x32")
+    return jax.random.wrap_key_data(jnp.asarray(words), impl="threefry2x32")
 
 
 def checked_key(key: Any) -> Key[Array, ""]:
