@@ -29,7 +29,8 @@ from thrmlDenoising.evaluation.features import FeatureExtractor
 from thrmlDenoising.evaluation.hardware_energy import HardwareEnergy, hardware_energy
 from thrmlDenoising.evaluation.quality import QualityReport, headline
 from thrmlDenoising.paths import user_path
-from thrmlDenoising.runs import History, RunFolder
+from thrmlDenoising.process_settings import library_settings
+from thrmlDenoising.runs import History, RunFolder, run_used_alone
 from thrmlDenoising.training import (
     Model,
     ModelStep,
@@ -42,6 +43,7 @@ from thrmlDenoising.training import (
     build_steps,
     chain_of,
     check_resumable,
+    checked_key,
     draw_evaluation,
     draw_graphs,
     load_steps,
@@ -65,6 +67,7 @@ class DTM:
         ValueError: the config describes other images than `data`.
     """
 
+    @library_settings()
     def __init__(
         self,
         cfg: DTMConfig | None = None,
@@ -88,6 +91,7 @@ class DTM:
     # ------------------------------------------------------------------ what a user reads
 
     @cached_property
+    @library_settings()
     def _model(self) -> Model:
         """Untrained, unless `load` has put another in its place."""
         return Model(build_steps(self.cfg, self.manager, self._trainer, self._graphs), History())
@@ -173,6 +177,7 @@ class DTM:
 
     # ------------------------------------------------------------------ training
 
+    @library_settings()
     def train(
         self, n_epochs: int = 50, evaluate_every: int = 5, resume: str | Path | None = None
     ) -> None:
@@ -190,7 +195,8 @@ class DTM:
         Raises:
             ValueError: a number below 1, a run to resume whose config is another, or a model
                 that is trained already, stands elsewhere than the run, and would be lost.
-            OSError: the disk does not take something; says what is saved.
+            OSError: the disk does not take something; says what is saved. InUseError: another
+                process, or another model, is training into the run; says which.
         """
         if min(n_epochs, evaluate_every) < 1:
             raise ValueError(
@@ -198,12 +204,16 @@ class DTM:
             )
         # Data or an extractor may be missing: that should be known before a folder is made.
         _ = self.train_dataset, self._task.quality
-        recorder = self.open_run() if resume is None else self._resume(resume)
-        loop = TrainingLoop(self.cfg, self._model, self._task, self._trainer, recorder)
-        loop.run(n_epochs, evaluate_every)
+        run = self.open_run().folder if resume is None else RunFolder.open(user_path(resume))
+        with run_used_alone(run):
+            recorder = self.open_run() if resume is None else self._resume(run.root)
+            recorder.check_nobody_went_on(self.epoch)
+            loop = TrainingLoop(self.cfg, self._model, self._task, self._trainer, recorder)
+            loop.run(n_epochs, evaluate_every)
 
     # ------------------------------------------------------------------ images
 
+    @library_settings()
     def sample(
         self,
         n: int,
@@ -215,20 +225,24 @@ class DTM:
         Args:
             labels: the class wanted, or one for each image, numbered as in the data set;
                 None lets the model choose.
-            key: the same key gives the same images; left out, it is made from `exp.seed`.
+            key: the same key gives the same images, whatever kind of key; left out, it is made
+                from `exp.seed`.
 
         Raises:
             ValueError: a class the model does not know, or a wrong number of labels.
         """
-        key = purpose_key(self.cfg.exp.seed, "sample") if key is None else key
+        key = purpose_key(self.cfg.exp.seed, "sample") if key is None else checked_key(key)
         bits = None if labels is None else self._task.label_bits(labels, n)
         generated = generate(key, *chain_of(self.steps), n, self._task.schedule(), bits)
         return np.asarray(generated.last_states.pixels[-1]).reshape(n, *self.cfg.image_shape)
 
+    @library_settings()
     def class_images(self, key: Key[Array, ""], mode: Mode, n_per_class: int) -> ClassImages:
         """Generates images of every class, labels "free" or "clamped", with all their states."""
-        return self._task.generate(key, self.steps, mode, n_per_class, self._task.schedule())
+        schedule = self._task.schedule()
+        return self._task.generate(checked_key(key), self.steps, mode, n_per_class, schedule)
 
+    @library_settings()
     def gen_images(
         self,
         key: Key[Array, ""],
@@ -256,6 +270,7 @@ class DTM:
         grid = images.grid(drawn_images_per_digit)
         return grid.pixels, grid.votes, images.final_pixels
 
+    @library_settings()
     def generate_gif(self, epoch: int, mode: Mode = "clamped") -> Path:
         """Animates all steps denoising in turn, the noise first, into the run folder.
 
@@ -263,10 +278,13 @@ class DTM:
             The file.
         """
         animation = self._task.animate(epoch, self.steps, mode)
-        return self.open_run().animation(epoch, mode, animation)
+        recorder = self.open_run()
+        with run_used_alone(recorder.folder):
+            return recorder.animation(epoch, mode, animation)
 
     # ------------------------------------------------------------------ measuring
 
+    @library_settings()
     def quality(
         self,
         mode: Mode,
@@ -286,6 +304,7 @@ class DTM:
         """
         return self._task.quality_of(self.epoch, self.steps, mode, n_per_class, extractors)
 
+    @library_settings()
     def mixing(self) -> list[Mixing]:
         """How fast every step's chains mix: integrated time, effective samples, slowest decay."""
         return self._task.mixing(self.epoch, self.steps)
@@ -300,6 +319,7 @@ class DTM:
         n_sweeps = self.cfg.generation.steps_warmup
         return hardware_energy(graphs, self.cfg.graph.lattice, n_sweeps, e_cell)
 
+    @library_settings()
     def eval_epoch(self, epoch: int) -> dict[str, float]:
         """Generates images with free and with clamped labels, judges them and draws them.
 
@@ -313,9 +333,12 @@ class DTM:
         """
         self._check_epoch(epoch)
         evaluation = self._task.evaluate(epoch, self.steps)
-        draw_evaluation(epoch, evaluation, self._model, self._task, self.open_run())
+        recorder = self.open_run()
+        with run_used_alone(recorder.folder):
+            draw_evaluation(epoch, evaluation, self._model, self._task, recorder)
         return evaluation.metrics
 
+    @library_settings()
     def compute_autocorr(self, epoch: int) -> list[float]:
         """Measures every step's autocorrelation, draws it against the lag and remembers it.
 
@@ -324,7 +347,9 @@ class DTM:
         """
         self._check_epoch(epoch)
         curves = self._task.autocorrelations(epoch, self.steps)
-        self.open_run().curves(epoch, curves)
+        recorder = self.open_run()
+        with run_used_alone(recorder.folder):
+            recorder.curves(epoch, curves)
         for step, curve in zip(self.steps, curves, strict=True):
             step.autocorrelations[epoch] = curve.tail
         return [curve.tail for curve in curves]
@@ -339,6 +364,7 @@ class DTM:
             self._recorder.log(self._origin)
         return self._recorder
 
+    @library_settings()
     def save_epoch(self, epoch: int | None = None) -> Path:
         """Saves a checkpoint of the model as it is, whole or not at all; returns its folder.
 
@@ -346,12 +372,18 @@ class DTM:
             epoch: its number, if given, must be the model's own.
 
         Raises:
-            ValueError: another number: later checkpoints of the run would not follow from it.
+            ValueError: another number, or the run has gone on elsewhere: later checkpoints would
+                not follow from this one.
+            InUseError: another process, or another model, is training into the run.
         """
         self._check_epoch(self.epoch if epoch is None else epoch)
-        return self.open_run().save(self._model)
+        recorder = self.open_run()
+        with run_used_alone(recorder.folder):
+            recorder.check_nobody_went_on(self.epoch)
+            return recorder.save(self._model)
 
     @classmethod
+    @library_settings()
     def load(
         cls,
         base_path: str | Path,

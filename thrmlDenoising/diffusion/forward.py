@@ -95,7 +95,7 @@ def flip_bits(
     key: Key[Array, ""], bits: Bool[Array, "*shape"], chance: Float[ArrayLike, ""]
 ) -> Bool[Array, "*shape"]:
     """Flips every bit with this chance."""
-    return bits ^ jax.random.bernoulli(key, chance, bits.shape)
+    return bits ^ jax.random.bernoulli(key, jnp.asarray(chance, jnp.float32), bits.shape)
 
 
 def add_noise(key: Key[Array, ""], clean: Noised, n_levels: int, flips: Flips) -> Noised:
@@ -105,7 +105,9 @@ def add_noise(key: Key[Array, ""], clean: Noised, n_levels: int, flips: Flips) -
     ones are counted again.
     """
     pixel_key, label_key = jax.random.split(key)
-    trials = jnp.asarray(clean.pixels)[..., None] > jnp.arange(n_levels)
+    pixels = jnp.asarray(clean.pixels)
+    trial = jax.lax.broadcasted_iota(pixels.dtype, (*pixels.shape, n_levels), pixels.ndim)
+    trials = pixels[..., None] > trial
     return Noised(
         flip_bits(pixel_key, trials, flips.image).sum(axis=-1, dtype=jnp.uint8),
         flip_bits(label_key, clean.labels, flips.label),

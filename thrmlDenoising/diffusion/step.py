@@ -140,4 +140,4 @@ class DiffusionStep(eqx.Module):
 
 
 def _as_arrays(flips: Flips) -> Flips:
-    return Flips(jnp.asarray(flips.image), jnp.asarray(flips.label))
+    return Flips(*(jnp.asarray(chance, jnp.float32) for chance in flips))

@@ -5,10 +5,12 @@ import sys
 from thrmlDenoising.evaluate.checkpoint import checkpoint_command
 from thrmlDenoising.evaluate.compare import compare_command
 from thrmlDenoising.evaluate.controls import controls_command
+from thrmlDenoising.process_settings import library_settings
 
 _COMMANDS = {"compare": compare_command, "controls": controls_command}
 
 
+@library_settings()
 def main() -> None:
     """Runs it, and says in a line what was wrong with it."""
     words = sys.argv[1:]

@@ -51,7 +51,7 @@ class ProjectImage(AbstractObserver):
     def __call__(self, spins: Bool[Array, " image_bit"]) -> Float[Array, " direction"]:
         """One number per direction."""
         pixels = self.manager.decode(spins)
-        return (pixels / self.manager.n_levels) @ self.directions
+        return (pixels.astype(jnp.float32) / self.manager.n_levels) @ self.directions
 
 
 def sample_projections(

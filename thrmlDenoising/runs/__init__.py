@@ -8,6 +8,7 @@ from thrmlDenoising.runs.checkpoint import (
 from thrmlDenoising.runs.files import append_text, write_json, written_aside
 from thrmlDenoising.runs.folder import RunFolder
 from thrmlDenoising.runs.history import EpochRecord, History
+from thrmlDenoising.runs.lock import InUseError, run_used_alone, used_alone
 from thrmlDenoising.runs.log import TrainingLog
 from thrmlDenoising.runs.manifest import (
     FORMAT_VERSION,
@@ -31,6 +32,7 @@ __all__ = [
     "CheckpointError",
     "EpochRecord",
     "History",
+    "InUseError",
     "Manifest",
     "RunFolder",
     "StepIdentity",
@@ -43,8 +45,10 @@ __all__ = [
     "graph_file",
     "read_graph",
     "read_state",
+    "run_used_alone",
     "save_checkpoint",
     "state_file",
+    "used_alone",
     "verify_checkpoint",
     "write_json",
     "write_step",

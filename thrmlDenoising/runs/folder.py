@@ -96,6 +96,11 @@ class RunFolder:
         return self.root / "metrics.csv"
 
     @property
+    def lock(self) -> Path:
+        """There while a process writes into the run."""
+        return self.root / ".lock"
+
+    @property
     def images(self) -> Path:
         """Folder of the image grids."""
         return self.root / "images"

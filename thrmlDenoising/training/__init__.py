@@ -10,7 +10,7 @@ from thrmlDenoising.training.model import (
     draw_graphs,
     make_manager,
 )
-from thrmlDenoising.training.randomness import purpose_key
+from thrmlDenoising.training.randomness import checked_key, purpose_key
 from thrmlDenoising.training.recorder import RunRecorder, draw_headline
 from thrmlDenoising.training.saved_model import (
     SavedModel,
@@ -36,6 +36,7 @@ __all__ = [
     "build_steps",
     "chain_of",
     "check_resumable",
+    "checked_key",
     "draw_evaluation",
     "draw_graphs",
     "draw_headline",

@@ -168,8 +168,8 @@ def build_steps(
 
 def _initial_parameters(cfg: DTMConfig, graph: BaseGraph, index: int) -> Parameters:
     key = purpose_key(cfg.exp.seed, "parameters", index)
-    weights = _INITIAL_WEIGHT_SCALE * jax.random.normal(key, (graph.n_weights,))
-    return Parameters(jnp.zeros(graph.n_biases), weights)
+    weights = _INITIAL_WEIGHT_SCALE * jax.random.normal(key, (graph.n_weights,), jnp.float32)
+    return Parameters(jnp.zeros(graph.n_biases, jnp.float32), weights)
 
 
 def put_on(device: Sharding, tree: PyTree) -> PyTree:

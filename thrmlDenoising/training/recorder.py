@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import jax
 import numpy as np
 
 from thrmlDenoising.config import DTMConfig
@@ -30,15 +28,14 @@ from thrmlDenoising.runs import (
     RunFolder,
     TrainingLog,
     checkpoint_name,
+    complete_epochs,
     write_json,
     written_aside,
 )
-from thrmlDenoising.sampling import sampler_type
+from thrmlDenoising.training.environment import Environment
 from thrmlDenoising.training.model import Model
 from thrmlDenoising.training.saved_model import save_model
 from thrmlDenoising.training.task import Evaluation
-
-_VERSIONED = ("thrmlDenoising", "thrml", "jax", "jaxlib", "numpy", "numba")
 
 
 class RunRecorder:
@@ -48,6 +45,8 @@ class RunRecorder:
         self.folder = folder
         self._cfg = cfg
         self._log = TrainingLog(folder.training_log)
+        self._environment = Environment.of(cfg)
+        self._last_epoch = 0  # that this recorder has begun to save
 
     @classmethod
     def start(cls, cfg: DTMConfig, planned: RunFolder) -> "RunRecorder":
@@ -72,7 +71,7 @@ class RunRecorder:
         with written_aside(folder.config) as aside:
             aside.write_text(config, encoding="utf-8")
         recorder = cls(cfg, folder)
-        recorder.log(f"{_environment(cfg)}\nconfig\n{config}")
+        recorder.log(f"{recorder._environment}\nconfig\n{config}")
         return recorder
 
     @classmethod
@@ -86,16 +85,26 @@ class RunRecorder:
         cfg.to_yaml()
         folder.refuse_links()
         recorder = cls(cfg, folder)
-        recorder.log(f"resumed after epoch {epoch}; {_environment(cfg)}")
+        recorder.log(f"resumed after epoch {epoch}; {recorder._environment}")
         return recorder
 
     def log(self, text: str) -> None:
         """A line, or several, in the training log."""
         self._log.write(text)
 
+    def check_nobody_went_on(self, epoch: int) -> None:
+        """Raises ValueError if the run is at a later epoch than this, and not by this recorder."""
+        last = max(complete_epochs(self.folder.model_saving), default=0)
+        if last > max(epoch, self._last_epoch):
+            raise ValueError(
+                f"{self.folder.root} has gone on to epoch {last} in another process or model, and "
+                f"this model is at epoch {epoch}: load the run, or resume it with a new DTM(cfg)"
+            )
+
     def save(self, model: Model) -> Path:
         """The checkpoint of the model as it is; returns its folder."""
-        return save_model(self.folder.model_saving, self._cfg, model)
+        self._last_epoch = model.epoch
+        return save_model(self.folder.model_saving, self._cfg, model, self._environment._asdict())
 
     def epoch_saved(self, history: History) -> None:
         """Logs the epoch the history ends with."""
@@ -159,21 +168,6 @@ def draw_headline(chosen: Headline, history: History, path: Path) -> None:
     """Draws the measurement that stands for a run over its epochs."""
     series = {name: history.series(name) for name in chosen.names.values()}
     draw_metric_vs_epoch(series, MetricStyle(chosen.label, inverted=chosen.is_distance), path)
-
-
-def _environment(cfg: DTMConfig) -> str:
-    """What results may depend on besides the config."""
-    versions = ", ".join(f"{name} {_version(name)}" for name in _VERSIONED)
-    devices = f"{jax.local_device_count()} {jax.default_backend()} device(s)"
-    return f"{versions}, on {devices} with {sampler_type(cfg.sampling.backend).__name__}"
-
-
-def _version(package: str) -> str:
-    """Numba is not on every platform."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "missing"
 
 
 def _summary(record: EpochRecord) -> str:

@@ -1,6 +1,6 @@
 """Saving the steps of a model and loading them again, from one run or stitched from several."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -161,8 +161,13 @@ class SavedModel(NamedTuple):
         return [self.graph(i) for i in range(self.cfg.diffusion_schedule.num_diffusion_steps)]
 
 
-def save_model(model_saving: Path, cfg: DTMConfig, model: Model) -> Path:
+def save_model(
+    model_saving: Path, cfg: DTMConfig, model: Model, made_with: Mapping[str, Any] | None = None
+) -> Path:
     """Writes a checkpoint, whole or not at all; returns its folder.
+
+    Args:
+        made_with: what the model may depend on besides the config, for the manifest.
 
     Raises:
         OSError: the disk does not take it; earlier checkpoints stay as they are.
@@ -178,7 +183,7 @@ def save_model(model_saving: Path, cfg: DTMConfig, model: Model) -> Path:
             identity = StepIdentity(index, n_steps, model.epoch, stitched)
             write_step(folder, identity, step.graph.to_arrays(), step.state)
 
-    return save_checkpoint(model_saving, model.epoch, write)
+    return save_checkpoint(model_saving, model.epoch, write, made_with)
 
 
 def load_steps(
