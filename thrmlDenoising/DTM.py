@@ -40,8 +40,9 @@ from thrmlDenoising.training import (
     TrainingLoop,
     build_steps,
     chain_of,
+    check_epochs,
     check_resumable,
-    draw_evaluation,
+    draw_animations,
     draw_graphs,
     load_steps,
     make_manager,
@@ -173,28 +174,34 @@ class DTM:
     # ------------------------------------------------------------------ training
 
     def train(
-        self, n_epochs: int = 50, evaluate_every: int = 5, resume: str | Path | None = None
+        self,
+        n_epochs: int = 50,
+        evaluate_every: int | None = 5,
+        resume: str | Path | None = None,
     ) -> None:
         """Trains for `n_epochs` more epochs and writes the run folder as it goes.
 
-        Every epoch is saved. Images are generated, judged and drawn every `evaluate_every`
-        epochs and after the last. An epoch that is interrupted, or fails, before it is saved
-        leaves the model as it was before it.
+        Every epoch is saved. Images are generated, judged and drawn before the first epoch (that
+        is epoch 0, without an animation), every `evaluate_every` epochs and after the last. An
+        epoch that is interrupted, or fails, before it is saved leaves the model as it was before
+        it. Ctrl-C and SIGTERM wait for the end of a batch or of a measurement; a second Ctrl-C
+        does not.
 
         Args:
+            evaluate_every: 0 or None trains without evaluating.
             resume: a run folder to go on with, from its last complete checkpoint; with the
                 same sampler and library versions, bit for bit as if it had never stopped. Both
                 are in the training log.
 
         Raises:
-            ValueError: a number below 1, a run to resume whose config is another, or a model
-                that is trained already, stands elsewhere than the run, and would be lost.
-            OSError: the disk does not take something; says what is saved.
+            ValueError: numbers of epochs that cannot be, a run to resume whose config is another,
+                or a model that is trained already, stands elsewhere than the run, and would be
+                lost; NotFiniteError if training diverges.
+            OSError: the disk does not take a checkpoint, a table or the log; says what is saved.
+                A picture that cannot be drawn is only warned about.
         """
-        if min(n_epochs, evaluate_every) < 1:
-            raise ValueError(
-                f"n_epochs={n_epochs}, evaluate_every={evaluate_every}: both must be at least 1"
-            )
+        evaluate_every = 0 if evaluate_every is None else evaluate_every
+        check_epochs(n_epochs, evaluate_every)
         # Data or an extractor may be missing: that should be known before a folder is made.
         _ = self.train_dataset, self._task.quality
         recorder = self.open_run() if resume is None else self._resume(Path(resume))
@@ -282,8 +289,12 @@ class DTM:
         Raises:
             ValueError: an unknown mode, clamped labels of a model without labels, less than 1
                 image, or extractors of one name.
+            Exception: whatever an own extractor raises; in training and `eval_epoch` it would
+                cost its own measurements and a warning.
         """
-        return self._task.quality_of(self.epoch, self.steps, mode, n_per_class, extractors)
+        report = self._task.quality_of(self.epoch, self.steps, mode, n_per_class, extractors)
+        report.raise_failure()
+        return report
 
     def mixing(self) -> list[Mixing]:
         """How fast every step's chains mix: integrated time, effective samples, slowest decay."""
@@ -305,14 +316,17 @@ class DTM:
         Returns:
             The numbers by name, such as "free_classifier_fd"; `evaluations/` in the run folder
             has them with intervals and all it takes to repeat them. Only training adds them to
-            `history`.
+            `history`. What cannot be measured or drawn is missing, and warned about.
 
         Raises:
             ValueError: the model is at another epoch.
         """
         self._check_epoch(epoch)
         evaluation = self._task.evaluate(epoch, self.steps)
-        draw_evaluation(epoch, evaluation, self._model, self._task, self.open_run())
+        recorder = self.open_run()
+        recorder.warn_of_failures(epoch, evaluation)
+        recorder.evaluation(epoch, evaluation)
+        draw_animations(epoch, self._model, self._task, recorder)
         return evaluation.metrics
 
     def compute_autocorr(self, epoch: int) -> list[float]:

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from thrmlDenoising.data import ImageDataset
-from thrmlDenoising.evaluation.features import FeatureExtractor
+from thrmlDenoising.evaluation.features import FeatureExtractor, features_of
 from thrmlDenoising.evaluation.quality.frechet import FeatureMoments
 from thrmlDenoising.evaluation.quality.kernel_distance import KernelReference
 from thrmlDenoising.evaluation.quality.nearest import nearest_distances
@@ -109,7 +109,7 @@ def feature_reference(real: RealImages, extractor: FeatureExtractor) -> FeatureR
     data = real.dataset
 
     def compute() -> dict[str, np.ndarray]:
-        features = np.asarray(extractor(data.brightness(data.train.pixels)))
+        features = features_of(extractor, data.brightness(data.train.pixels))
         moments, kernel = FeatureMoments.of(features), KernelReference.of(_some(features))
         return {
             "mean": moments.mean,
