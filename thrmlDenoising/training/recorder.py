@@ -96,7 +96,9 @@ class RunRecorder:
         """Warns about each measurement of an epoch's images that failed."""
         for mode, report in evaluation.reports.items():
             for name, error in report.failures.items():
-                self.warn(f"epoch {epoch}: {name} of {mode} images could not be measured: {error!r}")
+                self.warn(
+                    f"epoch {epoch}: {name} of {mode} images could not be measured: {error!r}"
+                )
 
     @contextmanager
     def picture(self, path: Path) -> Iterator[None]:
