@@ -17,8 +17,7 @@ from thrmlDenoising.training import NotFiniteError
 # When what is measured
 
 
-@pytest.mark.parametrize("never", [0, None])
-@pytest.mark.parametrize("adaptive", [True, False])
+@pytest.mark.parametrize(("never", "adaptive"), [(0, True), (None, False)])
 def test_training_without_evaluating_saves_every_epoch(tmp_path, never, adaptive):
     dtm = DTM(tiny_cfg(cp=dict(adaptive_cp=adaptive)), base_dir=tmp_path)
     dtm.train(2, never)
@@ -72,7 +71,7 @@ def test_evaluating_at_the_start_changes_nothing_that_is_learnt(tmp_path):
 
 
 def test_numbers_that_are_not_finite_stop_a_run_before_they_are_saved(tmp_path):
-    cfg = tiny_cfg(optim=dict(step_learning_rates=(0.05, 3e38)))
+    cfg = tiny_cfg(optim=dict(step_learning_rates=(0.05, 1e39)))
     dtm = DTM(cfg, base_dir=tmp_path)
     message = r"epoch 1, step 1: .* smaller optim.step_learning_rates.* checkpoint .* epoch \[0\]"
     with pytest.raises(NotFiniteError, match=message):
@@ -86,7 +85,7 @@ def test_numbers_that_are_not_finite_stop_a_run_before_they_are_saved(tmp_path):
 
 def test_the_script_says_in_a_line_that_training_diverged(tmp_path):
     arguments = ["--epochs", "1", "--evaluate-every", "0", "--output-dir", tmp_path]
-    tiny_cfg(optim=dict(step_learning_rates=(3e38,))).save(tmp_path / "tiny.yaml")
+    tiny_cfg(optim=dict(step_learning_rates=(1e39,))).save(tmp_path / "tiny.yaml")
     process = python(REPOSITORY / "training_script.py", tmp_path / "tiny.yaml", *arguments)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 1
@@ -149,9 +148,10 @@ def test_a_folder_deleted_while_training_is_made_whole_again(tmp_path, monkeypat
             path = dtm.logging_and_saving_dir / part
             path.unlink() if path.is_file() else shutil.rmtree(path)
 
-    with monkeypatch.context() as patch, pytest.warns(UserWarning, match="had been deleted"):
+    with monkeypatch.context() as patch:
         patch.setattr(tqdm, "update", delete_once)
-        dtm.train(4, evaluate_every=2)
+        with pytest.warns(UserWarning, match="had been deleted"):
+            dtm.train(3, evaluate_every=0)
     run = dtm.logging_and_saving_dir
     assert DTMConfig.load(run / "model_saving/config.yaml") == TINY
     assert {path.name for path in run.iterdir() if path.is_dir()} >= {
@@ -164,8 +164,8 @@ def test_a_folder_deleted_while_training_is_made_whole_again(tmp_path, monkeypat
     assert "had been deleted, and was made again" in log
     assert "dataset_name: smoke_testing_3_1_3" in log
     with (run / "metrics.csv").open() as file:
-        assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2", "3", "4"]
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2", "3"]
     assert_same_states(DTM.load(run), dtm)
     resumed = DTM(TINY, base_dir=tmp_path)
     resumed.train(1, 0, resume=run)
-    assert resumed.epoch == 5
+    assert resumed.epoch == 4

@@ -123,7 +123,7 @@ def replication_curve(projections: Projections) -> AutocorrelationCurve:
         lagged = np.fft.irfft(spectrum, n_fft)[:n_lags] / half
         means = scaled[:half].mean(axis=(0, 1)) * scaled[-quarter:].mean(axis=(0, 1))
         products += lagged - means.mean() + (deviation == 0).mean()
-    return AutocorrelationCurve(products / projections.shape[1], share_still(projections))
+    return _not_below_still_chains(products / projections.shape[1], projections)
 
 
 def stationary_curve(projections: Projections) -> AutocorrelationCurve:
@@ -137,7 +137,7 @@ def stationary_curve(projections: Projections) -> AutocorrelationCurve:
     rho = total / total[0] if total[0] > 0 else np.ones_like(total)
     images = np.moveaxis(projections, 1, 0)
     constant = float(np.mean([_deviation(image) == 0 for image in images]))
-    return AutocorrelationCurve(constant + (1 - constant) * rho, share_still(projections))
+    return _not_below_still_chains(constant + (1 - constant) * rho, projections)
 
 
 def chain_autocovariances(projections: Projections) -> Float[np.ndarray, "image chain lag"]:
@@ -159,6 +159,18 @@ def chain_autocovariances(projections: Projections) -> Float[np.ndarray, "image 
         variance_of_mean = (x.mean(axis=0) ** 2).sum(axis=-1) / max(1, n_chains - 1)
         covariances[index] += variance_of_mean[:, None]
     return covariances
+
+
+def _not_below_still_chains(
+    values: Float[np.ndarray, " lag"], projections: Projections
+) -> AutocorrelationCurve:
+    """A chain that never moves remembers everything, however fast others are beside it.
+
+    Of an image's chains in one state all the time, with a single move of a single other, the
+    estimators see that move alone.
+    """
+    still = share_still(projections)
+    return AutocorrelationCurve(np.maximum(values, still), still)
 
 
 def share_still(projections: Projections) -> float:
