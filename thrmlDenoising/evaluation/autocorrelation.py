@@ -170,7 +170,7 @@ def _not_below_still_chains(
     estimators see that move alone.
     """
     still = share_still(projections)
-    return AutocorrelationCurve(np.maximum(values, still), still)
+    return AutocorrelationCurve(np.maximum(values, still) if still else values, still)
 
 
 def share_still(projections: Projections) -> float:
