@@ -7,7 +7,15 @@ python training_script.py --resume model_logging_and_saving/short_20261121_12000
 """
 
 import argparse
+import os
+import signal
 import sys
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Ctrl-C while libraries are imported, which takes seconds, deserves no traceback; `main` then
+    # has a handler that says more.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -37,7 +45,8 @@ class Arguments:
     epochs: int = 4
     """How many epochs to train, or, with --resume, how many more."""
     evaluate_every: int = 2
-    """Epochs between two evaluations, which generate, judge and draw images."""
+    """Epochs between two evaluations, which generate, judge and draw images; 0
+    trains without evaluating."""
     resume: Path | None = None
     """Run folder to go on with, from its last complete checkpoint."""
     output_dir: Path = Path("model_logging_and_saving")
@@ -67,6 +76,8 @@ def main() -> None:
     """Parses, trains, and says where to look."""
     dtm = None
     try:
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in the background
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         arguments = parse(sys.argv[1:])
         dtm = DTM(arguments.cfg, base_dir=arguments.output_dir)
         dtm.train(arguments.epochs, arguments.evaluate_every, arguments.resume)

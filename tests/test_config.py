@@ -27,6 +27,7 @@ PUBLISHED = {
         "graph_seeds": (),
         "descriptor": "",
         "compute_autocorr": True,
+        "autocorr_every_epoch": False,
         "autocorr_protocol": "replication",
         "generate_gif": True,
         "drawn_images_per_digit": 4,
@@ -221,6 +222,10 @@ MISTAKES = [
     (
         {"wd": {"adaptive_wd": True}, "exp": {"compute_autocorr": False}},
         ["wd.adaptive_wd", "exp.compute_autocorr"],
+    ),
+    (
+        {"exp": {"autocorr_every_epoch": True, "compute_autocorr": False}},
+        ["exp.autocorr_every_epoch=True", "exp.compute_autocorr=True"],
     ),
     ({"cp": {"adaptive_cp": True, "cp_min": 0}}, ["cp.cp_min", "above 0"]),
     ({"wd": {"adaptive_wd": True, "wd_min": 0}}, ["wd.wd_min", "above 0"]),

@@ -51,10 +51,10 @@ def test_labels_are_repeated_once_for_every_spot(tmp_path):
 
 def test_what_was_measured(dtm):
     assert dtm.epoch == 3
-    assert dtm.eval_epochs == [2, 3]
+    assert dtm.eval_epochs == [0, 2, 3]
     assert set(dtm.fids_dict) == {"free", "clamped"}
     for values in dtm.fids_dict.values():
-        assert len(values) == 2
+        assert len(values) == 3
         assert all(0 <= value <= 100 for value in values)
     for step in dtm.steps:
         assert list(step.autocorrelations) == [0, 1, 2, 3]
@@ -142,9 +142,22 @@ def test_image_counts_that_make_no_sense_are_refused(dtm, batch_size, drawn, mes
         dtm.gen_images(jax.random.key(0), batch_size, free=True, drawn_images_per_digit=drawn)
 
 
-@pytest.mark.parametrize(("n_epochs", "evaluate_every"), [(0, 1), (1, 0), (-1, 5)])
-def test_epoch_counts_below_one_are_refused(tmp_path, n_epochs, evaluate_every):
-    with pytest.raises(ValueError, match=f"n_epochs={n_epochs}.*at least 1"):
+@pytest.mark.parametrize(
+    ("n_epochs", "evaluate_every", "message"),
+    [
+        (0, 1, r"n_epochs=0: .*at least 1; eval_epoch"),
+        (-1, 5, "n_epochs=-1"),
+        (2.0, 1, "n_epochs=2.0: give a whole number"),
+        (True, 1, "n_epochs=True: give a whole number"),
+        (None, 1, "n_epochs=None"),
+        (1, -1, "evaluate_every=-1: .*0 or None to train without evaluating"),
+        (1, 1.5, "evaluate_every=1.5: give a whole number"),
+        (1, False, "evaluate_every=False.*0 or None"),
+        (1, np.True_, "evaluate_every=.*True"),
+    ],
+)
+def test_numbers_of_epochs_that_cannot_be_are_refused(tmp_path, n_epochs, evaluate_every, message):
+    with pytest.raises(ValueError, match=message):
         DTM(TINY, base_dir=tmp_path).train(n_epochs, evaluate_every)
     assert not list(tmp_path.iterdir())
 
@@ -169,7 +182,10 @@ def test_an_unlabelled_model_judges_nothing_and_draws_free_images(unlabelled):
     assert unlabelled.eval_epochs == []
     assert unlabelled.fids_dict == {"free": [], "clamped": []}
     pictures: Path = unlabelled.logging_and_saving_dir / "images"
-    assert [path.name for path in pictures.iterdir()] == ["epoch1_free.png"]
+    assert sorted(path.name for path in pictures.iterdir()) == [
+        "epoch0_free.png",
+        "epoch1_free.png",
+    ]
 
 
 def test_an_unlabelled_model_cannot_clamp_labels(unlabelled):

@@ -42,9 +42,10 @@ from thrmlDenoising.training import (
     TrainingLoop,
     build_steps,
     chain_of,
+    check_epochs,
     check_resumable,
     checked_key,
-    draw_evaluation,
+    draw_animations,
     draw_graphs,
     load_steps,
     make_manager,
@@ -179,29 +180,35 @@ class DTM:
 
     @library_settings()
     def train(
-        self, n_epochs: int = 50, evaluate_every: int = 5, resume: str | Path | None = None
+        self,
+        n_epochs: int = 50,
+        evaluate_every: int | None = 5,
+        resume: str | Path | None = None,
     ) -> None:
         """Trains for `n_epochs` more epochs and writes the run folder as it goes.
 
-        Every epoch is saved. Images are generated, judged and drawn every `evaluate_every`
-        epochs and after the last. An epoch that is interrupted, or fails, before it is saved
-        leaves the model as it was before it.
+        Every epoch is saved. Images are generated, judged and drawn before the first epoch (that
+        is epoch 0, without an animation), every `evaluate_every` epochs and after the last. An
+        epoch that is interrupted, or fails, before it is saved leaves the model as it was before
+        it. Ctrl-C and SIGTERM wait for the end of a batch or of a measurement; a second Ctrl-C
+        does not.
 
         Args:
+            evaluate_every: 0 or None trains without evaluating.
             resume: a run folder to go on with, from its last complete checkpoint; with the
                 same sampler and library versions, bit for bit as if it had never stopped. Both
                 are in the training log.
 
         Raises:
-            ValueError: a number below 1, a run to resume whose config is another, or a model
-                that is trained already, stands elsewhere than the run, and would be lost.
-            OSError: the disk does not take something; says what is saved. InUseError: another
-                process, or another model, is training into the run; says which.
+            ValueError: numbers of epochs that cannot be, a run to resume whose config is another,
+                or a model that is trained already, stands elsewhere than the run, and would be
+                lost; NotFiniteError if training diverges.
+            OSError: the disk does not take a checkpoint, a table or the log; says what is saved.
+                A picture that cannot be drawn is only warned about. InUseError: another process,
+                or another model, is training into the run; says which.
         """
-        if min(n_epochs, evaluate_every) < 1:
-            raise ValueError(
-                f"n_epochs={n_epochs}, evaluate_every={evaluate_every}: both must be at least 1"
-            )
+        evaluate_every = 0 if evaluate_every is None else evaluate_every
+        check_epochs(n_epochs, evaluate_every)
         # Data or an extractor may be missing: that should be known before a folder is made.
         _ = self.train_dataset, self._task.quality
         run = self.open_run().folder if resume is None else RunFolder.open(user_path(resume))
@@ -301,8 +308,12 @@ class DTM:
         Raises:
             ValueError: an unknown mode, clamped labels of a model without labels, less than 1
                 image, or extractors of one name.
+            Exception: whatever an own extractor raises; in training and `eval_epoch` it would
+                cost its own measurements and a warning.
         """
-        return self._task.quality_of(self.epoch, self.steps, mode, n_per_class, extractors)
+        report = self._task.quality_of(self.epoch, self.steps, mode, n_per_class, extractors)
+        report.raise_failure()
+        return report
 
     @library_settings()
     def mixing(self) -> list[Mixing]:
@@ -326,7 +337,7 @@ class DTM:
         Returns:
             The numbers by name, such as "free_classifier_fd"; `evaluations/` in the run folder
             has them with intervals and all it takes to repeat them. Only training adds them to
-            `history`.
+            `history`. What cannot be measured or drawn is missing, and warned about.
 
         Raises:
             ValueError: the model is at another epoch.
@@ -335,7 +346,9 @@ class DTM:
         evaluation = self._task.evaluate(epoch, self.steps)
         recorder = self.open_run()
         with run_used_alone(recorder.folder):
-            draw_evaluation(epoch, evaluation, self._model, self._task, recorder)
+            recorder.warn_of_failures(epoch, evaluation)
+            recorder.evaluation(epoch, evaluation)
+            draw_animations(epoch, self._model, self._task, recorder)
         return evaluation.metrics
 
     @library_settings()

@@ -62,6 +62,10 @@ class ExpConfig(Section, name="exp"):
     """Measure every step's autocorrelation at each evaluation, and after each
     epoch where an adaptive controller needs it."""
 
+    autocorr_every_epoch: bool = False
+    """Measure autocorrelation after each epoch, whether it is evaluated or
+    not, as dtm-replication does."""
+
     autocorr_protocol: Literal["replication", "stationary"] = "replication"
     """How autocorrelation is measured: "replication" under the generation
     program, on which the thresholds were tuned; "stationary" at the fixed
@@ -82,6 +86,14 @@ class ExpConfig(Section, name="exp"):
     n_cores: Count | None = None
     """Accepted for configs of dtm-replication and no longer needed: the
     samplers find the cores themselves. At least 1, or None."""
+
+    def check_together(self) -> None:
+        """What is measured every epoch has to be measured at all."""
+        if self.autocorr_every_epoch and not self.compute_autocorr:
+            raise ValueError(
+                "exp.autocorr_every_epoch=True with exp.compute_autocorr=False: set "
+                "exp.compute_autocorr=True to measure autocorrelation, or leave both off"
+            )
 
 
 @dataclass(frozen=True)

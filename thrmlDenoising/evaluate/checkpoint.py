@@ -96,7 +96,12 @@ def _mixing_table(mixing: Sequence[Mixing], curves: Sequence[AutocorrelationCurv
         ]
         for index, (step, curve) in enumerate(zip(mixing, curves, strict=True))
     ]
-    return table([head, *rows])
+    frozen = [
+        f"step {index} is frozen: {curve.in_words}"
+        for index, curve in enumerate(curves)
+        if curve.is_frozen
+    ]
+    return "\n".join([table([head, *rows]), *frozen])
 
 
 def _mixing_numbers(step: Mixing, replication: AutocorrelationCurve) -> dict[str, Any]:
@@ -104,6 +109,7 @@ def _mixing_numbers(step: Mixing, replication: AutocorrelationCurve) -> dict[str
     return {
         "replication_autocorrelation": replication.tail,
         "replication_curve": replication.values.tolist(),
+        "share_of_chains_that_never_moved": replication.still,
         "curve": step.curve.values.tolist(),
         "standard_errors": step.standard_errors.tolist(),
         "integrated_time": step.integrated_time._asdict(),

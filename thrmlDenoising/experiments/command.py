@@ -50,3 +50,6 @@ def train_command(
             afterwards(runs, places)
     except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on with what is saved", file=sys.stderr)
+        sys.exit(130)

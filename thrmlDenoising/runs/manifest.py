@@ -163,7 +163,7 @@ def listed(epochs: list[int]) -> str:
 
 
 def write_manifest(folder: Path, epoch: int, made_with: Mapping[str, Any]) -> None:
-    """Lists the files in a folder that is going to be a checkpoint, and what they were made with."""
+    """Lists the files of a folder that is going to be a checkpoint, and what made them."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     manifest = {
         "format_version": FORMAT_VERSION,

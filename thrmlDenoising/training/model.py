@@ -98,8 +98,40 @@ class Model:
             raise
 
 
+class NotFiniteError(ValueError):
+    """A model holds NaN or infinite numbers: its training has diverged, and it is good for nothing.
+
+    Its samples would look like those of a model that mixes at once.
+    """
+
+
+def check_finite(steps: Sequence[ModelStep]) -> None:
+    """Raises NotFiniteError, naming the step and what is not finite, unless all numbers are."""
+    for index, step in enumerate(steps):
+        parameters = step.state.parameters
+        optimizer = [leaf for leaf in jax.tree.leaves(step.state.optimizer) if eqx.is_array(leaf)]
+        groups = {
+            "biases": [parameters.biases],
+            "weights": [parameters.weights],
+            "averages of the optimizer": optimizer,
+        }
+        for name, arrays in groups.items():
+            n_bad = sum(int(np.sum(~np.isfinite(array))) for array in arrays)
+            if n_bad:
+                raise NotFiniteError(
+                    f"step {index}: {n_bad} of {sum(array.size for array in arrays)} {name} are "
+                    "NaN or infinite: training has diverged. Train again with a smaller "
+                    "optim.step_learning_rates, or load an earlier epoch"
+                )
+
+
 def chain_of(steps: Sequence[ModelStep]) -> tuple[list[DiffusionStep], list[IsingModel]]:
-    """What the reverse chain needs of the steps."""
+    """What the reverse chain needs of the steps.
+
+    Raises:
+        NotFiniteError: nothing can be generated with them.
+    """
+    check_finite(steps)
     return [step.diffusion for step in steps], [step.model for step in steps]
 
 

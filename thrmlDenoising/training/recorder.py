@@ -1,6 +1,8 @@
 """What a training run leaves behind as it goes: log, tables, plots and checkpoints."""
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -33,7 +35,7 @@ from thrmlDenoising.runs import (
     written_aside,
 )
 from thrmlDenoising.training.environment import Environment
-from thrmlDenoising.training.model import Model
+from thrmlDenoising.training.model import Model, check_finite
 from thrmlDenoising.training.saved_model import save_model
 from thrmlDenoising.training.task import Evaluation
 
@@ -68,9 +70,8 @@ class RunRecorder:
                 break
             except FileExistsError:
                 folder = RunFolder.new(base, planned.descriptor, datetime.now())
-        with written_aside(folder.config) as aside:
-            aside.write_text(config, encoding="utf-8")
         recorder = cls(cfg, folder)
+        recorder._write_config(config)
         recorder.log(f"{recorder._environment}\nconfig\n{config}")
         return recorder
 
@@ -101,10 +102,63 @@ class RunRecorder:
                 f"this model is at epoch {epoch}: load the run, or resume it with a new DTM(cfg)"
             )
 
+    def warn(self, text: str) -> None:
+        """A warning, on the terminal and in the log."""
+        warnings.warn(text, stacklevel=3)
+        self.log(f"warning: {text}")
+
+    def warn_of_failures(self, epoch: int, evaluation: Evaluation) -> None:
+        """Warns about each measurement of an epoch's images that failed."""
+        for mode, report in evaluation.reports.items():
+            for name, error in report.failures.items():
+                self.warn(
+                    f"epoch {epoch}: {name} of {mode} images could not be measured: {error!r}"
+                )
+
+    @contextmanager
+    def picture(self, path: Path) -> Iterator[None]:
+        """Whatever goes wrong while a picture is made costs that picture, and a warning.
+
+        Pictures can be drawn again from what is saved; a training that they ended could not.
+        """
+        try:
+            yield
+        except Exception as error:
+            self.warn(f"{path.relative_to(self.folder.root)} could not be drawn: {error!r}")
+
     def save(self, model: Model) -> Path:
-        """The checkpoint of the model as it is; returns its folder."""
+        """The checkpoint of the model as it is; returns its folder.
+
+        Should the folder of the run, or a part of it, have been deleted, it is made again.
+
+        Raises:
+            NotFiniteError: the model is good for nothing.
+            OSError: the disk does not take it.
+        """
+        check_finite(model.steps)
+        if missing := self.folder.missing:
+            self._make_whole(missing)
         self._last_epoch = model.epoch
         return save_model(self.folder.model_saving, self._cfg, model, self._environment._asdict())
+
+    def _make_whole(self, missing: Sequence[Path]) -> None:
+        """Folders, config and log of a run of which something was deleted."""
+        names = ", ".join(path.name for path in missing)
+        for path in self.folder.sub_folders:
+            path.mkdir(parents=True, exist_ok=True)
+        config = self._cfg.to_yaml()
+        if self.folder.config in missing:
+            self._write_config(config)
+        if self.folder.training_log in missing:
+            self.log(f"{self._environment}\nconfig\n{config}")
+        self.warn(
+            f"{names} of {self.folder.root} had been deleted, and was made again; what is lost of "
+            "earlier epochs stays lost"
+        )
+
+    def _write_config(self, config: str) -> None:
+        with written_aside(self.folder.config) as aside:
+            aside.write_text(config, encoding="utf-8")
 
     def epoch_saved(self, history: History) -> None:
         """Logs the epoch the history ends with."""
@@ -115,8 +169,10 @@ class RunRecorder:
         """metrics.csv and the curves over epochs, from everything measured so far."""
         history.write_csv(self.folder.metrics_csv)
         if chosen := headline(history.metric_names):
-            draw_headline(chosen, history, self.folder.fid_vs_epoch)
-        self._draw_autocorrelation(history)
+            with self.picture(self.folder.fid_vs_epoch):
+                draw_headline(chosen, history, self.folder.fid_vs_epoch)
+        with self.picture(self.folder.autocorr_vs_epoch):
+            self._draw_autocorrelation(history)
 
     def curves(self, epoch: int, curves: Sequence[AutocorrelationCurve]) -> None:
         """Draws autocorrelation against lag for every step, if it was measured."""
@@ -124,17 +180,21 @@ class RunRecorder:
             values = np.stack([curve.values for curve in curves])
             lags = SWEEPS_PER_SAMPLE * np.arange(values.shape[1])
             path = self.folder.autocorrelation_plot(epoch)
-            draw_autocorrelation_vs_lags(lags, values, f"epoch {epoch}", path)
+            with self.picture(path):
+                draw_autocorrelation_vs_lags(lags, values, f"epoch {epoch}", path)
 
     def evaluation(self, epoch: int, evaluation: Evaluation) -> None:
         """Writes down what was measured, and draws images of every class after every step."""
         self._reports(epoch, evaluation.reports)
         for mode, grid in evaluation.grids.items():
             path = self.folder.image(epoch, mode)
-            draw_grid(*grid, *self._picture_facts, path, self._titles(mode))
+            with self.picture(path):
+                draw_grid(*grid, *self._picture_facts, path, self._titles(mode))
 
     def animation(self, epoch: int, mode: Mode, animation: Animation) -> Path:
-        """Draws all states of all steps; returns the file."""
+        """Draws all states of all steps; returns the file. Unlike the other pictures it was asked
+        for, or stands in `picture`: what goes wrong is raised.
+        """
         path = self.folder.gif(epoch, mode)
         write_gif(*animation, *self._picture_facts, path, self._titles(mode))
         return path

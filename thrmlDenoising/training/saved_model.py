@@ -40,6 +40,7 @@ _LARGEST_HISTORY = 2**24
 _CONFIG, _HISTORY = "config.yaml", "history.json"
 _FREE_TO_CHANGE = {
     "exp.descriptor",
+    "exp.autocorr_every_epoch",
     "exp.generate_gif",
     "exp.drawn_images_per_digit",
     "exp.animated_images_per_digit",

@@ -39,7 +39,7 @@ from thrmlDenoising.evaluation.features import (
 from thrmlDenoising.evaluation.quality import QualityReport, QualitySuite, RealImages
 from thrmlDenoising.sampling import Schedule
 from thrmlDenoising.training.dataset import check_same_images, read_dataset
-from thrmlDenoising.training.model import ModelStep, chain_of
+from thrmlDenoising.training.model import ModelStep, chain_of, check_finite
 from thrmlDenoising.training.parallel import run_on_devices
 from thrmlDenoising.training.randomness import Purpose, purpose_key
 
@@ -172,15 +172,23 @@ class Task:
         labels, clamped = self.one_hot_labels, mode == "clamped"
         return ClassImages.generate(key, chain_of(steps), n_per_class, labels, clamped, schedule)
 
-    def evaluate(self, epoch: int, steps: Sequence[ModelStep]) -> Evaluation:
+    def evaluate(
+        self, epoch: int, steps: Sequence[ModelStep], look: Callable[[], None] = lambda: None
+    ) -> Evaluation:
         """Generates images with free and with clamped labels and judges them.
 
-        A model without labels has only free images.
+        A model without labels has only free images. A measurement that fails costs itself: see the
+        `failures` of the reports.
+
+        Args:
+            look: called between the parts; may raise.
         """
         evaluation = Evaluation({}, {})
         for mode in self.modes:
+            look()
             images = self._images(epoch, steps, mode, self.cfg.generation.fid_images_per_digit)
             evaluation.grids[mode] = images.grid(self.cfg.exp.drawn_images_per_digit)
+            look()
             evaluation.reports[mode] = self._judge(self.quality, images, mode)
         return evaluation
 
@@ -192,7 +200,10 @@ class Task:
         n_per_class: int | None = None,
         extractors: Sequence[FeatureExtractor | Callable[[np.ndarray], Any]] | None = None,
     ) -> QualityReport:
-        """Generates as many images as asked for, or the config says, and judges them."""
+        """Generates as many images as asked for, or the config says, and judges them.
+
+        A measurement that fails costs itself: see the `failures` of the report.
+        """
         check_mode(mode)
         n = self.cfg.generation.fid_images_per_digit if n_per_class is None else n_per_class
         suite = self.quality if extractors is None else self._suite_of(extractors)
@@ -230,9 +241,13 @@ class Task:
         return images.animation(schedule)
 
     def autocorrelations(
-        self, epoch: int, steps: Sequence[ModelStep]
+        self, epoch: int, steps: Sequence[ModelStep], look: Callable[[], None] = lambda: None
     ) -> list[AutocorrelationCurve]:
-        """How slowly each step's chains forget, by the config's protocol."""
+        """How slowly each step's chains forget, by the config's protocol.
+
+        Args:
+            look: called before each step; may raise.
+        """
         protocol = {
             "replication": Protocol.replication(
                 self._annealing.beta_start, self._annealing.beta_end
@@ -242,6 +257,7 @@ class Task:
         n_sweeps = self._annealing.n_sweeps
 
         def measure(key: Key[Array, ""], step: ModelStep, images: Noised) -> AutocorrelationCurve:
+            look()
             return measure_autocorrelation(
                 key, step.diffusion, step.model, images, protocol, n_sweeps
             )
@@ -264,7 +280,12 @@ class Task:
         steps: Sequence[ModelStep],
         measure: Callable[[Key[Array, ""], ModelStep, Noised], T],
     ) -> list[T]:
-        """Measures every step on the test images, each on its own device with its own key."""
+        """Measures every step on the test images, each on its own device with its own key.
+
+        Raises:
+            NotFiniteError: there is nothing to measure.
+        """
+        check_finite(steps)
         test_images = self.clean(self.dataset.test)
 
         def measure_step(index: int, step: ModelStep) -> T:

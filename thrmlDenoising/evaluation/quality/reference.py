@@ -25,6 +25,7 @@ from thrmlDenoising.evaluation.features import (
     ClassifierFeatures,
     FeatureExtractor,
     InceptionFeatures,
+    features_of,
 )
 from thrmlDenoising.evaluation.quality.frechet import FeatureMoments
 from thrmlDenoising.evaluation.quality.kernel_distance import KernelReference
@@ -136,7 +137,7 @@ def _feature_reference(
     data = real.dataset
 
     def compute() -> dict[str, np.ndarray]:
-        features = np.asarray(extractor(data.brightness(data.train.pixels)))
+        features = features_of(extractor, data.brightness(data.train.pixels))
         moments, kernel = FeatureMoments.of(features), KernelReference.of(_some(features))
         return {
             "mean": moments.mean,
