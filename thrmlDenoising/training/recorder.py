@@ -120,7 +120,8 @@ class RunRecorder:
     def animation(self, epoch: int, mode: Mode, animation: Animation) -> Path:
         """Draws all states of all steps; returns the file."""
         path = self.folder.gif(epoch, mode)
-        write_gif(*animation, *self._picture_facts, path, self._titles(mode))
+        *frames, classes = animation
+        write_gif(*frames, *self._picture_facts, path, self._titles(mode), classes=classes)
         return path
 
     def _reports(self, epoch: int, reports: Mapping[Mode, QualityReport]) -> None:
