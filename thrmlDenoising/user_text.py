@@ -29,7 +29,7 @@ def check_name(what: str, name: str) -> None:
         if reason := _UNSHOWABLE.get(unicodedata.category(character)):
             raise ValueError(
                 f"{what}={shortened(ascii(name), _SHOWN_IN_MESSAGES)} has {reason} at place "
-                f"{place} ({ascii(character)}): a name is one line of text, so leave it out"
+                f"{place} ({character!a}): a name is one line of text, so leave it out"
             )
     if len(name) > MOST_CHARACTERS:
         raise ValueError(
@@ -49,5 +49,9 @@ def one_line(words: str) -> str:
 
 
 def shortened(words: str, most: int) -> str:
-    """The words, or their beginning and an ellipsis, in at most so many characters."""
-    return words if len(words) <= most else f"{words[: most - 1]}…"
+    """The words in at most so many characters: an ellipsis for the middle if they have more."""
+    if len(words) <= most:
+        return words
+    n_begin = most // 2
+    n_end = most - 1 - n_begin
+    return f"{words[:n_begin]}…{words[len(words) - n_end :]}"
