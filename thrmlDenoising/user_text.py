@@ -29,7 +29,7 @@ def check_name(what: str, name: str) -> None:
         if reason := _UNSHOWABLE.get(unicodedata.category(character)):
             raise ValueError(
                 f"{what}={shortened(ascii(name), _SHOWN_IN_MESSAGES)} has {reason} at place "
-                f"{place} ({character!a}): a name is one line of text, so leave it out"
+                f"{place} ({character!a}): a name is one line of text, so replace that character"
             )
     if len(name) > MOST_CHARACTERS:
         raise ValueError(
