@@ -14,8 +14,9 @@ from typing import Annotated
 import tyro
 
 from thrmlDenoising import DTM, DTMConfig, make_cfg
-from thrmlDenoising.runs import complete_epochs
+from thrmlDenoising.runs import check_can_hold_files, complete_epochs
 from thrmlDenoising.training import SavedModel, StepSource
+from thrmlDenoising.user_text import let_terminals_show_all
 
 SHORT_RUN = make_cfg(
     exp=dict(descriptor="short"),
@@ -57,9 +58,12 @@ def parse(argv: list[str]) -> Arguments:
 
 def main() -> None:
     """Parses, trains, and says where to look."""
+    let_terminals_show_all()
     dtm = None
     try:
         arguments = parse(sys.argv[1:])
+        if arguments.resume is None:
+            check_can_hold_files(arguments.output_dir, "--output-dir")
         dtm = DTM(arguments.cfg, base_dir=arguments.output_dir)
         dtm.train(arguments.epochs, arguments.evaluate_every, arguments.resume)
     except (ValueError, OSError, ImportError) as error:

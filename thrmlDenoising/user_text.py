@@ -6,6 +6,8 @@ that are not UTF-8 have them) is refused where a name is given. What cannot be r
 name of a folder that is already there, is shown with such characters written out.
 """
 
+import io
+import sys
 import unicodedata
 
 MOST_CHARACTERS = 200
@@ -55,3 +57,14 @@ def shortened(words: str, most: int) -> str:
     n_begin = most // 2
     n_end = most - 1 - n_begin
     return f"{words[:n_begin]}…{words[len(words) - n_end :]}"
+
+
+def let_terminals_show_all() -> None:
+    """What the encoding of the terminal lacks is written out from now on, as in "\\udcff".
+
+    Without it a program that has done its work could fail at saying so, over a path that is not
+    UTF-8 or a terminal that knows ASCII alone.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -5,12 +5,14 @@ import sys
 from thrmlDenoising.evaluate.checkpoint import checkpoint_command
 from thrmlDenoising.evaluate.compare import compare_command
 from thrmlDenoising.evaluate.controls import controls_command
+from thrmlDenoising.user_text import let_terminals_show_all
 
 _COMMANDS = {"compare": compare_command, "controls": controls_command}
 
 
 def main() -> None:
     """Runs it, and says in a line what was wrong with it."""
+    let_terminals_show_all()
     words = sys.argv[1:]
     try:
         if words and words[0] in _COMMANDS:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from thrmlDenoising.evaluate.text import check_can_be_a_file, parser
+from thrmlDenoising.evaluate.text import parser
 from thrmlDenoising.evaluation import Mode
 from thrmlDenoising.evaluation.quality import Headline, headline
 from thrmlDenoising.plots import ComparedRun, Curve, MetricStyle, draw_comparison
-from thrmlDenoising.runs import History, RunFolder
+from thrmlDenoising.runs import History, RunFolder, check_can_be_written
 from thrmlDenoising.training import SavedModel, StepSource, updates_per_epoch
 
 
@@ -22,7 +22,7 @@ def compare_command(words: list[str]) -> None:
     arguments.add_argument("runs", type=Path, nargs="+", help="run folders")
     arguments.add_argument("--output", type=Path, default=Path("comparison.png"), help="PNG file")
     given = arguments.parse_args(words)
-    check_can_be_a_file(given.output)
+    check_can_be_written(given.output, "--output")
     saved = _opened(given.runs)
     chosen = _common_headline(saved)
     runs = [_compared(name, model, chosen) for name, model in saved.items()]

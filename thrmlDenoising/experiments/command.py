@@ -7,6 +7,7 @@ from pathlib import Path
 
 from thrmlDenoising.experiments.experiment import Run, Scale
 from thrmlDenoising.experiments.training import Places, train_all
+from thrmlDenoising.runs import check_can_hold_files
 
 RUNS = Path("model_logging_and_saving/figures")
 """Where run folders are kept, if the user says nothing else."""
@@ -37,6 +38,9 @@ def train_command(
         parser.error(f"--only {', '.join(sorted(unknown))}: the runs are {', '.join(names)}")
     places = Places(folder / given.scale, given.runs / folder.name / given.scale)
     try:
+        if not all(map(places.is_finished, runs)):
+            check_can_hold_files(places.runs, "--runs")
+            check_can_hold_files(places.tables, "the tables of this figure:")
         train_all([run for run in runs if run.name in (given.only or names)], places, given.jobs)
         if afterwards and all(map(places.is_finished, runs)):
             afterwards(runs, places)

@@ -9,7 +9,12 @@ from thrmlDenoising.runs.checkpoint import (
     save_checkpoint,
     verify_checkpoint,
 )
-from thrmlDenoising.runs.files import write_json, written_aside
+from thrmlDenoising.runs.files import (
+    check_can_be_written,
+    check_can_hold_files,
+    write_json,
+    written_aside,
+)
 from thrmlDenoising.runs.folder import RunFolder
 from thrmlDenoising.runs.history import EpochRecord, History
 from thrmlDenoising.runs.log import TrainingLog
@@ -22,6 +27,8 @@ __all__ = [
     "History",
     "RunFolder",
     "TrainingLog",
+    "check_can_be_written",
+    "check_can_hold_files",
     "checkpoint_name",
     "checkpoint_path",
     "complete_epochs",

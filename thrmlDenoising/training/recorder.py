@@ -29,6 +29,7 @@ from thrmlDenoising.runs import (
     History,
     RunFolder,
     TrainingLog,
+    check_can_hold_files,
     checkpoint_name,
     write_json,
     written_aside,
@@ -62,7 +63,7 @@ class RunRecorder:
         """
         config, folder = cfg.to_yaml(), planned
         base = planned.root.parent
-        base.mkdir(parents=True, exist_ok=True)
+        check_can_hold_files(base, "base_dir")
         while True:
             try:
                 folder.create()
@@ -77,7 +78,12 @@ class RunRecorder:
 
     @classmethod
     def resume(cls, cfg: DTMConfig, folder: RunFolder, epoch: int) -> "RunRecorder":
-        """Goes on in the folder of a run, after this epoch."""
+        """Goes on in the folder of a run, after this epoch.
+
+        Raises:
+            OSError: no checkpoint could be written there.
+        """
+        check_can_hold_files(folder.model_saving, "the run folder:")
         recorder = cls(cfg, folder)
         recorder.log(f"resumed after epoch {epoch}; {_environment(cfg)}")
         return recorder

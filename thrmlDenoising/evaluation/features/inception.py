@@ -10,6 +10,7 @@ import hashlib
 import importlib
 import io
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -127,8 +128,10 @@ def find_weights(weights: str | os.PathLike[str] | None = None) -> Path:
 def _hub_file() -> Path:
     """Where pytorch-fid has torch.hub put the weights."""
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    torch_home = os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))
-    return Path(torch_home).expanduser() / "hub" / "checkpoints" / WEIGHTS_NAME
+    folder = Path(os.environ.get("TORCH_HOME", os.path.join(cache, "torch")))
+    with suppress(RuntimeError):  # there is no home, so no file either
+        folder = folder.expanduser()
+    return folder / "hub" / "checkpoints" / WEIGHTS_NAME
 
 
 @functools.cache
