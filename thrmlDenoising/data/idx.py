@@ -6,16 +6,20 @@ import math
 import struct
 import zlib
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 from jaxtyping import UInt8
 
 _UNSIGNED_BYTE = 0x08
+_IDX_OF_BYTES = bytes((0, 0, _UNSIGNED_BYTE))
+_GZIP = b"\x1f\x8b"
+_LARGEST = 64 * 2**20  # bytes; the images of MNIST are 47 million
 
 
 def read_idx(file: Traversable, sha256: str) -> UInt8[np.ndarray, "..."]:
-    """The array in an IDX file of unsigned bytes, gzipped if its name ends in .gz.
+    """The array in an IDX file of unsigned bytes, gzipped or not, whatever its name says.
 
     `sha256` is that of the decompressed file, in hexadecimal. The array is read-only.
 
@@ -23,12 +27,12 @@ def read_idx(file: Traversable, sha256: str) -> UInt8[np.ndarray, "..."]:
         ValueError: the file is damaged or is not the one expected.
     """
     content = file.read_bytes()
-    if file.name.endswith(".gz"):
+    if content.startswith(_GZIP) or (file.name.endswith(".gz") and content[:3] != _IDX_OF_BYTES):
         try:
             content = gzip.decompress(content)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             _raise_damaged(file, f"its gzip compression is broken ({error})", error)
-    if len(content) < 4 or content[:3] != bytes((0, 0, _UNSIGNED_BYTE)):
+    if len(content) < 4 or content[:3] != _IDX_OF_BYTES:
         _raise_damaged(
             file, f"it does not begin as IDX bytes do: 00 00 08, found {content[:3].hex(' ')!r}"
         )
@@ -49,6 +53,20 @@ def read_idx(file: Traversable, sha256: str) -> UInt8[np.ndarray, "..."]:
             file, f"its content is not the published one: sha256 expected {sha256}, found {found}"
         )
     return np.frombuffer(content, np.uint8, offset=header_size).reshape(shape)
+
+
+def sha256_of_idx(path: Path) -> str | None:
+    """The hash of a file, decompressed; None if it cannot be read or is no IDX file of bytes."""
+    try:
+        with path.open("rb") as file:
+            is_gzip = file.read(len(_GZIP)) == _GZIP
+        with gzip.open(path) if is_gzip else path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+    except (OSError, EOFError, zlib.error):
+        return None
+    if len(content) > _LARGEST or content[:3] != _IDX_OF_BYTES:
+        return None
+    return hashlib.sha256(content).hexdigest()
 
 
 def encode_idx(array: UInt8[np.ndarray, "..."]) -> bytes:
