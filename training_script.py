@@ -25,8 +25,9 @@ import tyro
 from thrmlDenoising import DTM, DTMConfig, make_cfg
 from thrmlDenoising.imports import add_trust_option, trust
 from thrmlDenoising.paths import user_path
-from thrmlDenoising.runs import complete_epochs
+from thrmlDenoising.runs import check_can_hold_files, complete_epochs
 from thrmlDenoising.training import SavedModel, StepSource
+from thrmlDenoising.user_text import let_terminals_show_all
 
 SHORT_RUN = make_cfg(
     exp=dict(descriptor="short"),
@@ -74,11 +75,14 @@ def parse(argv: list[str]) -> Arguments:
 
 def main() -> None:
     """Parses, trains, and says where to look."""
+    let_terminals_show_all()
     dtm = None
     try:
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in the background
             signal.signal(signal.SIGINT, signal.default_int_handler)
         arguments = parse(sys.argv[1:])
+        if arguments.resume is None:
+            check_can_hold_files(arguments.output_dir, "--output-dir")
         dtm = DTM(arguments.cfg, base_dir=arguments.output_dir)
         dtm.train(arguments.epochs, arguments.evaluate_every, arguments.resume)
     except (ValueError, OSError, ImportError) as error:

@@ -29,6 +29,7 @@ from thrmlDenoising.config.fields import (
     Seed,
 )
 from thrmlDenoising.data import DatasetFacts, check_own_name, dataset_facts
+from thrmlDenoising.user_text import check_name
 
 _PART_OF_FILE_NAMES = Must(
     "of letters, digits and _-.,+= (at most 200 bytes: it names files), starting with a letter, a "
@@ -189,6 +190,8 @@ class DataConfig(Section, name="data"):
             check_own_name(self.dataset_name)
         except ValueError as error:
             raise ValueError(f"data.dataset_name: {error}") from None
+        for place, name in enumerate(self.class_names):
+            check_name(f"data.class_names[{place}]", name)
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from typing import Any
 from thrmlDenoising import __version__
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.DTM import DTM
-from thrmlDenoising.evaluate.text import cell, check_can_be_a_file, parser
+from thrmlDenoising.evaluate.text import cell, parser
 from thrmlDenoising.evaluation import SWEEPS_PER_SAMPLE, AutocorrelationCurve, Mixing
 from thrmlDenoising.imports import parse_trusting
 from thrmlDenoising.markdown import table
 from thrmlDenoising.paths import user_path
-from thrmlDenoising.runs import RunFolder, write_json
+from thrmlDenoising.runs import RunFolder, check_can_be_written, write_json
 from thrmlDenoising.training import Task
 
 
@@ -22,7 +22,7 @@ def checkpoint_command(words: list[str]) -> None:
     given = _parse(words)
     dtm = DTM.load(given.run, given.epoch)
     output = given.output or _place_in(RunFolder.open(given.run), dtm.epoch)
-    check_can_be_a_file(output)
+    check_can_be_written(output, "--output")
     task = Task(_changed(dtm.cfg, given))
     content: dict[str, Any] = {"thrmlDenoising": __version__, "epoch": dtm.epoch}
     for mode in task.modes:

@@ -5,7 +5,13 @@ from thrmlDenoising.runs.checkpoint import (
     save_checkpoint,
     verify_checkpoint,
 )
-from thrmlDenoising.runs.files import append_text, write_json, written_aside
+from thrmlDenoising.runs.files import (
+    append_text,
+    check_can_be_written,
+    check_can_hold_files,
+    write_json,
+    written_aside,
+)
 from thrmlDenoising.runs.folder import RunFolder
 from thrmlDenoising.runs.history import EpochRecord, History
 from thrmlDenoising.runs.lock import InUseError, run_used_alone, used_alone
@@ -38,6 +44,8 @@ __all__ = [
     "StepIdentity",
     "TrainingLog",
     "append_text",
+    "check_can_be_written",
+    "check_can_hold_files",
     "checkpoint_name",
     "checkpoint_path",
     "complete_epochs",

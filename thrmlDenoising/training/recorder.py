@@ -29,6 +29,7 @@ from thrmlDenoising.runs import (
     History,
     RunFolder,
     TrainingLog,
+    check_can_hold_files,
     checkpoint_name,
     complete_epochs,
     write_json,
@@ -63,7 +64,7 @@ class RunRecorder:
         """
         config, folder = cfg.to_yaml(), planned
         base = planned.root.parent
-        base.mkdir(parents=True, exist_ok=True)
+        check_can_hold_files(base, "base_dir")
         while True:
             try:
                 folder.create()
@@ -81,10 +82,11 @@ class RunRecorder:
 
         Raises:
             ValueError: the config cannot be written, and so no checkpoint.
-            OSError: a folder in it is a link, or the disk does not take the log.
+            OSError: a folder in it is a link, or nothing can be written there.
         """
         cfg.to_yaml()
         folder.refuse_links()
+        check_can_hold_files(folder.model_saving, "the run folder:")
         recorder = cls(cfg, folder)
         recorder.log(f"resumed after epoch {epoch}; {recorder._environment}")
         return recorder
@@ -196,7 +198,8 @@ class RunRecorder:
         for, or stands in `picture`: what goes wrong is raised.
         """
         path = self.folder.gif(epoch, mode)
-        write_gif(*animation, *self._picture_facts, path, self._titles(mode))
+        *frames, classes = animation
+        write_gif(*frames, *self._picture_facts, path, self._titles(mode), classes=classes)
         return path
 
     def _reports(self, epoch: int, reports: Mapping[Mode, QualityReport]) -> None:

@@ -37,6 +37,7 @@ from thrmlDenoising.evaluation.features import (
     own_extractor,
 )
 from thrmlDenoising.evaluation.quality import QualityReport, QualitySuite, RealImages
+from thrmlDenoising.plots.excerpts import MOST_CLASSES, evenly_spread
 from thrmlDenoising.sampling import Schedule
 from thrmlDenoising.training.dataset import check_same_images, read_dataset
 from thrmlDenoising.training.model import ModelStep, chain_of, check_finite
@@ -159,8 +160,9 @@ class Task:
         mode: Mode,
         n_per_class: int,
         schedule: Schedule,
+        classes: Sequence[int] | None = None,
     ) -> ClassImages:
-        """Images of every class, with all observed states.
+        """Images of every class, or of some, with all observed states.
 
         Raises:
             ValueError: an unknown mode, clamped labels of a model without labels, or less than 1
@@ -170,7 +172,8 @@ class Task:
         if mode == "clamped":
             self._check_labelled()
         labels, clamped = self.one_hot_labels, mode == "clamped"
-        return ClassImages.generate(key, chain_of(steps), n_per_class, labels, clamped, schedule)
+        chain = chain_of(steps)
+        return ClassImages.generate(key, chain, n_per_class, labels, clamped, schedule, classes)
 
     def evaluate(
         self, epoch: int, steps: Sequence[ModelStep], look: Callable[[], None] = lambda: None
@@ -233,11 +236,12 @@ class Task:
         return get_args(Mode) if self.cfg.n_label_nodes else ("free",)
 
     def animate(self, epoch: int, steps: Sequence[ModelStep], mode: Mode) -> Animation:
-        """A few images of every class with their states on the way."""
+        """A few images of every class, or of as many as a picture can show, on their way."""
         exp = self.cfg.exp
         schedule = self.schedule(exp.steps_per_sample_in_gif)
         key = purpose_key(exp.seed, "animation", epoch)
-        images = self.generate(key, steps, mode, exp.animated_images_per_digit, schedule)
+        classes = evenly_spread(len(self.cfg.target_classes), MOST_CLASSES).tolist()
+        images = self.generate(key, steps, mode, exp.animated_images_per_digit, schedule, classes)
         return images.animation(schedule)
 
     def autocorrelations(
