@@ -10,14 +10,17 @@ from thrmlDenoising.hints import did_you_mean
 MANAGERS: dict[str, type[AbstractBaseGraphManager]] = {
     "binomial_ising_graph_manager": BinomialIsingGraphManager,
     "poisson_binomial_ising_graph_manager": PoissonBinomialIsingGraphManager,
-    "binary_representation_graph_manager": BinaryRepresentationGraphManager,
+    "binary_representation_ising_graph_manager": BinaryRepresentationGraphManager,
     "convolved_poisson_binomial_ising_graph_manager": ConvolvedPoissonBinomialIsingGraphManager,
 }
 """By the names of dtm-replication; each has a short name too."""
 
+_OWN_CLASS = ", which dtm-replication writes in place of any class of the user's own: give yours."
+_METHODS_THERE = ("make_base_graph", "convert_pixels_to_output_blocks")
+
 
 def short_name(name: str) -> str:
-    """`poisson_binomial_ising_graph_manager` to `poisson_binomial`."""
+    """`poisson_binomial_ising_graph_manager`, or without its `_ising`, to `poisson_binomial`."""
     return name.removesuffix("_graph_manager").removesuffix("_ising")
 
 
@@ -35,13 +38,21 @@ def resolve_manager(
                 f"{name_or_class.__name__} is no base-graph manager: derive it from "
                 "thrmlDenoising.base_graphs.AbstractBaseGraphManager"
             )
+        if getattr(name_or_class, "__abstractmethods__", None) and any(
+            hasattr(name_or_class, method) for method in _METHODS_THERE
+        ):
+            raise ValueError(
+                f"{name_or_class.__name__} is written for dtm-replication: here a manager has "
+                "encode, decode and build_graph instead of make_base_graph and convert_...; "
+                "docs/base_graphs.md has an example, 'A manager of your own'"
+            )
         return name_or_class
-    by_name = MANAGERS | {short_name(name): manager for name, manager in MANAGERS.items()}
-    if name_or_class not in by_name:
-        hint = did_you_mean(name_or_class, by_name)
-        allowed = ", ".join(short_name(name) for name in MANAGERS)
+    by_name = {short_name(name): manager for name, manager in MANAGERS.items()}
+    if short_name(name_or_class) not in by_name:
+        hint = _OWN_CLASS if name_or_class == "custom_base_graph_manager" else ""
+        hint = hint or did_you_mean(name_or_class, by_name)
         raise ValueError(
-            f"unknown base_graph_manager {name_or_class!r}{hint} The managers are {allowed}, or "
-            "give a class derived from AbstractBaseGraphManager."
+            f"unknown base_graph_manager {name_or_class!r}{hint} The managers are "
+            f"{', '.join(by_name)}, or give a class derived from AbstractBaseGraphManager."
         )
-    return by_name[name_or_class]
+    return by_name[short_name(name_or_class)]

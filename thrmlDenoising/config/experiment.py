@@ -24,6 +24,7 @@ from thrmlDenoising.config.fields import (
     Fraction,
     FractionBelowOne,
     Must,
+    NonNegative,
     Positive,
     Section,
     Seed,
@@ -230,6 +231,12 @@ class GraphConfig(Section, name="graph"):
 
     def __post_init__(self) -> None:
         manager = self.base_graph_manager
+        if isinstance(manager, int):
+            raise ValueError(
+                f"graph.base_graph_manager={manager}: managers have names, not numbers. The 1 of "
+                "dtm-replication's README means its default: write 'poisson_binomial', or leave "
+                "it out"
+            )
         if isinstance(manager, str) and ":" in manager:
             object.__setattr__(self, "base_graph_manager", import_class(manager))
         super().__post_init__()
@@ -299,5 +306,5 @@ class DiffusionRatesConfig(Section, name="diffusion_rates"):
     image_rate: Positive = 0.8
     """Rate of image bits: above 0."""
 
-    label_rate: Positive = 0.2
-    """Rate of label bits: above 0."""
+    label_rate: NonNegative = 0.2
+    """Rate of label bits: above 0, or 0 in a model without labels."""
