@@ -9,6 +9,7 @@ set of this package without reading an image.
 """
 
 from thrmlDenoising.data.dataset import ImageDataset, Split, class_positions, one_hot_labels
+from thrmlDenoising.data.examples import Examples
 from thrmlDenoising.data.facts import DatasetFacts, check_own_name, dataset_facts
 from thrmlDenoising.data.loading import load_dataset
 from thrmlDenoising.data.locations import DATA_DIR_VARIABLE
@@ -17,6 +18,7 @@ from thrmlDenoising.data.own import OwnImages
 __all__ = [
     "DATA_DIR_VARIABLE",
     "DatasetFacts",
+    "Examples",
     "ImageDataset",
     "OwnImages",
     "Split",

@@ -19,10 +19,11 @@ Mode = Literal["free", "clamped"]
 
 
 class Grid(NamedTuple):
-    """A few images of every class, and the share of label spots that vote for each class."""
+    """A few images of every class, the share of label spots that vote for each, and the spots."""
 
     pixels: UInt8[np.ndarray, "class step drawn pixel"]
     votes: Float[np.ndarray, "class step drawn label_class"]
+    labels: Bool[np.ndarray, "class step drawn label_node"]
 
 
 class Animation(NamedTuple):
@@ -98,8 +99,12 @@ class ClassImages:
                 "most all"
             )
         states = self._last_states
-        votes = self._votes(states.labels)
-        return Grid(self._first(np.asarray(states.pixels), n_drawn), self._first(votes, n_drawn))
+        labels = np.asarray(states.labels)
+        return Grid(
+            self._first(np.asarray(states.pixels), n_drawn),
+            self._first(self._votes(states.labels), n_drawn),
+            self._first(labels, n_drawn),
+        )
 
     def animation(self, schedule: Schedule) -> Animation:
         """Every observed state; `schedule` is the one that generated them."""

@@ -226,18 +226,31 @@ class Task:
         """Labels can be clamped only where there are some."""
         return get_args(Mode) if self.cfg.n_label_nodes else ("free",)
 
-    def animate(self, epoch: int, steps: Sequence[ModelStep], mode: Mode) -> Animation:
-        """A few images of every class with their states on the way."""
+    def animate(
+        self,
+        epoch: int,
+        steps: Sequence[ModelStep],
+        mode: Mode,
+        n_per_class: int | None = None,
+        steps_per_sample: int | None = None,
+    ) -> Animation:
+        """A few images of every class with their states on the way; as `exp` says, by default."""
         exp = self.cfg.exp
-        schedule = self.schedule(exp.steps_per_sample_in_gif)
+        n = exp.animated_images_per_digit if n_per_class is None else n_per_class
+        every = exp.steps_per_sample_in_gif if steps_per_sample is None else steps_per_sample
+        schedule = self.schedule(every)
         key = purpose_key(exp.seed, "animation", epoch)
-        images = self.generate(key, steps, mode, exp.animated_images_per_digit, schedule)
-        return images.animation(schedule)
+        return self.generate(key, steps, mode, n, schedule).animation(schedule)
 
     def autocorrelations(
-        self, epoch: int, steps: Sequence[ModelStep]
+        self, epoch: int, steps: Sequence[ModelStep], n_samples: int | None = None
     ) -> list[AutocorrelationCurve]:
-        """How slowly each step's chains forget, by the config's protocol."""
+        """How slowly each step's chains forget, by the config's protocol.
+
+        Args:
+            n_samples: of each chain; `generation.steps_warmup` if left out, as thresholds are
+                tuned on.
+        """
         protocol = {
             "replication": Protocol.replication(
                 self._annealing.beta_start, self._annealing.beta_end
@@ -248,7 +261,7 @@ class Task:
 
         def measure(key: Key[Array, ""], step: ModelStep, images: Noised) -> AutocorrelationCurve:
             return measure_autocorrelation(
-                key, step.diffusion, step.model, images, protocol, n_sweeps
+                key, step.diffusion, step.model, images, protocol, n_sweeps, n_samples
             )
 
         return self._on_test_images("autocorrelation", epoch, steps, measure)
