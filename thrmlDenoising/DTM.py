@@ -277,7 +277,7 @@ class DTM:
         """
         images = self.class_images(key, "free" if free else "clamped", batch_size)
         grid = images.grid(drawn_images_per_digit)
-        drawn, labels = (leaf.reshape(-1, *leaf.shape[2:]) for leaf in (grid.pixels, grid.labels))
+        drawn, labels = np.concatenate(grid.pixels), np.concatenate(grid.labels)
         final = images.final_pixels.reshape(images.n_classes, batch_size, -1)
         white = np.float32(self.n_grayscale_levels)
         return drawn / white, labels, final / white

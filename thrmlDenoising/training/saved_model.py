@@ -55,7 +55,7 @@ class StepSource(NamedTuple):
         place = _Place.of(path)
         if place.step is not None:
             raise ValueError(
-                f"{path} is one step of a model: give its run folder, or the file among step_sources"
+                f"{path} is one step of a model: give its run folder, or all steps as step_sources"
             )
         if None not in (epoch, place.epoch) and epoch != place.epoch:
             raise ValueError(f"{path} is the checkpoint of epoch {place.epoch}, not of {epoch}")

@@ -30,10 +30,6 @@ from thrmlDenoising.evaluation.quality.report import Measurement, QualityReport
 
 Counts = Int[np.ndarray, "replicate image"]
 
-
-ACCURACY_NAMES = {"clamped": "conditional_accuracy", "free": "label_agreement"}
-"""The same per cent: whether a model made what was asked for, or named rightly what it made."""
-
 _FEWEST_IMAGES = 20
 
 
@@ -99,7 +95,7 @@ class QualitySuite:
             right = self._judge(images) == labels
             accuracy = per_cent(share_estimate(right))
             facts = self._judge.name, len(pixels), 0, self._judge.fingerprint[:16]
-            report.add(Measurement(ACCURACY_NAMES[mode], accuracy, *facts))
+            report.add(Measurement(self._judge.metric_names[mode], accuracy, *facts))
         self._look_for_copies(report, pixels, rng)
         return report
 
