@@ -44,6 +44,7 @@ PUBLISHED = {
         "train_counts": (),
         "test_counts": (),
         "class_names": (),
+        "toy_levels": None,
         "images_sha256": None,
     },
     "graph": {

@@ -102,9 +102,7 @@ def test_images_of_every_class_after_every_step(dtm, free):
 
 
 def test_brightness_is_a_share_of_the_grey_levels(tmp_path):
-    cfg = tiny_cfg(
-        data=dict(dataset_name="smoke_testing_2_2_2"), graph=dict(grayscale_levels=2)
-    )
+    cfg = tiny_cfg(data=dict(dataset_name="smoke_testing_2_2_2"), graph=dict(grayscale_levels=2))
     drawn, _, final = DTM(cfg, base_dir=tmp_path).gen_images(jax.random.key(0), 40, True, 40)
     assert set(np.unique(drawn)) == set(np.unique(final)) == {0, 0.5, 1}
 

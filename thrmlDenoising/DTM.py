@@ -23,7 +23,7 @@ from jaxtyping import Array, Bool, Float, Key, UInt8
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager
 from thrmlDenoising.config import DTMConfig
-from thrmlDenoising.data import Examples, OwnImages, Split
+from thrmlDenoising.data import Examples, OwnData, Split
 from thrmlDenoising.diffusion import generate
 from thrmlDenoising.evaluation import ClassImages, Mixing, Mode
 from thrmlDenoising.evaluation.features import FeatureExtractor
@@ -57,7 +57,8 @@ class DTM:
     Args:
         cfg: the hyperparameters; the published setting if left out.
         base_dir: where run folders are made.
-        data: images of your own, which `cfg` describes: `make_cfg(data=data.cfg)`.
+        data: images of your own, `OwnImages` or a `ToySet`, which `cfg` describes:
+            `make_cfg(data=data.cfg)`.
 
     Attributes:
         cfg: the hyperparameters.
@@ -70,13 +71,13 @@ class DTM:
         self,
         cfg: DTMConfig | None = None,
         base_dir: str | Path = "model_logging_and_saving",
-        data: OwnImages | None = None,
+        data: OwnData | None = None,
     ) -> None:
         self._prepare(DTMConfig() if cfg is None else cfg, base_dir, data)
         # Drawn here, so that a graph that cannot be is known before anything is trained.
         self._graphs = draw_graphs(self.cfg, self.manager)
 
-    def _prepare(self, cfg: DTMConfig, base_dir: str | Path, data: OwnImages | None) -> None:
+    def _prepare(self, cfg: DTMConfig, base_dir: str | Path, data: OwnData | None) -> None:
         """Everything but the graphs, which a loaded model has already."""
         self.cfg = cfg
         self.manager = make_manager(self.cfg)
@@ -162,7 +163,8 @@ class DTM:
         """The headline metric at `eval_epochs`, of "free" and "clamped" images.
 
         The name is dtm-replication's. It is the FID where that was measured, else the classifier
-        FD or another Fréchet distance; for toy sets the per cent of images of their label's class.
+        FD or another Fréchet distance; for toy sets the per cent of images that are exactly the
+        image of their class.
         """
         names = self._headline_names
         return {
@@ -421,7 +423,7 @@ class DTM:
         epoch: int | None = None,
         step_sources: Sequence[StepSource | tuple[str | Path, int | None] | str | Path | int]
         | None = None,
-        data: OwnImages | None = None,
+        data: OwnData | None = None,
     ) -> Self:
         """Loads a model from a run folder.
 
@@ -463,7 +465,7 @@ class DTM:
         return dtm
 
     @classmethod
-    def _of(cls, cfg: DTMConfig, run: Path, data: OwnImages | None) -> Self:
+    def _of(cls, cfg: DTMConfig, run: Path, data: OwnData | None) -> Self:
         """A model of a run's config beside the run, its steps still to be loaded."""
         dtm = cls.__new__(cls)
         dtm._prepare(cfg, run.parent, data)

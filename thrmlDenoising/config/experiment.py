@@ -123,6 +123,9 @@ class DataConfig(Section, name="data"):
     """Own images, filled in by OwnImages.cfg: what the classes show, or
     empty."""
 
+    toy_levels: Count | None = None
+    """Own toy set, filled in by ToySet.cfg: its grey levels above 0."""
+
     images_sha256: Annotated[str, _SHA256] | None = None
     """Own images, filled in by OwnImages.cfg: what they are recognised by."""
 
@@ -141,7 +144,11 @@ class DataConfig(Section, name="data"):
         if self.image_shape is None:
             return dataset_facts(self.dataset_name)
         return DatasetFacts(
-            self.image_shape, self.train_counts, self.test_counts, nouns=self.class_names
+            self.image_shape,
+            self.train_counts,
+            self.test_counts,
+            self.toy_levels,
+            nouns=self.class_names,
         )
 
     def check_together(self) -> None:
@@ -163,7 +170,7 @@ class DataConfig(Section, name="data"):
             "images_sha256": self.images_sha256,
         }
         missing = [name for name, value in description.items() if not value]
-        if len(missing) == len(description) and not self.class_names:
+        if len(missing) == len(description) and not self.class_names and not self.toy_levels:
             return
         n_classes = len(self.train_counts)
         whole = not missing and len(self.test_counts) == n_classes

@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Key
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.data import (
     ImageDataset,
-    OwnImages,
+    OwnData,
     Split,
     class_positions,
     one_hot_labels,
@@ -79,7 +79,7 @@ class Task:
         ValueError: they are not the images of the config.
     """
 
-    def __init__(self, cfg: DTMConfig, data: OwnImages | None = None) -> None:
+    def __init__(self, cfg: DTMConfig, data: OwnData | None = None) -> None:
         check_same_images(cfg, data)
         self.cfg, self._own_images = cfg, data
         n_classes = len(cfg.target_classes)
