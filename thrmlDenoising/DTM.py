@@ -23,7 +23,7 @@ from jaxtyping import Array, Bool, Float, Key, UInt8
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager
 from thrmlDenoising.config import DTMConfig
-from thrmlDenoising.data import Examples, OwnData, Split
+from thrmlDenoising.data import KeyedSplit, OwnData, Split
 from thrmlDenoising.diffusion import generate
 from thrmlDenoising.evaluation import ClassImages, Mixing, Mode
 from thrmlDenoising.evaluation.features import FeatureExtractor
@@ -105,17 +105,17 @@ class DTM:
         return self._model.history
 
     @property
-    def train_dataset(self) -> Examples:
+    def train_dataset(self) -> KeyedSplit:
         """Training images (grey levels) and their classes; or by "image" and "label" nodes."""
-        return self._examples(self._task.dataset.train)
+        return self._keyed(self._task.dataset.train)
 
     @property
-    def test_dataset(self) -> Examples:
+    def test_dataset(self) -> KeyedSplit:
         """Held-out images and their classes; or by "image" and "label" nodes."""
-        return self._examples(self._task.dataset.test)
+        return self._keyed(self._task.dataset.test)
 
-    def _examples(self, split: Split) -> Examples:
-        return Examples(split, lambda: np.asarray(self._task.clean(split).labels))
+    def _keyed(self, split: Split) -> KeyedSplit:
+        return KeyedSplit(split, lambda: np.asarray(self._task.clean(split).labels))
 
     @property
     def one_hot_target_labels(self) -> Bool[np.ndarray, "class label_node"]:

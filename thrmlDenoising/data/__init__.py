@@ -9,8 +9,8 @@
 """
 
 from thrmlDenoising.data.dataset import ImageDataset, Split, class_positions, one_hot_labels
-from thrmlDenoising.data.examples import Examples
 from thrmlDenoising.data.facts import DatasetFacts, check_own_name, dataset_facts
+from thrmlDenoising.data.keyed_split import KeyedSplit
 from thrmlDenoising.data.loading import load_dataset
 from thrmlDenoising.data.locations import DATA_DIR_VARIABLE
 from thrmlDenoising.data.own import OwnImages
@@ -22,8 +22,8 @@ OwnData = OwnImages | ToySet
 __all__ = [
     "DATA_DIR_VARIABLE",
     "DatasetFacts",
-    "Examples",
     "ImageDataset",
+    "KeyedSplit",
     "OwnData",
     "OwnImages",
     "Split",

@@ -9,10 +9,10 @@ from jaxtyping import Bool
 from thrmlDenoising.data.dataset import Split
 
 
-class Examples(Split):
+class KeyedSplit(Split):
     """A split that also answers to the keys of dtm-replication.
 
-    `examples["image"]` are the pixels, grey levels 0..n_levels, and `examples["label"]` the label
+    `split["image"]` are the pixels, grey levels 0..n_levels, and `split["label"]` the label
     nodes of every image, "image label_node".
     """
 
@@ -20,11 +20,11 @@ class Examples(Split):
 
     def __new__(
         cls, split: Split, label_nodes: Callable[[], Bool[np.ndarray, "image label_node"]]
-    ) -> "Examples":
+    ) -> "KeyedSplit":
         """The same split; `label_nodes` is asked when they are first read."""
-        examples = super().__new__(cls, *split)
-        examples._label_nodes = label_nodes
-        return examples
+        keyed = super().__new__(cls, *split)
+        keyed._label_nodes = label_nodes
+        return keyed
 
     def __getitem__(self, key: Any) -> Any:
         """A field by its number, or by dtm-replication's key.
