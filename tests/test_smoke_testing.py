@@ -1,5 +1,6 @@
 """A DTM learns the toy sets: data, training and generation at work together."""
 
+import importlib
 from pathlib import Path
 
 import jax
@@ -139,7 +140,7 @@ def test_helpers_say_what_they_need(tmp_path):
     with pytest.raises(ValueError, match=r"needs one image per class.*ToySet"):
         compute_free_accuracy(DTM(base_dir=tmp_path), jax.random.key(0), 1)
     with pytest.raises(ImportError, match=r"ToySet\(name, images\)"):
-        from thrmlDenoising.smoke_testing import smoke_test_data_dict  # noqa: F401
+        importlib.import_module("thrmlDenoising.smoke_testing").smoke_test_data_dict  # noqa: B018
 
 
 # Toy sets of one's own

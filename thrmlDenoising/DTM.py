@@ -304,7 +304,7 @@ class DTM:
         Raises:
             ValueError: an unknown mode, or less than 1 image or sweep.
         """
-        if isinstance(mode, int):
+        if isinstance(mode, int):  # dtm-replication's second argument
             raise ValueError(
                 f"mode={mode}: the second argument is 'free' or 'clamped'; images per class are "
                 f"given by name, runs_per_label={mode}"

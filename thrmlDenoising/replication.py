@@ -14,6 +14,7 @@ DTM_NAMES = {
     "save_fid_plot": "training draws fid_vs_epoch.png; fids_dict over eval_epochs has its numbers",
     "save_autocorr_plot": "training and compute_autocorr draw autocorrelation_vs_lags/; "
     "steps[i].autocorrelations has the numbers by epoch",
+    "train_from_iterator": "train(n_epochs, batches=...) takes batches from a stream",
     "_run_denoising": "class_images(key, mode, n_per_class) has the states of all steps",
     "_get_new_key": "make and split keys of your own with jax.random",
     "_smoke_eval_epoch": "eval_epoch(epoch) measures the exact accuracy of toy sets",
@@ -50,6 +51,40 @@ MODEL_NAMES = {
     "steps[i].model.input_couplings",
 }
 """Attributes of a step's Ising model, `DTM.steps[i].model`."""
+
+
+UTILS_NAMES = {
+    "load_dataset": "thrmlDenoising.data.load_dataset reads data sets",
+    "one_hot": "it is thrmlDenoising.data.one_hot_labels",
+    "one_hot_repeated_from_ints": "it is thrmlDenoising.data.one_hot_labels",
+    "draw_image_batch": "thrmlDenoising.plots.tile_images lays images out",
+    "draw_single_image": "thrmlDenoising.plots.tile_images lays images out",
+    "denoise_arrays_to_gif": "DTM.generate_gif draws animations",
+    "extend_params_or_zeros": "it is cfg.per_step(values)",
+    "adapt_param": "the rules of the controllers are in thrmlDenoising.training.controllers",
+    "config_to_yaml_dict": "cfg.to_yaml() writes a config",
+    "load_yaml_config_from_dict": "DTMConfig.from_yaml(text) and DTMConfig.load(file) read one",
+    "batch_sample": "the samplers are in thrmlDenoising.sampling",
+    "write": "DTM.open_run().log(text) writes into the training log",
+    "create_dummy_dataset_for_iterator": "streams need none: DTM.train(n_epochs, batches=...)",
+    "smoke_test_data_dict": "a toy set of your own is ToySet(name, images) of thrmlDenoising.data, "
+    "given as DTM(smoke_testing_cfg(toy), data=toy)",
+}
+"""Names of the module `utils`."""
+
+SMOKE_TESTING_NAMES = {"smoke_test_data_dict": UTILS_NAMES["smoke_test_data_dict"]}
+"""Names of the module `smoke_testing`."""
+
+
+def module_tells(module: str, names: Mapping[str, str]) -> Callable[[str], Any]:
+    """A module's `__getattr__` that says what to use in place of these names."""
+
+    def __getattr__(name: str) -> Any:
+        if name in names:  # of an AttributeError, `from ... import` would not show the words
+            raise ImportError(f"{module} has no {name!r} of dtm-replication: {names[name]}")
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+    return __getattr__
 
 
 def tells(names: Mapping[str, str]) -> Callable[[Any, str], Any]:

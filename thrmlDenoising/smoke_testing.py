@@ -15,7 +15,7 @@ for each class, so an image is either exactly right or wrong.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Array, Bool, Int, Key, UInt8
@@ -24,8 +24,12 @@ from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.data import DatasetFacts, ToySet, dataset_facts
 from thrmlDenoising.DTM import DTM
 from thrmlDenoising.evaluation.quality import headline
+from thrmlDenoising.replication import SMOKE_TESTING_NAMES, module_tells
 from thrmlDenoising.training import draw_headline
 from thrmlDenoising.utils import make_cfg
+
+if not TYPE_CHECKING:
+    __getattr__ = module_tells(__name__, SMOKE_TESTING_NAMES)
 
 _LABEL_SPOTS = 4
 _PLACES_OF_PRESETS = {8_8: 32, 20_8: 200, 44_12: 968, 60_12: 1800}
@@ -107,17 +111,6 @@ def save_accuracy_plot(dtm: DTM, filename: str = "accuracy_vs_epoch.png") -> Pat
     path = dtm.open_run().folder.root / filename
     draw_headline(chosen, dtm.history, path)
     return path
-
-
-def __getattr__(name: str) -> Any:
-    """Says what to use in place of dtm-replication's table of toy sets."""
-    if name == "smoke_test_data_dict":
-        raise ImportError(
-            "there is no smoke_test_data_dict of dtm-replication: a toy set of your own is "
-            "ToySet(name, images) of thrmlDenoising.data, given as DTM(smoke_testing_cfg(toy), "
-            "data=toy)"
-        )
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _preset(facts: DatasetFacts) -> int:

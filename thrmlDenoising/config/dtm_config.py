@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, GraphSpec
 from thrmlDenoising.config.experiment import (
@@ -30,8 +30,6 @@ from thrmlDenoising.config.training import (
     WeightDecayConfig,
 )
 from thrmlDenoising.config.yaml_text import dump, parse
-
-T = TypeVar("T", int, float)
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ class DTMConfig:
             updated[name] = _updated(updated[name], change)
         return type(self)(**updated)
 
-    def per_step(self, values: tuple[T, ...]) -> tuple[T, ...]:
+    def per_step(self, values: tuple[float, ...]) -> tuple[float, ...]:
         """One number for each diffusion step: the last given one serves the remaining steps.
 
         None given is 0 for each, as an empty penalty means no penalty.
