@@ -159,6 +159,11 @@ def test_a_checkpoints_folder_is_loaded(dtm):
         DTM.load(folder / "step_00.eqx")
 
 
+def test_a_run_may_be_called_like_a_checkpoint(dtm, tmp_path):
+    run = copy_of_run(dtm, tmp_path).rename(tmp_path / "epoch_001")
+    assert DTM.load(run).epoch == 3
+
+
 def test_a_step_in_the_place_of_another_is_refused_by_name(dtm):
     files = [step_file(dtm, 2, 1), step_file(dtm, 2, 0)]
     with pytest.raises(ValueError, match=r"step_sources\[0\].*step_01.eqx.*step_00.eqx there"):

@@ -103,7 +103,8 @@ class _Place(NamedTuple):
         resolved = Path(path).expanduser().resolve()
         step = _number("step_", resolved.name.removesuffix(".eqx"))
         folder = resolved if step is None else resolved.parent
-        epoch = _number("epoch_", folder.name)
+        is_run = (folder / "model_saving").is_dir()  # whatever somebody has called it
+        epoch = None if is_run else _number("epoch_", folder.name)
         return cls(Path(path)) if epoch is None else cls(folder.parent, epoch, step)
 
 
