@@ -49,6 +49,10 @@ def test_without_a_distance_it_is_the_accuracy_of_this_and_of_older_runs(names: 
     assert found is not None
     assert found[1:] == (False, {"free": free, "clamped": clamped})
     assert headline(["free_copied_percent", "seconds"]) is None
+    # A toy run that an older version began, and this one went on with.
+    both = headline([free, clamped, "free_exact_accuracy", "clamped_exact_accuracy"])
+    assert both is not None
+    assert both.names == {"free": "free_exact_accuracy", "clamped": "clamped_exact_accuracy"}
 
 
 # Models
@@ -80,7 +84,7 @@ def test_a_model_is_judged_in_own_features(n_spots: int, accuracy: set[str], tmp
 def test_a_model_of_toys_is_judged_in_own_features(tmp_path: Path):
     extractor = CallableFeatures(lambda images: images.reshape(len(images), -1), "plain")
     report = DTM(TINY, base_dir=tmp_path).quality("clamped", 8, [extractor])
-    assert {"conditional_accuracy", "plain_fd", "plain_kd"} <= set(report.values)
+    assert {"exact_accuracy", "plain_fd", "plain_kd"} <= set(report.values)
     assert "3 real images are too few to have 5 neighbours" in report.notes[0]
 
 

@@ -25,7 +25,7 @@ CHECKPOINT_FILES = {
     "step_01_graph.npz",
 }
 
-METRICS = {"free": "free_label_agreement", "clamped": "clamped_conditional_accuracy"}
+METRICS = {"free": "free_exact_accuracy", "clamped": "clamped_exact_accuracy"}
 
 
 @pytest.fixture(scope="module")

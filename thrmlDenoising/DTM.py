@@ -16,13 +16,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key, UInt8
 
+from thrmlDenoising.base_graphs import AbstractBaseGraphManager
 from thrmlDenoising.config import DTMConfig, Named
-from thrmlDenoising.data import OwnImages, Split
+from thrmlDenoising.data import KeyedSplit, OwnData, Split
 from thrmlDenoising.diffusion import generate
 from thrmlDenoising.evaluation import ClassImages, Mixing, Mode
 from thrmlDenoising.evaluation.features import FeatureExtractor
@@ -30,6 +31,7 @@ from thrmlDenoising.evaluation.hardware_energy import HardwareEnergy, hardware_e
 from thrmlDenoising.evaluation.quality import QualityReport, headline
 from thrmlDenoising.paths import user_path
 from thrmlDenoising.process_settings import library_settings
+from thrmlDenoising.replication import DTM_NAMES, RunPath, tells
 from thrmlDenoising.runs import History, RunFolder, run_used_alone
 from thrmlDenoising.training import (
     Model,
@@ -59,7 +61,8 @@ class DTM:
     Args:
         cfg: the hyperparameters; the published setting if left out.
         base_dir: where run folders are made.
-        data: images of your own, which `cfg` describes: `make_cfg(data=data.cfg)`.
+        data: images of your own, `OwnImages` or a `ToySet`, which `cfg` describes:
+            `make_cfg(data=data.cfg)`.
 
     Attributes:
         cfg: the hyperparameters.
@@ -73,13 +76,13 @@ class DTM:
         self,
         cfg: DTMConfig | None = None,
         base_dir: str | Path = "model_logging_and_saving",
-        data: OwnImages | None = None,
+        data: OwnData | None = None,
     ) -> None:
         self._prepare(DTMConfig() if cfg is None else cfg, base_dir, data)
         # Drawn here, so that a graph that cannot be is known before anything is trained.
         self._graphs = draw_graphs(self.cfg, self.manager)
 
-    def _prepare(self, cfg: DTMConfig, base_dir: str | Path, data: OwnImages | None) -> None:
+    def _prepare(self, cfg: DTMConfig, base_dir: str | Path, data: OwnData | None) -> None:
         """Everything but the graphs, which a loaded model has already."""
         self.cfg = cfg
         self.manager = make_manager(self.cfg)
@@ -108,14 +111,17 @@ class DTM:
         return self._model.history
 
     @property
-    def train_dataset(self) -> Split:
-        """Training images (grey levels) and their classes."""
-        return self._task.dataset.train
+    def train_dataset(self) -> KeyedSplit:
+        """Training images (grey levels) and their classes; or by "image" and "label" nodes."""
+        return self._keyed(self._task.dataset.train)
 
     @property
-    def test_dataset(self) -> Split:
-        """Held-out images and their classes."""
-        return self._task.dataset.test
+    def test_dataset(self) -> KeyedSplit:
+        """Held-out images and their classes; or by "image" and "label" nodes."""
+        return self._keyed(self._task.dataset.test)
+
+    def _keyed(self, split: Split) -> KeyedSplit:
+        return KeyedSplit(split, lambda: np.asarray(self._task.clean(split).labels))
 
     @property
     def one_hot_target_labels(self) -> Bool[np.ndarray, "class label_node"]:
@@ -138,6 +144,16 @@ class DTM:
         return self.cfg.graph.grayscale_levels
 
     @property
+    def base_graph_manager(self) -> AbstractBaseGraphManager:
+        """The same as `manager`: how pixels become Ising nodes, and how these are joined."""
+        return self.manager
+
+    @property
+    def is_smoke_test(self) -> bool:
+        """Whether the model learns a toy set, on which images are exactly right or wrong."""
+        return self.cfg.data.facts.is_toy
+
+    @property
     def epoch(self) -> int:
         """How many epochs have been trained."""
         return self._model.epoch
@@ -153,7 +169,8 @@ class DTM:
         """The headline metric at `eval_epochs`, of "free" and "clamped" images.
 
         The name is dtm-replication's. It is the FID where that was measured, else the classifier
-        FD or another Fréchet distance; for toy sets the per cent of images of their label's class.
+        FD or another Fréchet distance; for toy sets the per cent of images that are exactly the
+        image of their class.
         """
         names = self._headline_names
         return {
@@ -167,14 +184,22 @@ class DTM:
         return chosen.names if chosen else {}
 
     @property
-    def logging_and_saving_dir(self) -> Path:
+    def logging_and_saving_dir(self) -> RunPath:
         """The run folder; it is made when something is first written."""
-        return self._folder.root
+        return RunPath(self._folder.root)
 
     @property
-    def model_saving_path(self) -> Path:
+    def model_saving_path(self) -> RunPath:
         """The folder of the run's config and checkpoints."""
-        return self._folder.model_saving
+        return RunPath(self._folder.model_saving)
+
+    @property
+    def log_file(self) -> RunPath:
+        """The training log in the run folder."""
+        return RunPath(self._folder.training_log)
+
+    if not TYPE_CHECKING:
+        __getattr__ = tells(DTM_NAMES)
 
     # ------------------------------------------------------------------ training
 
@@ -257,34 +282,63 @@ class DTM:
         free: bool,
         drawn_images_per_digit: int,
     ) -> tuple[
-        UInt8[np.ndarray, "class step drawn pixel"],
-        Float[np.ndarray, "class step drawn label_class"],
-        UInt8[np.ndarray, "image pixel"],
+        Float[np.ndarray, "class_and_step drawn pixel"],
+        Bool[np.ndarray, "class_and_step drawn label_node"],
+        Float[np.ndarray, "class batch pixel"],
     ]:
-        """Generates `batch_size` images per class.
+        """Generates `batch_size` images per class, as dtm-replication's method of this name does.
+
+        `sample` gives images in their shape, and `class_images` grey levels, votes and states.
 
         Args:
             free: let the labels run free, so that the class an image stands under is only a
                 place; otherwise they are clamped to it.
 
         Returns:
-            The first `drawn_images_per_digit` images of every class after every step, in the
-            order the steps run; the share of label spots voting for each class; and all final
-            images, class by class.
+            The first `drawn_images_per_digit` images of every class after every step, brightness
+            0 to 1: first all steps of the first class in the order they run, and so on; their
+            label nodes; and all final images.
         """
-        mode: Mode = "free" if free else "clamped"
-        images = self.class_images(key, mode, batch_size)
+        images = self.class_images(key, "free" if free else "clamped", batch_size)
         grid = images.grid(drawn_images_per_digit)
-        return grid.pixels, grid.votes, images.final_pixels
+        drawn, labels = np.concatenate(grid.pixels), np.concatenate(grid.labels)
+        final = images.final_pixels.reshape(images.n_classes, batch_size, -1)
+        white = np.float32(self.n_grayscale_levels)
+        return drawn / white, labels, final / white
 
     @library_settings()
-    def generate_gif(self, epoch: int, mode: Mode = "clamped") -> Path:
+    def generate_gif(
+        self,
+        epoch: int | None = None,
+        mode: Mode = "clamped",
+        runs_per_label: int | None = None,
+        steps_per_sample: int | None = None,
+    ) -> Path:
         """Animates all steps denoising in turn, the noise first, into the run folder.
+
+        Args:
+            epoch: the number in the file's name; the model's own if left out.
+            runs_per_label: images of every class; `exp.animated_images_per_digit` if left out.
+            steps_per_sample: sweeps between two frames; `exp.steps_per_sample_in_gif` if left out.
 
         Returns:
             The file.
+
+        Raises:
+            ValueError: an unknown mode, or less than 1 image or sweep.
         """
-        animation = self._task.animate(epoch, self.steps, mode)
+        if isinstance(mode, int):  # dtm-replication's second argument
+            raise ValueError(
+                f"mode={mode}: the second argument is 'free' or 'clamped'; images per class are "
+                f"given by name, runs_per_label={mode}"
+            )
+        for name, given in dict(
+            runs_per_label=runs_per_label, steps_per_sample=steps_per_sample
+        ).items():
+            if given is not None and given < 1:
+                raise ValueError(f"{name}={given}: give at least 1")
+        epoch = self.epoch if epoch is None else epoch
+        animation = self._task.animate(epoch, self.steps, mode, runs_per_label, steps_per_sample)
         recorder = self.open_run()
         with run_used_alone(recorder.folder):
             return recorder.animation(epoch, mode, animation)
@@ -352,19 +406,31 @@ class DTM:
         return evaluation.metrics
 
     @library_settings()
-    def compute_autocorr(self, epoch: int) -> list[float]:
-        """Measures every step's autocorrelation, draws it against the lag and remembers it.
+    def compute_autocorr(
+        self, epoch: int | None = None, n_samples: int | None = None
+    ) -> list[float]:
+        """Measures every step's autocorrelation.
+
+        Args:
+            epoch: the model's epoch, to draw the curves against the lag and to remember the
+                values in `steps[i].autocorrelations`; left out, they are returned only.
+            n_samples: of each chain; `generation.steps_warmup` if left out, as the thresholds of
+                the adaptive controllers expect.
 
         Raises:
-            ValueError: the model is at another epoch.
+            ValueError: the model is at another epoch, or less than 1 sample.
         """
-        self._check_epoch(epoch)
-        curves = self._task.autocorrelations(epoch, self.steps)
-        recorder = self.open_run()
-        with run_used_alone(recorder.folder):
-            recorder.curves(epoch, curves)
-        for step, curve in zip(self.steps, curves, strict=True):
-            step.autocorrelations[epoch] = curve.tail
+        if epoch is not None:
+            self._check_epoch(epoch)
+        if n_samples is not None and n_samples < 1:
+            raise ValueError(f"n_samples={n_samples}: take at least 1 of each chain")
+        curves = self._task.autocorrelations(self.epoch, self.steps, n_samples)
+        if epoch is not None:
+            recorder = self.open_run()
+            with run_used_alone(recorder.folder):
+                recorder.curves(epoch, curves)
+            for step, curve in zip(self.steps, curves, strict=True):
+                step.autocorrelations[epoch] = curve.tail
         return [curve.tail for curve in curves]
 
     # ------------------------------------------------------------------ saving and loading
@@ -401,8 +467,9 @@ class DTM:
         cls,
         base_path: str | Path,
         epoch: int | None = None,
-        step_sources: Sequence[StepSource | tuple[str | Path, int | None] | int] | None = None,
-        data: OwnImages | None = None,
+        step_sources: Sequence[StepSource | tuple[str | Path, int | None] | str | Path | int]
+        | None = None,
+        data: OwnData | None = None,
         classes: Sequence[Named] = (),
     ) -> Self:
         """Loads a model from a run folder.
@@ -411,10 +478,12 @@ class DTM:
         one, use `train(resume=...)`.
 
         Args:
-            base_path: the run folder, or the `model_saving` folder in it.
+            base_path: the run folder, the `model_saving` folder in it, or a checkpoint's folder.
             epoch: which checkpoint; None for the last complete one.
             step_sources: for a stitched ("Frankenstein") model, where each step comes from: an
-                epoch of this run, or a run and an epoch of it.
+                epoch of this run, a run and an epoch of it, a checkpoint's folder, or the step's
+                file in one, `RUN/model_saving/epoch_005/step_00.eqx`. The config is that of
+                `base_path`.
             data: the images of a run on images of your own, to train on or to measure; nobody
                 needs them to generate images.
             classes: own classes and functions that the config names, such as a base-graph manager
@@ -426,8 +495,8 @@ class DTM:
                 `data` are other images, or the config names a class that is not known here.
         """
         if step_sources is None:
-            saved = SavedModel.open(StepSource(base_path, epoch), classes)
-            dtm = cls._of(saved, data)
+            saved = SavedModel.open(StepSource.of(base_path, epoch), classes)
+            dtm = cls._of(saved.cfg, saved.run, data)
             dtm._restore(saved)
             return dtm
         if epoch is not None or len(step_sources) == 0:
@@ -435,19 +504,20 @@ class DTM:
                 f"epoch={epoch} and step_sources={step_sources}: give an epoch, or a source for "
                 "each step"
             )
-        sources = [StepSource.parse(source, base_path) for source in step_sources]
+        sources = [StepSource.parse(source, base_path, i) for i, source in enumerate(step_sources)]
         opened = {source: SavedModel.open(source, classes) for source in sources}
         stitched = [opened[source] for source in sources]
-        dtm = cls._of(stitched[0], data)
+        base = RunFolder.open(user_path(StepSource.of(base_path).run))
+        dtm = cls._of(DTMConfig.load(base.config, classes), base.root, data)
         dtm._model = Model(dtm._load(stitched), History())
         dtm._origin = f"stitched from {', '.join(str(model.folder) for model in stitched)}"
         return dtm
 
     @classmethod
-    def _of(cls, saved: SavedModel, data: OwnImages | None) -> Self:
-        """A model of a checkpoint's config, its steps still to be loaded."""
+    def _of(cls, cfg: DTMConfig, run: Path, data: OwnData | None) -> Self:
+        """A model of a run's config beside the run, its steps still to be loaded."""
         dtm = cls.__new__(cls)
-        dtm._prepare(saved.cfg, saved.run.parent, data)
+        dtm._prepare(cfg, run.parent, data)
         return dtm
 
     def _restore(self, saved: SavedModel) -> None:

@@ -24,6 +24,7 @@ from thrmlDenoising.config.fields import (
     Fraction,
     FractionBelowOne,
     Must,
+    NonNegative,
     Positive,
     Section,
     Seed,
@@ -135,6 +136,9 @@ class DataConfig(Section, name="data"):
     """Own images, filled in by OwnImages.cfg: what the classes show, or
     empty."""
 
+    toy_levels: Count | None = None
+    """Own toy set, filled in by ToySet.cfg: its grey levels above 0."""
+
     images_sha256: Annotated[str, _SHA256] | None = None
     """Own images, filled in by OwnImages.cfg: what they are recognised by."""
 
@@ -153,7 +157,11 @@ class DataConfig(Section, name="data"):
         if self.image_shape is None:
             return dataset_facts(self.dataset_name)
         return DatasetFacts(
-            self.image_shape, self.train_counts, self.test_counts, nouns=self.class_names
+            self.image_shape,
+            self.train_counts,
+            self.test_counts,
+            self.toy_levels,
+            nouns=self.class_names,
         )
 
     def check_together(self) -> None:
@@ -175,7 +183,7 @@ class DataConfig(Section, name="data"):
             "images_sha256": self.images_sha256,
         }
         missing = [name for name, value in description.items() if not value]
-        if len(missing) == len(description) and not self.class_names:
+        if len(missing) == len(description) and not self.class_names and not self.toy_levels:
             return
         n_classes = len(self.train_counts)
         whole = not missing and len(self.test_counts) == n_classes
@@ -248,6 +256,12 @@ class GraphConfig(Section, name="graph"):
 
     def __post_init__(self) -> None:
         manager = self.base_graph_manager
+        if isinstance(manager, int):
+            raise ValueError(
+                f"graph.base_graph_manager={manager}: managers have names, not numbers. The 1 of "
+                "dtm-replication's README means its default: write 'poisson_binomial', or leave "
+                "it out"
+            )
         if isinstance(manager, str) and ":" in manager:
             object.__setattr__(self, "base_graph_manager", find_class(manager))
         super().__post_init__()
@@ -319,5 +333,5 @@ class DiffusionRatesConfig(Section, name="diffusion_rates"):
     image_rate: Positive = 0.8
     """Rate of image bits: above 0."""
 
-    label_rate: Positive = 0.2
-    """Rate of label bits: above 0."""
+    label_rate: NonNegative = 0.2
+    """Rate of label bits: above 0, or 0 in a model without labels."""

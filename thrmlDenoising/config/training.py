@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 from thrmlDenoising.config.classes import NAME_OR_FUNCTION_ARGUMENT
 from thrmlDenoising.config.fields import (
     NO_REPEATS,
-    NOT_EMPTY,
     Count,
     CountOrZero,
     Fraction,
@@ -32,6 +31,7 @@ _EXTRACTORS = Must(
 
 MOST_SWEEPS = 10**7
 """In a row, for one gradient or one step of generation: far beyond any use."""
+_A_RATE = Must("with at least one entry ((0,) trains no step)", len)
 
 ControllerKind = Literal["replication", "paper"]
 
@@ -143,9 +143,9 @@ class OptimConfig(Section, name="optim"):
     b2_adam: FractionBelowOne = 0.999
     """Adam's decay of the mean squared gradient (beta 2): 0 to below 1."""
 
-    step_learning_rates: Annotated[tuple[Positive, ...], NOT_EMPTY] = (0.05,)
-    """Initial learning rate of each diffusion step: above 0; the last one
-    serves the remaining steps."""
+    step_learning_rates: Annotated[tuple[NonNegative, ...], _A_RATE] = (0.05,)
+    """Initial learning rate of each diffusion step: at least 0, and with 0 a
+    step stays as it is; the last one serves the remaining steps."""
 
     alpha_cosine_decay: Fraction = 0.2
     """Learning rate at the end of the decay, as a fraction of the initial
@@ -160,9 +160,9 @@ class OptimConfig(Section, name="optim"):
 class CorrelationPenaltyConfig(Section, name="cp"):
     """The total-correlation penalty, which keeps the negative phase fast to sample."""
 
-    correlation_penalty: Annotated[tuple[NonNegative, ...], NOT_EMPTY] = (0.0,)
+    correlation_penalty: tuple[NonNegative, ...] = (0.0,)
     """Penalty lambda of each diffusion step, the initial one if adaptive: at
-    least 0; the last one serves the remaining steps."""
+    least 0; the last one serves the remaining steps. Empty: 0."""
 
     adaptive_cp: bool = False
     """Control the penalty by the step's autocorrelation, once an epoch."""
@@ -171,9 +171,9 @@ class CorrelationPenaltyConfig(Section, name="cp"):
     """Floor of the adaptive penalty: at least 0; a penalty below becomes 0,
     and restarts here."""
 
-    adaptive_threshold: Positive = 0.016
+    adaptive_threshold: NonNegative = 0.016
     """Autocorrelation below which the controllers of penalty and weight
-    decay relax: above 0."""
+    decay relax: above 0, or 0 where neither is adaptive."""
 
     controller: ControllerKind = "replication"
     """Rule of the adaptive penalty: dtm-replication's or the paper's."""
@@ -192,9 +192,9 @@ class CorrelationPenaltyConfig(Section, name="cp"):
 class WeightDecayConfig(Section, name="wd"):
     """Decay of the base graph's weights."""
 
-    weight_decay: Annotated[tuple[NonNegative, ...], NOT_EMPTY] = (0.0,)
+    weight_decay: tuple[NonNegative, ...] = (0.0,)
     """Decay of each diffusion step, the initial one if adaptive: at least 0;
-    the last one serves the remaining steps."""
+    the last one serves the remaining steps. Empty: 0."""
 
     adaptive_wd: bool = False
     """Control the decay by the step's autocorrelation, once an epoch; the
@@ -216,7 +216,7 @@ def _check_can_grow(
     section: Section, adaptive: bool, strengths: tuple[float, ...], floor: float
 ) -> None:
     # The controllers multiply: only a floor above 0 gets them away from 0.
-    if adaptive and floor == 0 and 0 in strengths:
+    if adaptive and floor == 0 and 0 in (strengths or (0,)):
         name = section.section_name
         raise ValueError(
             f"{name}.adaptive_{name} with {name}.{name}_min=0 can never leave a strength of 0: "

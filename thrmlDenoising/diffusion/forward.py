@@ -87,8 +87,11 @@ def input_coupling(rate: float, duration: float) -> float:
 
 
 def flip_probabilities(rates: Rates, duration: float) -> Flips:
-    """The chance (1 - exp(-rate duration)) / 2 that a bit has changed in this time."""
-    return Flips(*(-0.5 * float(np.expm1(-rate * duration)) for rate in rates))
+    """The chance (1 - exp(-rate duration)) / 2 that a bit has changed in this time.
+
+    At a rate of 0 none ever does, not even in infinite time.
+    """
+    return Flips(*(-0.5 * float(np.expm1(-rate * duration)) if rate else 0.0 for rate in rates))
 
 
 def flip_bits(

@@ -223,8 +223,12 @@ class Protocol(NamedTuple):
         return cls((beta, beta), stationary_curve)
 
 
-def measurement_schedule(beta_range: tuple[float, float], generation_sweeps: int) -> Schedule:
-    """Warms up for half of `generation_sweeps`, then takes as many samples, four sweeps apart.
+def measurement_schedule(
+    beta_range: tuple[float, float], generation_sweeps: int, n_samples: int | None = None
+) -> Schedule:
+    """Warms up for half of `generation_sweeps`, then takes samples four sweeps apart.
+
+    As many as `generation_sweeps`, unless `n_samples` says otherwise.
 
     Beta follows its range over the first `generation_sweeps` sweeps and then stays.
     """
@@ -232,7 +236,7 @@ def measurement_schedule(beta_range: tuple[float, float], generation_sweeps: int
         beta_range,
         n_ramp=generation_sweeps,
         n_warmup=max(1, generation_sweeps // 2),
-        n_samples=generation_sweeps,
+        n_samples=generation_sweeps if n_samples is None else n_samples,
         steps_per_sample=SWEEPS_PER_SAMPLE,
     )
 
@@ -244,7 +248,8 @@ def measure_autocorrelation(
     test_images: Noised,
     protocol: Protocol,
     generation_sweeps: int,
+    n_samples: int | None = None,
 ) -> AutocorrelationCurve:
     """Autocorrelation of one step: a run of `measurement_schedule`, looked at by the protocol."""
-    schedule = measurement_schedule(protocol.beta_range, generation_sweeps)
+    schedule = measurement_schedule(protocol.beta_range, generation_sweeps, n_samples)
     return protocol.estimate(sample_projections(key, step, model, test_images, schedule))

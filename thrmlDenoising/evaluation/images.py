@@ -19,10 +19,11 @@ Mode = Literal["free", "clamped"]
 
 
 class Grid(NamedTuple):
-    """A few images of every class, and the share of label spots that vote for each class."""
+    """A few images of every class, the share of label spots that vote for each, and the spots."""
 
     pixels: UInt8[np.ndarray, "class step drawn pixel"]
     votes: Float[np.ndarray, "class step drawn label_class"]
+    labels: Bool[np.ndarray, "class step drawn label_node"]
 
 
 class Animation(NamedTuple):
@@ -113,7 +114,7 @@ class ClassImages:
             )
         states = self._last_states
         pixels, labels = (self._first(np.asarray(leaf), n_drawn) for leaf in states)
-        return Grid(pixels, self._votes(labels))
+        return Grid(pixels, self._votes(labels), labels)
 
     def animation(self, schedule: Schedule) -> Animation:
         """Every observed state; `schedule` is the one that generated them."""

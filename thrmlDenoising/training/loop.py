@@ -167,7 +167,7 @@ class TrainingLoop:
 
     def _autocorrelations(self, epoch: int) -> list[AutocorrelationCurve]:
         """Warns about steps whose chains are frozen: there is nothing left to learn from them."""
-        curves = self.task.autocorrelations(epoch, self.model.steps, self.signals.look)
+        curves = self.task.autocorrelations(epoch, self.model.steps, look=self.signals.look)
         for index, curve in enumerate(curves):
             if curve.is_frozen:
                 self.recorder.warn(f"epoch {epoch}: step {index} is frozen: {curve.in_words}")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax
@@ -20,6 +21,7 @@ from thrmlDenoising.base_graphs import (
 )
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.diffusion import DiffusionStep, Rates, time_grid
+from thrmlDenoising.replication import STEP_NAMES, tells
 from thrmlDenoising.runs import History
 from thrmlDenoising.sampling import IsingModel, Parameters, sampler_type
 from thrmlDenoising.training.randomness import purpose_key
@@ -70,6 +72,9 @@ class ModelStep:
     def biases(self) -> np.ndarray:
         """The trained bias of every node of `graph`."""
         return np.asarray(self.state.parameters.biases)[self.graph.bias_of_node]
+
+    if not TYPE_CHECKING:
+        __getattr__ = tells(STEP_NAMES)
 
 
 @dataclass

@@ -191,7 +191,7 @@ class RunRecorder:
         for mode, grid in evaluation.grids.items():
             path = self.folder.image(epoch, mode)
             with self.picture(path):
-                draw_grid(*grid, *self._picture_facts, path, self._titles(mode))
+                draw_grid(grid.pixels, grid.votes, *self._picture_facts, path, self._titles(mode))
 
     def animation(self, epoch: int, mode: Mode, animation: Animation) -> Path:
         """Draws all states of all steps; returns the file. Unlike the other pictures it was asked

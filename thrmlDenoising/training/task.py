@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Key
 from thrmlDenoising.config import DTMConfig, Extractor
 from thrmlDenoising.data import (
     ImageDataset,
-    OwnImages,
+    OwnData,
     Split,
     class_positions,
     one_hot_labels,
@@ -79,7 +79,7 @@ class Task:
         ValueError: they are not the images of the config.
     """
 
-    def __init__(self, cfg: DTMConfig, data: OwnImages | None = None) -> None:
+    def __init__(self, cfg: DTMConfig, data: OwnData | None = None) -> None:
         check_same_images(cfg, data)
         self.cfg, self._own_images = cfg, data
         n_classes = len(cfg.target_classes)
@@ -235,21 +235,39 @@ class Task:
         """Labels can be clamped only where there are some."""
         return get_args(Mode) if self.cfg.n_label_nodes else ("free",)
 
-    def animate(self, epoch: int, steps: Sequence[ModelStep], mode: Mode) -> Animation:
-        """A few images of every class, or of as many as a picture can show, on their way."""
+    def animate(
+        self,
+        epoch: int,
+        steps: Sequence[ModelStep],
+        mode: Mode,
+        n_per_class: int | None = None,
+        steps_per_sample: int | None = None,
+    ) -> Animation:
+        """A few images of every class, or of as many as a picture can show, on their way.
+
+        As many, and as often seen, as `exp` says, by default.
+        """
         exp = self.cfg.exp
-        schedule = self.schedule(exp.steps_per_sample_in_gif)
+        n = exp.animated_images_per_digit if n_per_class is None else n_per_class
+        every = exp.steps_per_sample_in_gif if steps_per_sample is None else steps_per_sample
+        schedule = self.schedule(every)
         key = purpose_key(exp.seed, "animation", epoch)
         classes = evenly_spread(len(self.cfg.target_classes), MOST_CLASSES).tolist()
-        images = self.generate(key, steps, mode, exp.animated_images_per_digit, schedule, classes)
+        images = self.generate(key, steps, mode, n, schedule, classes)
         return images.animation(schedule)
 
     def autocorrelations(
-        self, epoch: int, steps: Sequence[ModelStep], look: Callable[[], None] = lambda: None
+        self,
+        epoch: int,
+        steps: Sequence[ModelStep],
+        n_samples: int | None = None,
+        look: Callable[[], None] = lambda: None,
     ) -> list[AutocorrelationCurve]:
         """How slowly each step's chains forget, by the config's protocol.
 
         Args:
+            n_samples: of each chain; `generation.steps_warmup` if left out, as thresholds are
+                tuned on.
             look: called before each step; may raise.
         """
         protocol = {
@@ -263,7 +281,7 @@ class Task:
         def measure(key: Key[Array, ""], step: ModelStep, images: Noised) -> AutocorrelationCurve:
             look()
             return measure_autocorrelation(
-                key, step.diffusion, step.model, images, protocol, n_sweeps
+                key, step.diffusion, step.model, images, protocol, n_sweeps, n_samples
             )
 
         return self._on_test_images("autocorrelation", epoch, steps, measure)

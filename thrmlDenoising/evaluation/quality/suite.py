@@ -30,10 +30,6 @@ from thrmlDenoising.evaluation.quality.report import Measurement, QualityReport
 
 Counts = Int[np.ndarray, "replicate image"]
 
-
-ACCURACY_NAMES = {"clamped": "conditional_accuracy", "free": "label_agreement"}
-"""The same per cent: whether a model made what was asked for, or named rightly what it made."""
-
 _FEWEST_IMAGES = 20
 
 
@@ -100,7 +96,7 @@ class QualitySuite:
                 report.extractors[extractor.name] = extractor.fingerprint
                 self._compare_features(report, extractor, images, counts)
         if labels is not None:
-            with report.part(ACCURACY_NAMES[mode]):
+            with report.part("accuracy"):
                 self._judge_labels(report, images, labels, mode)
         with report.part("copies of training images"):
             self._look_for_copies(report, pixels, rng)
@@ -116,7 +112,7 @@ class QualitySuite:
         """The per cent of images that show the class of their label."""
         accuracy = per_cent(share_estimate(self._judge(images) == labels))
         facts = self._judge.name, len(images), 0, self._judge.fingerprint[:16]
-        report.add(Measurement(ACCURACY_NAMES[mode], accuracy, *facts))
+        report.add(Measurement(self._judge.metric_names[mode], accuracy, *facts))
 
     def _compare_features(
         self,
