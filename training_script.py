@@ -7,7 +7,15 @@ python training_script.py --resume model_logging_and_saving/short_20261121_12000
 """
 
 import argparse
+import os
+import signal
 import sys
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Ctrl-C while libraries are imported, which takes seconds, deserves no traceback; `main` then
+    # has a handler that says more.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -17,8 +25,9 @@ import tyro
 from thrmlDenoising import DTM, DTMConfig, make_cfg
 from thrmlDenoising.imports import add_trust_option, trust
 from thrmlDenoising.paths import user_path
-from thrmlDenoising.runs import complete_epochs
+from thrmlDenoising.runs import check_can_hold_files, complete_epochs
 from thrmlDenoising.training import SavedModel, StepSource
+from thrmlDenoising.user_text import let_terminals_show_all
 
 SHORT_RUN = make_cfg(
     exp=dict(descriptor="short"),
@@ -37,7 +46,8 @@ class Arguments:
     epochs: int = 4
     """How many epochs to train, or, with --resume, how many more."""
     evaluate_every: int = 2
-    """Epochs between two evaluations, which generate, judge and draw images."""
+    """Epochs between two evaluations, which generate, judge and draw images; 0
+    trains without evaluating."""
     resume: Path | None = None
     """Run folder to go on with, from its last complete checkpoint."""
     output_dir: Path = Path("model_logging_and_saving")
@@ -65,9 +75,14 @@ def parse(argv: list[str]) -> Arguments:
 
 def main() -> None:
     """Parses, trains, and says where to look."""
+    let_terminals_show_all()
     dtm = None
     try:
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in the background
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         arguments = parse(sys.argv[1:])
+        if arguments.resume is None:
+            check_can_hold_files(arguments.output_dir, "--output-dir")
         dtm = DTM(arguments.cfg, base_dir=arguments.output_dir)
         dtm.train(arguments.epochs, arguments.evaluate_every, arguments.resume)
     except (ValueError, OSError, ImportError) as error:

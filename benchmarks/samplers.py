@@ -18,6 +18,7 @@ from benchmarks.records import Machine, Record, n_cores, write
 from benchmarks.startup import start_up
 from benchmarks.timing import LONG
 from thrmlDenoising.paths import user_path
+from thrmlDenoising.runs import check_can_be_written
 from thrmlDenoising.sampling import sampler_type
 
 BACKENDS = ("thrml", "cpu", "xla")
@@ -158,6 +159,11 @@ def parse() -> argparse.Namespace:
             sampler_type(name)
         except ImportError as error:
             parser.error(f"--backends {name}: {error}")
+    if arguments.json:
+        try:
+            check_can_be_written(arguments.json, "--json")
+        except OSError as error:
+            parser.error(str(error))
     return arguments
 
 

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
+from thrmlDenoising.hints import shortened, shown
+
 
 def reference_of(named: Any) -> str:
     """`module:QualifiedName` of a class or function.
@@ -40,10 +42,10 @@ def check_reference(reference: str) -> tuple[str, list[str]]:
     module, colon, name = reference.partition(":")
     names = name.split(".")
     if not (colon and all(map(str.isidentifier, [*module.split("."), *names]))):
-        raise ValueError(f"{_shortened(reference)} must be written module:QualifiedName")
+        raise ValueError(f"{shown(reference)} must be written module:QualifiedName")
     if _is_of_python(module):
         raise ValueError(
-            f"{_shortened(reference)} is part of Python itself, where no class or function of "
+            f"{shown(reference)} is part of Python itself, where no class or function of "
             "your own can be: name one of yours"
         )
     return module, names
@@ -66,8 +68,7 @@ def find_object(reference: str) -> Any:
     knows_its_module = issubclass(type(found), type | FunctionType | BuiltinFunctionType)
     if knows_its_module and _is_of_python(str(found.__module__)):
         raise ValueError(
-            f"{_shortened(reference)} comes from Python itself: name a class or function of "
-            "your own"
+            f"{shown(reference)} comes from Python itself: name a class or function of your own"
         )
     return found
 
@@ -131,20 +132,13 @@ def _is_of_python(module: str) -> bool:
 def _unknown(reference: str, module: str, names: list[str], *, imported: bool) -> str:
     if module == "__main__":
         return (
-            f"the class or function {_shortened('.'.join(names))} is needed, which was defined in "
-            "a notebook or a script: define it here too, or import it under that name, and try "
-            "again"
+            f"the class or function {shown('.'.join(names))} is needed, which was defined in a "
+            "notebook or a script: define it here too, or import it under that name, and try again"
         )
     why = "has no such name" if imported else "is not imported here"
     return (
-        f"{_shortened(reference)} is code of somebody's own, and the module {_shortened(module)} "
+        f"{shown(reference)} is code of somebody's own, and the module {shown(module)} "
         f"{why}. Nothing is imported because a file or a config says so. If you trust that code, "
-        f"give it in Python, as in DTM.load(run, classes=[{_shortened(names[-1], quoted=False)}]), "
-        f"or import the module first; on the command line, add --trust {_shortened(module, False)}"
+        f"give it in Python, as in DTM.load(run, classes=[{shortened(names[-1], 200)}]), "
+        f"or import the module first; on the command line, add --trust {shortened(module, 200)}"
     )
-
-
-def _shortened(text: str, quoted: bool = True) -> str:
-    """A name as it is shown: files can hold any."""
-    shown = text if len(text) <= 200 else f"{text[:200]}..."
-    return repr(shown) if quoted else shown

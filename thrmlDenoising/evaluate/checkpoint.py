@@ -2,17 +2,18 @@
 
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from thrmlDenoising import __version__
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.DTM import DTM
-from thrmlDenoising.evaluate.text import cell, check_can_be_a_file, parser
+from thrmlDenoising.evaluate.text import cell, parser
 from thrmlDenoising.evaluation import SWEEPS_PER_SAMPLE, AutocorrelationCurve, Mixing
 from thrmlDenoising.imports import parse_trusting
 from thrmlDenoising.markdown import table
 from thrmlDenoising.paths import user_path
-from thrmlDenoising.runs import RunFolder, write_json
+from thrmlDenoising.runs import RunFolder, check_can_be_written, write_json
 from thrmlDenoising.training import Task
 
 
@@ -20,8 +21,8 @@ def checkpoint_command(words: list[str]) -> None:
     """Measures all there is of a checkpoint; prints it, and writes it as JSON into the run."""
     given = _parse(words)
     dtm = DTM.load(given.run, given.epoch)
-    output = given.output or RunFolder.open(given.run).full_evaluation(dtm.epoch)
-    check_can_be_a_file(output)
+    output = given.output or _place_in(RunFolder.open(given.run), dtm.epoch)
+    check_can_be_written(output, "--output")
     task = Task(_changed(dtm.cfg, given))
     content: dict[str, Any] = {"thrmlDenoising": __version__, "epoch": dtm.epoch}
     for mode in task.modes:
@@ -43,6 +44,12 @@ def checkpoint_command(words: list[str]) -> None:
     }
     write_json(output, content)
     print(f"written to {output}")
+
+
+def _place_in(run: RunFolder, epoch: int) -> Path:
+    """The file in the run folder; raises OSError if its folder is a link that leads elsewhere."""
+    run.refuse_links()
+    return run.full_evaluation(epoch)
 
 
 def _parse(words: list[str]) -> Namespace:
@@ -89,7 +96,12 @@ def _mixing_table(mixing: Sequence[Mixing], curves: Sequence[AutocorrelationCurv
         ]
         for index, (step, curve) in enumerate(zip(mixing, curves, strict=True))
     ]
-    return table([head, *rows])
+    frozen = [
+        f"step {index} is frozen: {curve.in_words}"
+        for index, curve in enumerate(curves)
+        if curve.is_frozen
+    ]
+    return "\n".join([table([head, *rows]), *frozen])
 
 
 def _mixing_numbers(step: Mixing, replication: AutocorrelationCurve) -> dict[str, Any]:
@@ -97,6 +109,7 @@ def _mixing_numbers(step: Mixing, replication: AutocorrelationCurve) -> dict[str
     return {
         "replication_autocorrelation": replication.tail,
         "replication_curve": replication.values.tolist(),
+        "share_of_chains_that_never_moved": replication.still,
         "curve": step.curve.values.tolist(),
         "standard_errors": step.standard_errors.tolist(),
         "integrated_time": step.integrated_time._asdict(),

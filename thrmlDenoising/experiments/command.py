@@ -9,6 +9,7 @@ from thrmlDenoising.experiments.experiment import Run, Scale
 from thrmlDenoising.experiments.training import Places, train_all
 from thrmlDenoising.imports import parse_trusting
 from thrmlDenoising.paths import user_path
+from thrmlDenoising.runs import check_can_hold_files
 
 RUNS = Path("model_logging_and_saving/figures")
 """Where run folders are kept, if the user says nothing else."""
@@ -44,9 +45,15 @@ def train_command(
         parser.error(f"--only {', '.join(sorted(unknown))}: the runs are {', '.join(names)}")
     places = Places(folder / given.scale, given.runs / folder.name / given.scale)
     try:
+        if not all(map(places.is_finished, runs)):
+            check_can_hold_files(places.runs, "--runs")
+            check_can_hold_files(places.tables, "the tables of this figure:")
         chosen = [run for run in runs if run.name in (given.only or names)]
         train_all(chosen, places, given.jobs, given.trust)
         if afterwards and all(map(places.is_finished, runs)):
             afterwards(runs, places)
     except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on with what is saved", file=sys.stderr)
+        sys.exit(130)

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Key
 from thrmlDenoising.config import DTMConfig, Extractor
 from thrmlDenoising.data import (
     ImageDataset,
-    OwnImages,
+    OwnData,
     Split,
     class_positions,
     one_hot_labels,
@@ -37,9 +37,10 @@ from thrmlDenoising.evaluation.features import (
     own_extractor,
 )
 from thrmlDenoising.evaluation.quality import QualityReport, QualitySuite, RealImages
+from thrmlDenoising.plots.excerpts import MOST_CLASSES, evenly_spread
 from thrmlDenoising.sampling import Schedule
 from thrmlDenoising.training.dataset import check_same_images, read_dataset
-from thrmlDenoising.training.model import ModelStep, chain_of
+from thrmlDenoising.training.model import ModelStep, chain_of, check_finite
 from thrmlDenoising.training.parallel import run_on_devices
 from thrmlDenoising.training.randomness import Purpose, purpose_key
 
@@ -78,7 +79,7 @@ class Task:
         ValueError: they are not the images of the config.
     """
 
-    def __init__(self, cfg: DTMConfig, data: OwnImages | None = None) -> None:
+    def __init__(self, cfg: DTMConfig, data: OwnData | None = None) -> None:
         check_same_images(cfg, data)
         self.cfg, self._own_images = cfg, data
         n_classes = len(cfg.target_classes)
@@ -159,8 +160,9 @@ class Task:
         mode: Mode,
         n_per_class: int,
         schedule: Schedule,
+        classes: Sequence[int] | None = None,
     ) -> ClassImages:
-        """Images of every class, with all observed states.
+        """Images of every class, or of some, with all observed states.
 
         Raises:
             ValueError: an unknown mode, clamped labels of a model without labels, or less than 1
@@ -170,17 +172,26 @@ class Task:
         if mode == "clamped":
             self._check_labelled()
         labels, clamped = self.one_hot_labels, mode == "clamped"
-        return ClassImages.generate(key, chain_of(steps), n_per_class, labels, clamped, schedule)
+        chain = chain_of(steps)
+        return ClassImages.generate(key, chain, n_per_class, labels, clamped, schedule, classes)
 
-    def evaluate(self, epoch: int, steps: Sequence[ModelStep]) -> Evaluation:
+    def evaluate(
+        self, epoch: int, steps: Sequence[ModelStep], look: Callable[[], None] = lambda: None
+    ) -> Evaluation:
         """Generates images with free and with clamped labels and judges them.
 
-        A model without labels has only free images.
+        A model without labels has only free images. A measurement that fails costs itself: see the
+        `failures` of the reports.
+
+        Args:
+            look: called between the parts; may raise.
         """
         evaluation = Evaluation({}, {})
         for mode in self.modes:
+            look()
             images = self._images(epoch, steps, mode, self.cfg.generation.fid_images_per_digit)
             evaluation.grids[mode] = images.grid(self.cfg.exp.drawn_images_per_digit)
+            look()
             evaluation.reports[mode] = self._judge(self.quality, images, mode)
         return evaluation
 
@@ -192,7 +203,10 @@ class Task:
         n_per_class: int | None = None,
         extractors: Sequence[FeatureExtractor | Callable[[np.ndarray], Any]] | None = None,
     ) -> QualityReport:
-        """Generates as many images as asked for, or the config says, and judges them."""
+        """Generates as many images as asked for, or the config says, and judges them.
+
+        A measurement that fails costs itself: see the `failures` of the report.
+        """
         check_mode(mode)
         n = self.cfg.generation.fid_images_per_digit if n_per_class is None else n_per_class
         suite = self.quality if extractors is None else self._suite_of(extractors)
@@ -221,18 +235,41 @@ class Task:
         """Labels can be clamped only where there are some."""
         return get_args(Mode) if self.cfg.n_label_nodes else ("free",)
 
-    def animate(self, epoch: int, steps: Sequence[ModelStep], mode: Mode) -> Animation:
-        """A few images of every class with their states on the way."""
+    def animate(
+        self,
+        epoch: int,
+        steps: Sequence[ModelStep],
+        mode: Mode,
+        n_per_class: int | None = None,
+        steps_per_sample: int | None = None,
+    ) -> Animation:
+        """A few images of every class, or of as many as a picture can show, on their way.
+
+        As many, and as often seen, as `exp` says, by default.
+        """
         exp = self.cfg.exp
-        schedule = self.schedule(exp.steps_per_sample_in_gif)
+        n = exp.animated_images_per_digit if n_per_class is None else n_per_class
+        every = exp.steps_per_sample_in_gif if steps_per_sample is None else steps_per_sample
+        schedule = self.schedule(every)
         key = purpose_key(exp.seed, "animation", epoch)
-        images = self.generate(key, steps, mode, exp.animated_images_per_digit, schedule)
+        classes = evenly_spread(len(self.cfg.target_classes), MOST_CLASSES).tolist()
+        images = self.generate(key, steps, mode, n, schedule, classes)
         return images.animation(schedule)
 
     def autocorrelations(
-        self, epoch: int, steps: Sequence[ModelStep]
+        self,
+        epoch: int,
+        steps: Sequence[ModelStep],
+        n_samples: int | None = None,
+        look: Callable[[], None] = lambda: None,
     ) -> list[AutocorrelationCurve]:
-        """How slowly each step's chains forget, by the config's protocol."""
+        """How slowly each step's chains forget, by the config's protocol.
+
+        Args:
+            n_samples: of each chain; `generation.steps_warmup` if left out, as thresholds are
+                tuned on.
+            look: called before each step; may raise.
+        """
         protocol = {
             "replication": Protocol.replication(
                 self._annealing.beta_start, self._annealing.beta_end
@@ -242,8 +279,9 @@ class Task:
         n_sweeps = self._annealing.n_sweeps
 
         def measure(key: Key[Array, ""], step: ModelStep, images: Noised) -> AutocorrelationCurve:
+            look()
             return measure_autocorrelation(
-                key, step.diffusion, step.model, images, protocol, n_sweeps
+                key, step.diffusion, step.model, images, protocol, n_sweeps, n_samples
             )
 
         return self._on_test_images("autocorrelation", epoch, steps, measure)
@@ -264,7 +302,12 @@ class Task:
         steps: Sequence[ModelStep],
         measure: Callable[[Key[Array, ""], ModelStep, Noised], T],
     ) -> list[T]:
-        """Measures every step on the test images, each on its own device with its own key."""
+        """Measures every step on the test images, each on its own device with its own key.
+
+        Raises:
+            NotFiniteError: there is nothing to measure.
+        """
+        check_finite(steps)
         test_images = self.clean(self.dataset.test)
 
         def measure_step(index: int, step: ModelStep) -> T:

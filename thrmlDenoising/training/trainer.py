@@ -20,6 +20,7 @@ from thrmlDenoising.training.negative_start import (
     AbstractNegativeStart,
     Batch,
 )
+from thrmlDenoising.training.randomness import key_of_words
 from thrmlDenoising.training.state import TrainState
 
 
@@ -116,7 +117,7 @@ class Trainer:
             data: the clean training images and their labels.
             on_batch: called after every batch.
         """
-        next_key, order_key, run_key = jax.random.split(jax.random.wrap_key_data(state.key), 3)
+        next_key, order_key, run_key = jax.random.split(key_of_words(state.key), 3)
         positive_key, negative_key = self.phase_keys(order_key)
         batches = zip(
             self._walk(positive_key, step, data),
@@ -138,7 +139,9 @@ class Trainer:
         """An epoch's batches in random order, noised."""
         n_examples = len(data.pixels)
         order_key, noise_key = jax.random.split(key)
-        order = np.asarray(jax.random.permutation(order_key, n_examples))
+        order = np.asarray(
+            jax.random.permutation(order_key, jnp.arange(n_examples, dtype=jnp.int32))
+        )
         for number in range(self.n_batches(n_examples)):
             examples = order[number * self.batch_size : (number + 1) * self.batch_size]
             yield _noisy_batch(noise_key, np.asarray(number), step, data, examples)
@@ -166,14 +169,14 @@ class Trainer:
         )
         negative_moments = step.sampler.moments(keys[3], model, chains, self.schedule, "nothing")
 
-        strengths = jnp.array([state.correlation_penalty.value, state.weight_decay.value])
+        strengths = [state.correlation_penalty.value, state.weight_decay.value]
         parameters, optimizer = _update(
             step,
             self,
             (state.parameters, state.optimizer),
             (positive_moments, negative_moments),
-            strengths,
-            jnp.asarray(learning_rate),
+            jnp.asarray(strengths, jnp.float32),
+            jnp.asarray(learning_rate, jnp.float32),
         )
         memory = self.negative_start.remember(
             state.negative_chains, negative, negative_moments.last

@@ -7,7 +7,11 @@ from thrmlDenoising.evaluation.features.extractors import (
     own_extractor,
 )
 from thrmlDenoising.evaluation.features.inception import InceptionFeatures
-from thrmlDenoising.evaluation.features.protocol import FeatureExtractor, UnavailableError
+from thrmlDenoising.evaluation.features.protocol import (
+    FeatureExtractor,
+    UnavailableError,
+    features_of,
+)
 
 __all__ = [
     "CallableFeatures",
@@ -15,6 +19,7 @@ __all__ = [
     "FeatureExtractor",
     "InceptionFeatures",
     "UnavailableError",
+    "features_of",
     "named_extractor",
     "own_extractor",
 ]

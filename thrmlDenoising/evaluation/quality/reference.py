@@ -10,9 +10,7 @@ import hashlib
 import json
 import os
 import warnings
-import zipfile
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +23,7 @@ from thrmlDenoising.evaluation.features import (
     ClassifierFeatures,
     FeatureExtractor,
     InceptionFeatures,
+    features_of,
 )
 from thrmlDenoising.evaluation.quality.frechet import FeatureMoments
 from thrmlDenoising.evaluation.quality.kernel_distance import KernelReference
@@ -45,6 +44,7 @@ N_ASKED = 64
 """About so many images show whether an own extractor is still what it was."""
 
 _FORMAT = 1
+_FEATURE_FIELDS = ("mean", "factor", "n_images", "features", "mean_of_pairs")
 
 _ORDER_SEED = 2510_23972
 """Of its own: whoever draws images with a seed such as 0 must not draw the very same ones."""
@@ -136,7 +136,7 @@ def _feature_reference(
     data = real.dataset
 
     def compute() -> dict[str, np.ndarray]:
-        features = np.asarray(extractor(data.brightness(data.train.pixels)))
+        features = features_of(extractor, data.brightness(data.train.pixels))
         moments, kernel = FeatureMoments.of(features), KernelReference.of(_some(features))
         return {
             "mean": moments.mean,
@@ -153,7 +153,7 @@ def _feature_reference(
         name = real.hash_with(f"{extractor.name} {origin}")
     else:
         name = real.hash_with(f"{extractor.name} {extractor.fingerprint} {behaviour}".rstrip())
-        kept = _kept(name, compute)
+        kept = _kept(name, compute, _FEATURE_FIELDS)
     moments = FeatureMoments(kept["mean"], kept["factor"], int(kept["n_images"]))
     kernel = KernelReference(kept["features"], float(kept["mean_of_pairs"]))
     return FeatureReference(moments, kernel, name)
@@ -169,15 +169,20 @@ def held_out_distances(real: RealImages) -> Float[np.ndarray, " image"]:
         nearest = nearest_distances(some, data.train.pixels, data.n_levels)
         return {"nearest": nearest}
 
-    return _kept(real.hash_with(None), compute)["nearest"]
+    return _kept(real.hash_with(None), compute, ["nearest"])["nearest"]
 
 
-def cache_folder() -> Path:
-    """Where references are kept: `$THRML_DENOISING_CACHE`, or the user's cache folder."""
-    if chosen := os.environ.get(CACHE_VARIABLE):
-        return Path(chosen).expanduser()
+def cache_folder() -> Path | None:
+    """Where references are kept: `$THRML_DENOISING_CACHE`, or the user's cache folder.
+
+    None where that is in a home directory that cannot be found.
+    """
+    chosen = os.environ.get(CACHE_VARIABLE)
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "thrmlDenoising"
+    try:
+        return Path(chosen or Path(base, "thrmlDenoising")).expanduser()
+    except RuntimeError:  # pathlib's word for having no home
+        return None
 
 
 def evenly_spread(
@@ -192,17 +197,45 @@ def _some(features: Float[np.ndarray, "image feature"]) -> Float[np.ndarray, "so
     return features[np.random.default_rng(_ORDER_SEED).permutation(len(features))[:N_COMPARED]]
 
 
-def _kept(name: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Arrays from the cache on disk, or computed and put there; a damaged file is replaced."""
-    file = cache_folder() / f"{name}.npz"
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (OSError, ValueError, TypeError, EOFError, zlib.error, zipfile.BadZipFile):
-        arrays = compute()
+def _kept(
+    name: str, compute: Callable[[], dict[str, np.ndarray]], fields: Collection[str]
+) -> dict[str, np.ndarray]:
+    """Arrays of these names from the cache on disk, or computed and put there.
+
+    The cache saves time and nothing else: what is damaged in it is replaced, and where there is
+    none, or it cannot be written, everything is computed.
+    """
+    folder = cache_folder()
+    if folder is None:
+        warnings.warn(
+            "reference statistics are not kept, as no home directory was found: name a folder for "
+            f"them in the environment variable {CACHE_VARIABLE}",
+            stacklevel=2,
+        )
+        return compute()
+    file = folder / f"{name}.npz"
+    arrays = _read(file)
+    if arrays is not None and set(arrays) == set(fields):
+        return arrays
+    arrays = compute()
     try:
         with written_aside(file) as aside, aside.open("wb") as stream:
             np.savez(stream, allow_pickle=False, **arrays)
-    except OSError as error:
-        warnings.warn(f"reference statistics are not kept in {file.parent}: {error}", stacklevel=2)
+    except (OSError, ValueError) as error:
+        warnings.warn(
+            f"reference statistics are not kept in {str(folder)!a}: {error}. Name another "
+            f"folder in the environment variable {CACHE_VARIABLE}",
+            stacklevel=2,
+        )
     return arrays
+
+
+def _read(file: Path) -> dict[str, np.ndarray] | None:
+    """The arrays in a file; None if it is not there or damaged."""
+    try:
+        if not file.is_file():
+            return None
+        with np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except Exception:  # damage raises whatever the part of NumPy or zipfile that meets it raises
+        return None
