@@ -82,7 +82,7 @@ def main() -> None:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         arguments = parse(sys.argv[1:])
         if arguments.resume is None:
-            check_can_hold_files(arguments.output_dir, "--output-dir")
+            check_can_hold_files(user_path(arguments.output_dir), "--output-dir")
         dtm = DTM(arguments.cfg, base_dir=arguments.output_dir)
         dtm.train(arguments.epochs, arguments.evaluate_every, arguments.resume)
     except (ValueError, OSError, ImportError) as error:

@@ -17,6 +17,7 @@ from thrmlDenoising.data import load_dataset
 from thrmlDenoising.evaluation.features import InceptionFeatures, UnavailableError
 from thrmlDenoising.experiments import Scale, command, train_command
 from thrmlDenoising.paths import user_path
+from thrmlDenoising.smoke_testing import save_accuracy_plot
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,7 @@ WRITE: dict[str, tuple[Callable[[], object], str]] = {
     "graph": (lambda: plots.draw_graph(DTM(TINY).steps[0], path="~/graph.png"), "graph.png"),
     "weights": (lambda: plots.draw_weights(DTM(TINY).steps[0], path="~/w.png"), "w.png"),
     "config": (lambda: DTMConfig.load("~/tiny.yaml").save("~/again.yaml"), "again.yaml"),
+    "accuracy": (lambda: save_accuracy_plot(DTM.load("~/run"), "~/acc.png"), "acc.png"),
     "compare": (lambda: evaluate("compare", "~/run", "--output", "~/c.png"), "c.png"),
     "figure": (lambda: energy_figure.main(["~/run", "--output", "~/energy.png"]), "energy.png"),
 }

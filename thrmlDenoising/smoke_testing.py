@@ -24,6 +24,7 @@ from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.data import DatasetFacts, ToySet, dataset_facts
 from thrmlDenoising.DTM import DTM
 from thrmlDenoising.evaluation.quality import headline
+from thrmlDenoising.paths import user_path
 from thrmlDenoising.replication import SMOKE_TESTING_NAMES, module_tells
 from thrmlDenoising.training import draw_headline
 from thrmlDenoising.utils import make_cfg
@@ -108,7 +109,7 @@ def save_accuracy_plot(dtm: DTM, filename: str = "accuracy_vs_epoch.png") -> Pat
     chosen = headline(dtm.history.metric_names)
     if not chosen:
         raise ValueError("no accuracy has been measured yet: train the model first")
-    path = dtm.open_run().folder.root / filename
+    path = dtm.open_run().folder.root / user_path(filename)
     draw_headline(chosen, dtm.history, path)
     return path
 

@@ -125,8 +125,8 @@ def _behaviour(real: RealImages, extractor: FeatureExtractor) -> str:
     if isinstance(extractor, ClassifierFeatures | InceptionFeatures):
         return ""
     data = real.dataset
-    features = extractor(data.brightness(evenly_spread(data.train.pixels, N_ASKED)))
-    return hashlib.sha256(np.asarray(features, float).tobytes()).hexdigest()
+    some = evenly_spread(data.train.pixels, N_ASKED)
+    return hashlib.sha256(features_of(extractor, data.brightness(some)).tobytes()).hexdigest()
 
 
 @lru_cache(maxsize=8)
