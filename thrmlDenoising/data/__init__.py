@@ -8,11 +8,13 @@
 set of this package without reading an image.
 """
 
+from thrmlDenoising.data.conditions import as_bits, checked_conditions, plain_array
 from thrmlDenoising.data.dataset import ImageDataset, Split, class_positions, one_hot_labels
 from thrmlDenoising.data.facts import DatasetFacts, check_own_name, dataset_facts
 from thrmlDenoising.data.loading import load_dataset
 from thrmlDenoising.data.locations import DATA_DIR_VARIABLE
-from thrmlDenoising.data.own import OwnImages
+from thrmlDenoising.data.own import OwnImages, as_bytes
+from thrmlDenoising.data.quantising import level_table
 
 __all__ = [
     "DATA_DIR_VARIABLE",
@@ -20,9 +22,14 @@ __all__ = [
     "ImageDataset",
     "OwnImages",
     "Split",
+    "as_bits",
+    "as_bytes",
     "check_own_name",
+    "checked_conditions",
     "class_positions",
     "dataset_facts",
+    "level_table",
     "load_dataset",
     "one_hot_labels",
+    "plain_array",
 ]

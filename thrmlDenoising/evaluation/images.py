@@ -1,18 +1,16 @@
 """Images of every class from the reverse chain: generated, judged and laid out for drawing."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key, UInt8
+from jaxtyping import Array, Bool, Float, Int, UInt8
 
-from thrmlDenoising.diffusion import DiffusionStep, Generated, Noised, generate
+from thrmlDenoising.diffusion import Generated, Noised
 from thrmlDenoising.evaluation.accuracy import label_votes
-from thrmlDenoising.sampling import IsingModel, Schedule
+from thrmlDenoising.sampling import Schedule
 
 Mode = Literal["free", "clamped"]
 """Labels sampled like everything else, or fixed to the class that is wanted."""
@@ -38,31 +36,15 @@ class ClassImages:
     """Equally many images of every class, class by class.
 
     Free images choose their own label: there, the class an image stands under is only a place.
+    Images of a model that is conditioned on bits are all of one class.
+
+    Attributes:
+        n_voted: how many classes label nodes vote for: 0 where they say something else.
     """
 
     generated: Generated
     n_classes: int
-
-    @classmethod
-    def generate(
-        cls,
-        key: Key[Array, ""],
-        chain: tuple[Sequence[DiffusionStep], Sequence[IsingModel]],
-        n_per_class: int,
-        one_hot_labels: Bool[np.ndarray, "class label_node"],
-        clamped: bool,
-        schedule: Schedule,
-    ) -> "ClassImages":
-        """Runs the reverse chain, with the labels clamped to their class or free.
-
-        Raises:
-            ValueError: less than 1 image a class asked for.
-        """
-        if n_per_class < 1:
-            raise ValueError(f"{n_per_class} images a class asked for: generate at least 1")
-        labels = np.repeat(one_hot_labels, n_per_class, axis=0)
-        bits = jnp.asarray(labels) if clamped else None
-        return cls(generate(key, *chain, len(labels), schedule, bits), len(one_hot_labels))
+    n_voted: int
 
     @cached_property
     def _last_states(self) -> Noised:
@@ -78,11 +60,14 @@ class ClassImages:
         """The class most label spots of the final state vote for, the first of equals.
 
         Raises:
-            ValueError: the model has no labels.
+            ValueError: the model has no labels, or they name no class.
         """
-        if not self.generated.noise.labels.shape[-1]:
-            raise ValueError("images of a model without labels (num_label_spots=0) have no class")
         votes = self._votes(self._last_states.labels[-1])
+        if not votes.shape[-1]:
+            raise ValueError(
+                "images of a model without labels (num_label_spots=0), or conditioned on bits, "
+                "have no class"
+            )
         return votes.argmax(axis=-1)
 
     def grid(self, n_drawn: int) -> Grid:
@@ -116,7 +101,7 @@ class ClassImages:
     def _votes(
         self, label_bits: Bool[Array, "*batch label_node"]
     ) -> Float[np.ndarray, "*batch label_class"]:
-        return label_votes(np.asarray(label_bits), self.n_classes)
+        return label_votes(np.asarray(label_bits), self.n_voted)
 
     def _first(self, leaf: np.ndarray, n_drawn: int) -> np.ndarray:
         """ "step image ..." to "class step drawn ..."."""

@@ -1,5 +1,6 @@
 """Training: gradient, penalty, controllers, the epoch loop, its state and what it leaves."""
 
+from thrmlDenoising.training.examples import Examples, ImagesInMemory, StreamedBatches
 from thrmlDenoising.training.gradient import kl_gradient
 from thrmlDenoising.training.loop import TrainingLoop, draw_evaluation
 from thrmlDenoising.training.model import (
@@ -20,15 +21,21 @@ from thrmlDenoising.training.saved_model import (
 )
 from thrmlDenoising.training.spending import updates_per_epoch
 from thrmlDenoising.training.state import TrainState
+from thrmlDenoising.training.stream import Batches, Stream
 from thrmlDenoising.training.task import Task
 from thrmlDenoising.training.trainer import Trainer
 
 __all__ = [
+    "Batches",
+    "Examples",
+    "ImagesInMemory",
     "Model",
     "ModelStep",
     "RunRecorder",
     "SavedModel",
     "StepSource",
+    "Stream",
+    "StreamedBatches",
     "Task",
     "TrainState",
     "Trainer",

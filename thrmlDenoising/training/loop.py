@@ -5,16 +5,12 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-
-import jax
 
 from thrmlDenoising.config import DTMConfig
-from thrmlDenoising.diffusion import Noised
 from thrmlDenoising.evaluation import AutocorrelationCurve
 from thrmlDenoising.runs import EpochRecord, complete_epochs
-from thrmlDenoising.training.model import Model, ModelStep
-from thrmlDenoising.training.parallel import run_on_devices
+from thrmlDenoising.training.examples import Examples
+from thrmlDenoising.training.model import Model
 from thrmlDenoising.training.progress import Progress
 from thrmlDenoising.training.recorder import RunRecorder
 from thrmlDenoising.training.state import TrainState
@@ -24,13 +20,18 @@ from thrmlDenoising.training.trainer import Trainer, adapt_strengths, set_baseli
 
 @dataclass(frozen=True)
 class TrainingLoop:
-    """Trains a model and keeps its run folder."""
+    """Trains a model and keeps its run folder.
+
+    Attributes:
+        examples: where batches come from.
+    """
 
     cfg: DTMConfig
     model: Model
     task: Task
     trainer: Trainer
     recorder: RunRecorder
+    examples: Examples
 
     def run(self, n_epochs: int, evaluate_every: int) -> None:
         """Trains `n_epochs` more epochs; evaluates every so many, and after the last.
@@ -38,8 +39,7 @@ class TrainingLoop:
         An epoch that is interrupted, or fails, before it is saved leaves the model as it was.
         """
         last = self.model.epoch + n_epochs
-        n_batches = len(self.model.steps) * self.trainer.n_batches(self.cfg.n_train)
-        clean = self.task.clean(self.task.dataset.train)
+        n_batches = len(self.model.steps) * self.cfg.n_batches
         try:
             with Progress(n_epochs, n_batches) as progress:
                 if not self.model.history.records:
@@ -47,7 +47,7 @@ class TrainingLoop:
                 for epoch in range(self.model.epoch + 1, last + 1):
                     progress.start_epoch(epoch, last)
                     evaluate = epoch % evaluate_every == 0 or epoch == last
-                    self._run_epoch(epoch, clean, evaluate, progress)
+                    self._run_epoch(epoch, evaluate, progress)
                     progress.epoch_done()
         except BaseException as error:
             saved = complete_epochs(self.recorder.folder.model_saving)
@@ -65,14 +65,14 @@ class TrainingLoop:
             self._record(epoch, 0.0, {})
         self._draw(epoch, curves, None)
 
-    def _run_epoch(self, epoch: int, clean: Noised, evaluate: bool, progress: Progress) -> None:
+    def _run_epoch(self, epoch: int, evaluate: bool, progress: Progress) -> None:
         """Trains every step, measures, lets the controllers react, saves, and then draws.
 
         Pictures come after the checkpoint: a full disk must not cost a trained epoch.
         """
         with self.model.undone_on_error():
             started = time.monotonic()
-            self._train_steps(clean, progress)
+            self._train_steps(epoch, progress)
             seconds = time.monotonic() - started
             measure = self.cfg.exp.compute_autocorr and (evaluate or self.cfg.is_adaptive)
             curves = self._autocorrelations(epoch, measure)
@@ -81,18 +81,12 @@ class TrainingLoop:
             self._record(epoch, seconds, evaluation.metrics if evaluation else {})
         self._draw(epoch, curves, evaluation)
 
-    def _train_steps(self, clean: Noised, progress: Progress) -> None:
+    def _train_steps(self, epoch: int, progress: Progress) -> None:
         """One epoch of every step; no step changes before all are through."""
         steps = self.model.steps
         rates = self.cfg.per_step(self.cfg.optim.step_learning_rates)
-
-        def train(step: ModelStep, rate: float) -> TrainState:
-            data = jax.device_put(clean, step.device)
-            on_batch = progress.batch_done
-            return self.trainer.train_epoch(step.diffusion, step.state, data, rate, on_batch)
-
-        tasks = [partial(train, step, rate) for step, rate in zip(steps, rates, strict=True)]
-        for step, state in zip(steps, run_on_devices(tasks, progress.cancel), strict=True):
+        states = self.examples.train_epoch(epoch, self.trainer, steps, rates, progress)
+        for step, state in zip(steps, states, strict=True):
             step.state = state
 
     def _evaluate(self, epoch: int) -> Evaluation | None:
