@@ -212,7 +212,7 @@ class DTM:
         _ = self.train_dataset, self._task.quality
         examples = self._examples(batches)
         recorder = self.open_run() if resume is None else self._resume(Path(resume))
-        recorder.log(f"training batches: {'the data set' if batches is None else batches!r}")
+        recorder.log(f"training on {examples}")
         loop = TrainingLoop(self.cfg, self._model, self._task, self._trainer, recorder, examples)
         loop.run(n_epochs, evaluate_every)
 

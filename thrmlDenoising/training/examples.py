@@ -16,7 +16,7 @@ from thrmlDenoising.training.trainer import Trainer
 
 
 class Examples(Protocol):
-    """Where the batches of an epoch come from."""
+    """Where the batches of an epoch come from; `str` of it says so in the log."""
 
     def train_epoch(
         self,
@@ -39,6 +39,10 @@ class ImagesInMemory(NamedTuple):
     """A whole data set, which every step walks through in an order of its own."""
 
     clean: Noised
+
+    def __str__(self) -> str:
+        """For the log."""
+        return f"{len(self.clean.pixels)} images in memory"
 
     def train_epoch(
         self,
@@ -63,6 +67,10 @@ class StreamedBatches(NamedTuple):
     """A stream, which is read once: all steps see a batch before the next one is asked for."""
 
     stream: Stream
+
+    def __str__(self) -> str:
+        """For the log."""
+        return f"batches streamed from {self.stream}"
 
     def train_epoch(
         self,

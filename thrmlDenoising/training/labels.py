@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.data import (
@@ -185,9 +185,9 @@ class Conditions(AbstractLabels):
         return self._on_spots(np.broadcast_to(bits, (n_images, self._n_bits)))
 
     def clamped(self, n_per_class: int, held_out: Callable[[], Split]) -> LabelBits:
-        """Those of the held-out images one after another, from the first again where they end."""
+        """Those of the held-out images, one after another."""
         of_images = self.of_split(held_out())
-        return of_images[np.arange(n_per_class) % len(of_images)]
+        return of_images[in_turn(n_per_class, len(of_images))]
 
     def _check_number(self, bits: np.ndarray) -> None:
         if bits.ndim == 0 or bits.shape[-1] != self._n_bits:
@@ -239,6 +239,13 @@ class NoLabels(AbstractLabels):
     def clamped(self, n_per_class: int, held_out: Callable[[], Split]) -> LabelBits:
         """See `AbstractLabels.clamped`."""
         raise ValueError(self.refusal)
+
+
+def in_turn(n_images: int, n_held_out: int) -> Int[np.ndarray, " image"]:
+    """Which held-out image every image shares its condition with: from the first again where they
+    end.
+    """
+    return np.arange(n_images) % n_held_out
 
 
 def _check_parts(given: Sequence[Any], needed: str) -> None:

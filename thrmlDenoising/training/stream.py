@@ -33,7 +33,7 @@ class Stream:
     def __init__(self, batches: Batches, cfg: DTMConfig) -> None:
         if not (isinstance(batches, Iterable) or callable(batches)):
             raise ValueError(
-                f"batches={batches!r}: give an iterable of batches, or a function that returns one "
+                f"batches of type {type(batches).__name__}: give an iterable of batches, or a function that returns one "
                 "for every epoch"
             )
         if cfg.sampling.negative_start == "persistent":
@@ -46,6 +46,10 @@ class Stream:
         self._labels = labels_of(cfg)
         threshold = cfg.data.pixel_threshold_for_single_trials
         self._level_of = level_table(cfg.graph.grayscale_levels, threshold)
+
+    def __str__(self) -> str:
+        """What the user gave, for the log: its name or type, never its content."""
+        return getattr(self._batches, "__qualname__", type(self._batches).__qualname__)
 
     def epoch(self, epoch: int) -> Iterator[Noised]:
         """The batches of an epoch; no more of them are read than it needs.
@@ -76,7 +80,7 @@ class Stream:
             batches = batches(epoch) if _needs_an_argument(batches) else batches()
             if not isinstance(batches, Iterable):
                 raise ValueError(
-                    f"the function of batches returned {batches!r}: it has to return an iterable "
+                    f"the function of batches returned a {type(batches).__name__}: it has to return an iterable "
                     "of the batches of an epoch"
                 )
         return iter(batches)
@@ -101,6 +105,8 @@ def _needs_an_argument(function: Callable[..., Any]) -> bool:
         inspect.signature(function).bind()
     except TypeError:
         return True
+    except ValueError:  # a builtin that does not tell
+        return False
     return False
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar, get_args
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Key
+from jaxtyping import Array, Bool, Key, UInt8
 
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.data import ImageDataset, OwnImages, Split
@@ -31,10 +31,18 @@ from thrmlDenoising.evaluation.features import (
     UnavailableError,
     named_extractor,
 )
-from thrmlDenoising.evaluation.quality import QualityReport, QualitySuite, RealImages
+from thrmlDenoising.evaluation.bootstrap import draw_counts
+from thrmlDenoising.evaluation.quality import (
+    HELD_OUT_PIXELS,
+    Measurement,
+    QualityReport,
+    QualitySuite,
+    RealImages,
+    held_out_pixels,
+)
 from thrmlDenoising.sampling import Schedule
 from thrmlDenoising.training.dataset import check_same_images, read_dataset
-from thrmlDenoising.training.labels import labels_of
+from thrmlDenoising.training.labels import in_turn, labels_of
 from thrmlDenoising.training.model import ModelStep, chain_of
 from thrmlDenoising.training.parallel import run_on_devices
 from thrmlDenoising.training.randomness import Purpose, purpose_key
@@ -227,7 +235,21 @@ class Task:
     def _judge(self, suite: QualitySuite, images: ClassImages, mode: Mode) -> QualityReport:
         labels = images.final_classes if images.n_voted else None
         rng = np.random.default_rng(self.cfg.exp.seed)
-        return suite.measure(images.final_pixels, labels, mode, rng)
+        report = suite.measure(images.final_pixels, labels, mode, rng)
+        if mode == "clamped" and labels is None:
+            self._compare_with_held_out(report, images.final_pixels, suite.n_replicates)
+        return report
+
+    def _compare_with_held_out(
+        self, report: QualityReport, pixels: UInt8[np.ndarray, "image pixel"], n_replicates: int
+    ) -> None:
+        """Adds how far images clamped to held-out conditions are those images."""
+        held_out = self.dataset.test.pixels
+        same_conditions = held_out[in_turn(len(pixels), len(held_out))]
+        counts = draw_counts(np.random.default_rng(self.cfg.exp.seed), len(pixels), n_replicates)
+        agreement = held_out_pixels(pixels, same_conditions, counts)
+        facts = "pixels", len(pixels), len(held_out), self.real.hash_with(None)
+        report.add(Measurement(HELD_OUT_PIXELS, agreement, *facts))
 
     @property
     def modes(self) -> tuple[Mode, ...]:

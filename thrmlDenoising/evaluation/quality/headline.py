@@ -4,8 +4,13 @@ from collections.abc import Collection
 from typing import NamedTuple, get_args
 
 from thrmlDenoising.evaluation.images import Mode
+from thrmlDenoising.evaluation.quality.agreement import HELD_OUT_PIXELS
 
-_ACCURACIES = ("accuracy", "agreement")
+_ACCURACIES = {
+    "images of their label's class (%)": ("accuracy", "agreement"),
+    "pixels as in the held-out image (%)": (HELD_OUT_PIXELS,),
+}
+"""By what they are called on an axis: the endings of their names."""
 
 
 class Headline(NamedTuple):
@@ -22,7 +27,8 @@ class Headline(NamedTuple):
 
 
 def headline(metric_names: Collection[str]) -> Headline | None:
-    """FID if it was measured, else classifier FD, another Fréchet distance, or the label accuracy.
+    """FID if it was measured, else classifier FD, another Fréchet distance, or an accuracy: of
+    labels or, of images that are conditioned on bits, of pixels.
 
     Args:
         metric_names: such as "free_fid"; of several other Fréchet distances the first counts.
@@ -34,8 +40,10 @@ def headline(metric_names: Collection[str]) -> Headline | None:
         if distance in measured:
             label = "FID" if distance == "fid" else distance.removesuffix("_fd") + " FD"
             return Headline(label, True, _names(by_mode, (distance,)))
-    accuracies = _names(by_mode, _ACCURACIES)
-    return Headline("images of their label's class (%)", False, accuracies) if accuracies else None
+    for label, endings in _ACCURACIES.items():
+        if names := _names(by_mode, endings):
+            return Headline(label, False, names)
+    return None
 
 
 def _without_prefix(names: Collection[str], prefix: str) -> list[str]:
