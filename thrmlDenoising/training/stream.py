@@ -33,8 +33,8 @@ class Stream:
     def __init__(self, batches: Batches, cfg: DTMConfig) -> None:
         if not (isinstance(batches, Iterable) or callable(batches)):
             raise ValueError(
-                f"batches of type {type(batches).__name__}: give an iterable of batches, or a function that returns one "
-                "for every epoch"
+                f"batches of type {type(batches).__name__}: give an iterable of batches, or a "
+                "function that returns one for every epoch"
             )
         if cfg.sampling.negative_start == "persistent":
             raise ValueError(
@@ -80,8 +80,8 @@ class Stream:
             batches = batches(epoch) if _needs_an_argument(batches) else batches()
             if not isinstance(batches, Iterable):
                 raise ValueError(
-                    f"the function of batches returned a {type(batches).__name__}: it has to return an iterable "
-                    "of the batches of an epoch"
+                    f"the function of batches returned a {type(batches).__name__}: it has to "
+                    "return an iterable of the batches of an epoch"
                 )
         return iter(batches)
 

@@ -25,13 +25,13 @@ from thrmlDenoising.evaluation import (
     measure_autocorrelation,
     measure_mixing,
 )
+from thrmlDenoising.evaluation.bootstrap import draw_counts
 from thrmlDenoising.evaluation.features import (
     CallableFeatures,
     FeatureExtractor,
     UnavailableError,
     named_extractor,
 )
-from thrmlDenoising.evaluation.bootstrap import draw_counts
 from thrmlDenoising.evaluation.quality import (
     HELD_OUT_PIXELS,
     Measurement,
