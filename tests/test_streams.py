@@ -255,6 +255,7 @@ print(streamed(sys.argv[2], batches_of).logging_and_saving_dir)
 """
 
 
+@pytest.mark.slow
 def test_two_devices_train_what_one_trains(dtm, tmp_path):
     flags = "--xla_force_host_platform_device_count=2"
     tests = Path(__file__).parent
