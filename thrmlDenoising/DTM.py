@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, get_args
 
 import numpy as np
-from jaxtyping import Array, Bool, Float, Key, UInt8
+from jaxtyping import Array, ArrayLike, Bool, Float, Key, Shaped, UInt8
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager
 from thrmlDenoising.config import DTMConfig, Named
@@ -34,11 +34,16 @@ from thrmlDenoising.process_settings import library_settings
 from thrmlDenoising.replication import DTM_NAMES, RunPath, tells
 from thrmlDenoising.runs import History, RunFolder, run_used_alone
 from thrmlDenoising.training import (
+    Batches,
+    Examples,
+    ImagesInMemory,
     Model,
     ModelStep,
     RunRecorder,
     SavedModel,
     StepSource,
+    Stream,
+    StreamedBatches,
     Task,
     Trainer,
     TrainingLoop,
@@ -125,8 +130,8 @@ class DTM:
 
     @property
     def one_hot_target_labels(self) -> Bool[np.ndarray, "class label_node"]:
-        """The label nodes of each target class."""
-        return self._task.one_hot_labels
+        """The label nodes of each target class; an error where conditions take their place."""
+        return self._task.labels.one_hot
 
     @property
     def n_image_pixels(self) -> int:
@@ -135,7 +140,7 @@ class DTM:
 
     @property
     def n_label_nodes(self) -> int:
-        """Label spots times classes."""
+        """Label spots times classes, or times the bits of a condition."""
         return self.cfg.n_label_nodes
 
     @property
@@ -209,6 +214,7 @@ class DTM:
         n_epochs: int = 50,
         evaluate_every: int | None = 5,
         resume: str | Path | None = None,
+        batches: Batches | None = None,
     ) -> None:
         """Trains for `n_epochs` more epochs and writes the run folder as it goes.
 
@@ -223,11 +229,14 @@ class DTM:
             resume: a run folder to go on with, from its last complete checkpoint; with the
                 same sampler and library versions, bit for bit as if it had never stopped. Both
                 are in the training log.
+            batches: training batches for data that do not fit memory, in place of the training
+                images, which then serve for measuring alone; see docs/own_data.md. A run is
+                resumed bit for bit if they are a function of the epoch: give it again.
 
         Raises:
-            ValueError: numbers of epochs that cannot be, a run to resume whose config is another,
-                or a model that is trained already, stands elsewhere than the run, and would be
-                lost; NotFiniteError if training diverges.
+            ValueError: numbers of epochs that cannot be, batches that are not as they should be, a
+                run to resume whose config is another, or a model that is trained already, stands
+                elsewhere than the run, and would be lost; NotFiniteError if training diverges.
             OSError: the disk does not take a checkpoint, a table or the log; says what is saved.
                 A picture that cannot be drawn is only warned about. InUseError: another process,
                 or another model, is training into the run; says which.
@@ -236,12 +245,28 @@ class DTM:
         check_epochs(n_epochs, evaluate_every)
         # Data or an extractor may be missing: that should be known before a folder is made.
         _ = self.train_dataset, self._task.quality
+        examples = self._examples(batches)
         run = self.open_run().folder if resume is None else RunFolder.open(user_path(resume))
         with run_used_alone(run):
             recorder = self.open_run() if resume is None else self._resume(run.root)
             recorder.check_nobody_went_on(self.epoch)
-            loop = TrainingLoop(self.cfg, self._model, self._task, self._trainer, recorder)
+            recorder.log(f"training on {examples}")
+            loop = TrainingLoop(
+                self.cfg, self._model, self._task, self._trainer, recorder, examples
+            )
             loop.run(n_epochs, evaluate_every)
+
+    def _examples(self, batches: Batches | None) -> Examples:
+        if batches is not None:
+            return StreamedBatches(Stream(batches, self.cfg))
+        cfg = self.cfg
+        if cfg.n_batches * cfg.batch_size > cfg.n_train:
+            raise ValueError(
+                f"sampling.batches_per_epoch={cfg.n_batches} batches of {cfg.batch_size} images "
+                f"are more than the {cfg.n_train} training images: leave it out, or give a stream, "
+                "train(batches=...)"
+            )
+        return ImagesInMemory(self._task.clean(self.train_dataset))
 
     # ------------------------------------------------------------------ images
 
@@ -251,6 +276,7 @@ class DTM:
         n: int,
         labels: int | Sequence[int] | None = None,
         key: Key[Array, ""] | None = None,
+        conditions: Shaped[ArrayLike, "*n bit"] | None = None,
     ) -> UInt8[np.ndarray, "n row column"]:
         """Generates n images of grey levels 0..n_grayscale_levels.
 
@@ -259,12 +285,15 @@ class DTM:
                 None lets the model choose.
             key: the same key gives the same images, whatever kind of key; left out, it is made
                 from `exp.seed`.
+            conditions: in place of labels, where the model is conditioned on bits: one condition,
+                or one for each image.
 
         Raises:
-            ValueError: a class the model does not know, or a wrong number of labels.
+            ValueError: a class the model does not know, a wrong number of labels or bits, or
+                labels where there are conditions.
         """
         key = purpose_key(self.cfg.exp.seed, "sample") if key is None else checked_key(key)
-        bits = None if labels is None else self._task.label_bits(labels, n)
+        bits = self._task.label_bits(n, labels=labels, conditions=conditions)
         generated = generate(key, *chain_of(self.steps), n, self._task.schedule(), bits)
         return np.asarray(generated.last_states.pixels[-1]).reshape(n, *self.cfg.image_shape)
 
@@ -302,7 +331,7 @@ class DTM:
         images = self.class_images(key, "free" if free else "clamped", batch_size)
         grid = images.grid(drawn_images_per_digit)
         drawn, labels = np.concatenate(grid.pixels), np.concatenate(grid.labels)
-        final = images.final_pixels.reshape(images.n_classes, batch_size, -1)
+        final = images.final_pixels.reshape(len(images.classes), batch_size, -1)
         white = np.float32(self.n_grayscale_levels)
         return drawn / white, labels, final / white
 

@@ -80,8 +80,8 @@ def compute_conditional_accuracy(
     """
     targets = _class_images(dtm)
     images = dtm.class_images(key, "clamped", batch_size)
-    asked = np.repeat(np.arange(images.n_classes), batch_size)
-    shown = np.tile(np.arange(batch_size) < (n_print or 0), images.n_classes)
+    asked = np.repeat(np.arange(len(images.classes)), batch_size)
+    shown = np.tile(np.arange(batch_size) < (n_print or 0), len(images.classes))
     return _accuracy(images.final_pixels, targets, asked, shown)
 
 

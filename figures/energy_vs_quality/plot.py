@@ -205,13 +205,16 @@ def _draw_ours(axes: Axes, points: Sequence[OurPoint], distance: str) -> None:
         colour, marker = _FAMILIES[family]
         joules = [point.joules for point in members]
         faces: dict[Mode, str] = {"free": colour, "clamped": "white"}
-        for mode, face in faces.items():
+        # A model without labels has free images alone.
+        measured = [mode for mode in faces if all(mode in m.best[distance][0] for m in members)]
+        for mode in measured:
             seeds = [[best[mode] for best in point.best[distance]] for point in members]
             low, means, high = (
                 np.array([f(values) for values in seeds]) for f in (min, np.mean, max)
             )
             bars = means - low, high - means
-            style = {"marker": marker, "markersize": 4.5, "markerfacecolor": face, "ls": "--"}
+            style = {"marker": marker, "markersize": 4.5, "ls": "--"}
+            style["markerfacecolor"] = faces[mode]
             label = f"{family}, {mode} labels"
             axes.errorbar(joules, means, bars, color=colour, linewidth=1.2, label=label, **style)
         # DTM and MEBM may spend the same: names to the left of one, to the right of the other.

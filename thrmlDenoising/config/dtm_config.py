@@ -119,6 +119,8 @@ class DTMConfig:
     @property
     def class_names(self) -> list[str]:
         """The target classes in words, for pictures."""
+        if self.data.n_condition_bits:
+            return list(self.data.class_names) or ["all images"]
         names = self.data.facts.class_names
         return [names[target] for target in self.target_classes]
 
@@ -142,14 +144,19 @@ class DTMConfig:
 
     @property
     def n_label_nodes(self) -> int:
-        """Label spots times classes."""
-        return self.graph.num_label_spots * len(self.target_classes)
+        """Label spots times classes, or times the bits of a condition."""
+        return self.graph.num_label_spots * (self.data.n_condition_bits or len(self.target_classes))
 
     @property
     def n_train(self) -> int:
         """Training images of the target classes."""
         counts = self.data.facts.train_counts
         return sum(counts[target] for target in self.target_classes)
+
+    @property
+    def n_batches(self) -> int:
+        """Batches an epoch, one update each."""
+        return self.sampling.batches_per_epoch or self.n_train // self.batch_size
 
     @property
     def is_adaptive(self) -> bool:
@@ -318,7 +325,7 @@ def _check_data_go_with_the_rest(cfg: DTMConfig) -> None:
                 f"{cfg.data.dataset_name} needs graph.grayscale_levels={facts.n_levels}"
             )
         return
-    if cfg.batch_size > cfg.n_train:
+    if cfg.sampling.batches_per_epoch is None and cfg.batch_size > cfg.n_train:
         raise ValueError(
             f"sampling.batch_size={cfg.sampling.batch_size} is more than the {cfg.n_train} "
             f"training images of {cfg.data.dataset_name} in "

@@ -139,6 +139,10 @@ class DataConfig(Section, name="data"):
     toy_levels: Count | None = None
     """Own toy set, filled in by ToySet.cfg: its grey levels above 0."""
 
+    n_condition_bits: CountOrZero = 0
+    """Own images, filled in by OwnImages.cfg: bits of every image's condition;
+    0 for images that have classes instead."""
+
     images_sha256: Annotated[str, _SHA256] | None = None
     """Own images, filled in by OwnImages.cfg: what they are recognised by."""
 
@@ -183,16 +187,22 @@ class DataConfig(Section, name="data"):
             "images_sha256": self.images_sha256,
         }
         missing = [name for name, value in description.items() if not value]
-        if len(missing) == len(description) and not self.class_names and not self.toy_levels:
+        optional = self.class_names, self.toy_levels, self.n_condition_bits
+        if len(missing) == len(description) and not any(optional):
             return
         n_classes = len(self.train_counts)
         whole = not missing and len(self.test_counts) == n_classes
         if not whole or len(self.class_names) not in (0, n_classes):
-            given = description | {"class_names": self.class_names}
+            given = description | optional
             raise ValueError(
                 f"data describes own images in part, or with unequal numbers of classes: {given}. "
                 "make_cfg(data=images.cfg), with OwnImages of thrmlDenoising.data, fills in all of "
                 "it; for a data set of this package leave all of it out"
+            )
+        if self.n_condition_bits and n_classes > 1:
+            raise ValueError(
+                f"data.n_condition_bits={self.n_condition_bits} with {n_classes} classes: images "
+                "are conditioned on bits or on classes, not on both"
             )
         try:
             check_own_name(self.dataset_name)
@@ -224,8 +234,8 @@ class GraphConfig(Section, name="graph"):
     `connection_rules` with it. 1 to 1000; a torus needs an even one."""
 
     num_label_spots: CountOrZero = 5
-    """How many times the one-hot label is repeated on the graph: at least 0;
-    0 makes the model unlabelled."""
+    """How many times the one-hot label, or the condition's bits, are repeated
+    on the graph: at least 0; 0 makes the model unlabelled."""
 
     grayscale_levels: Annotated[int, Must("from 1 to 255", lambda n: 1 <= n <= 255)] = 1
     """Grey levels above black: 1 (binary images) to 255."""

@@ -45,6 +45,11 @@ class SamplingConfig(Section, name="sampling"):
     """Training images per gradient step, one chain each: at least 1, at most
     the training set."""
 
+    batches_per_epoch: Count | None = None
+    """Batches in an epoch: at least 1. None: as many as the training set
+    makes. More than that needs a stream, train(batches=...); fewer are a
+    random part."""
+
     n_samples: Count = 50
     """Samples collected from each chain for one gradient: at least 1."""
 

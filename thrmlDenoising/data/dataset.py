@@ -13,10 +13,12 @@ class Split(NamedTuple):
 
     In an `ImageDataset`, pixels are grey levels 0..n_levels and classes are positions in
     `target_classes`. Before quantising, pixels are 0..255 and classes the original numbers.
+    Images that are conditioned on bits are all of class 0.
     """
 
     pixels: UInt8[np.ndarray, "image pixel"]
     classes: Int32[np.ndarray, " image"]
+    conditions: Bool[np.ndarray, "image bit"] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,31 +15,19 @@ _HALF_A_LEVEL = 0.5 / 255
 """Floats are rounded to the nearest of 256 levels, those just beyond black and white as well."""
 
 
-def as_bytes(given: Any) -> UInt8[np.ndarray, "image row column"]:
-    """The images as 0..255, copied.
+def as_images(given: Any) -> UInt8[np.ndarray, "image row column"]:
+    """All images of a data set as 0..255, copied: these are not all dark.
 
     Raises:
         ValueError: they are no images as `OwnImages` describes them.
     """
-    images = _as_array("images", given)
-    _check_shape(images)
-    if images.dtype == np.uint8:
-        pixels = images.copy()
-    elif images.dtype == np.bool_:
-        pixels = images.astype(np.uint8) * np.uint8(255)
-    elif np.issubdtype(images.dtype, np.floating):
-        _check_brightness(images)
-        pixels = np.rint(np.multiply(images, 255, dtype=np.float64)).astype(np.uint8)
-    else:
-        raise ValueError(
-            f"images of type {images.dtype}: give brightness 0..1 as floats, or 0..255 as uint8"
-            f"{_how_to_make_floats(images)}"
-        )
+    images = as_array("images", given)
+    pixels = as_bytes(images)
     if pixels.max() < 128:
         what_to_do = (
             f"divide them by their maximum, {_scaled(images)}"
             if pixels.max()
-            else ("these are all black")
+            else "these are all black"
         )
         raise ValueError(
             f"the brightest pixel of all images is {images.max():.4g}, less than half of white "
@@ -49,13 +37,34 @@ def as_bytes(given: Any) -> UInt8[np.ndarray, "image row column"]:
     return pixels
 
 
+def as_bytes(given: Any) -> UInt8[np.ndarray, "image row column"]:
+    """Images as 0..255, copied.
+
+    Raises:
+        ValueError: they are no array of brightness 0..1 in floats, 0..255 in uint8, or booleans.
+    """
+    images = as_array("images", given)
+    _check_shape(images)
+    if images.dtype == np.uint8:
+        return images.copy()
+    if images.dtype == np.bool_:
+        return images.astype(np.uint8) * np.uint8(255)
+    if np.issubdtype(images.dtype, np.floating):
+        _check_brightness(images)
+        return np.rint(np.multiply(images, 255, dtype=np.float64)).astype(np.uint8)
+    raise ValueError(
+        f"images of type {images.dtype}: give brightness 0..1 as floats, or 0..255 as uint8"
+        f"{_how_to_make_floats(images)}"
+    )
+
+
 def as_classes(given: Any, n_images: int) -> Int32[np.ndarray, " image"]:
     """The classes, copied.
 
     Raises:
         ValueError: they are no classes as `OwnImages` describes them.
     """
-    classes = _as_array("classes", given)
+    classes = as_array("classes", given)
     if classes.dtype == object:  # as pandas gives integers that may be missing
         classes = _of_plain_type(classes)
     if classes.shape != (n_images,):
@@ -85,8 +94,15 @@ def as_classes(given: Any, n_images: int) -> Int32[np.ndarray, " image"]:
     return checked
 
 
-def _as_array(what: str, given: Any) -> Shaped[np.ndarray, "..."]:
-    """What is given, if nothing is lost when it becomes an array."""
+def as_array(what: str, given: Any) -> Shaped[np.ndarray, "..."]:
+    """What is given, if nothing is lost when it becomes an array.
+
+    Args:
+        what: its name in messages.
+
+    Raises:
+        ValueError: it is masked, sparse, of several sizes, or no array.
+    """
     entries = list(given) if _is_a_row_of_things(given) else []
     for entry in (given, *entries):
         _check_convertible(what, entry)

@@ -7,27 +7,38 @@ dtm = DTM(cfg, data=data)
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from numbers import Real
 from typing import Any
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Bool, Shaped
 
+from thrmlDenoising.data.conditions import checked_conditions
 from thrmlDenoising.data.dataset import ImageDataset, Split
 from thrmlDenoising.data.facts import DatasetFacts, check_own_name
-from thrmlDenoising.data.given import as_bytes, as_classes
+from thrmlDenoising.data.given import as_classes, as_images
 from thrmlDenoising.data.quantising import quantised
 from thrmlDenoising.user_text import check_name, shortened
 
 _SHOWN_IN_MESSAGES = 500
-_IDENTIFIES = ("dataset_name", "image_shape", "train_counts", "test_counts", "images_sha256")
+_IDENTIFIES = (
+    "dataset_name",
+    "image_shape",
+    "train_counts",
+    "test_counts",
+    "n_condition_bits",
+    "images_sha256",
+)
 
 
 @dataclass(frozen=True, eq=False)
 class OwnImages:
     """Grey images of any shape, with their classes; a part of every class is held out for tests.
+
+    In place of classes every image may have a condition, any bits: the frame before it, an action,
+    a mask. A model learns its images given them, and `DTM.sample` takes new ones.
 
     Which images are held out, and the order of all, is drawn from `seed`: the same arguments
     always give the same halves. A run remembers what its images were, not the images, so these are
@@ -39,11 +50,13 @@ class OwnImages:
         images: brightness 0..1 as floats, 0..255 as uint8, or booleans, of shape (image, row,
             column), and at least half of white somewhere; kept as uint8, to which floats up to half
             a level beyond black and white are rounded as all are.
-        classes: the class number of every image, 0, 1, 2, ... with none left out.
+        classes: the class number of every image, 0, 1, 2, ... with none left out; not given where
+            there are conditions, and then all 0.
         test_fraction: the part of every class that is held out, above 0 and below 1; of every
             class at least one image is held out and one is trained on.
         class_names: what the classes show, in words; may be left out.
         seed: of the choice of held-out images.
+        conditions: bits of shape (image, bit), or None for images with classes.
 
     Raises:
         ValueError: the arrays are not as described, or a class has less than 2 images.
@@ -51,15 +64,18 @@ class OwnImages:
 
     name: str
     images: Shaped[np.ndarray, "image row column"]
-    classes: Shaped[np.ndarray, " image"]
+    classes: Shaped[np.ndarray, " image"] = field(default_factory=lambda: np.empty(0, int))
     test_fraction: float = 0.1
     class_names: Sequence[str] = ()
     seed: int = 0
+    conditions: Shaped[np.ndarray, "image bit"] | None = None
 
     def __post_init__(self) -> None:
         check_own_name(self.name)
-        images = as_bytes(self.images)
-        classes = as_classes(self.classes, len(images))
+        images = as_images(self.images)
+        conditions = _conditions_in_place_of_classes(self.conditions, self.classes, len(images))
+        classes = self.classes if conditions is None else np.zeros(len(images), int)
+        classes = as_classes(classes, len(images))
         names = _checked_names(self.class_names, n_classes=int(classes.max()) + 1)
         if not isinstance(self.test_fraction, Real) or not 0 < self.test_fraction < 1:
             raise ValueError(
@@ -68,8 +84,14 @@ class OwnImages:
             )
         if not isinstance(self.seed, int | np.integer) or self.seed < 0:
             raise ValueError(f"seed={self.seed!r}: give an integer of at least 0")
-        for field, value in {"images": images, "classes": classes, "class_names": names}.items():
-            object.__setattr__(self, field, value)
+        checked = {
+            "images": images,
+            "classes": classes,
+            "class_names": names,
+            "conditions": conditions,
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     @cached_property
     def facts(self) -> DatasetFacts:
@@ -92,6 +114,7 @@ class OwnImages:
             "train_counts": self.facts.train_counts,
             "test_counts": self.facts.test_counts,
             "class_names": self.class_names,
+            "n_condition_bits": 0 if self.conditions is None else self.conditions.shape[1],
             "images_sha256": self._sha256,
         }
 
@@ -120,9 +143,9 @@ class OwnImages:
                 f"{section['dataset_name']!r}: build it with make_cfg(data=data.cfg)"
             )
         differing = [
-            f"{field} is {section[field]!r} there, {self.cfg[field]!r} here"
-            for field in _IDENTIFIES
-            if section[field] != self.cfg[field]
+            f"{name} is {section[name]!r} there, {self.cfg[name]!r} here"
+            for name in _IDENTIFIES
+            if section[name] != self.cfg[name]
         ]
         if differing:
             raise ValueError(
@@ -143,20 +166,47 @@ class OwnImages:
         return self._split(order[~held_out]), self._split(order[held_out])
 
     def _split(self, chosen: np.ndarray) -> Split:
-        return Split(self.images[chosen].reshape(len(chosen), -1), self.classes[chosen])
+        conditions = None if self.conditions is None else self.conditions[chosen]
+        pixels = self.images[chosen].reshape(len(chosen), -1)
+        return Split(pixels, self.classes[chosen], conditions)
 
     @cached_property
     def _sha256(self) -> str:
-        """Of everything a model can learn from: shape, pixels, classes, halves and their order."""
+        """Of everything a model can learn from: shape, pixels, what is known of them, halves and
+        their order.
+        """
         digest = hashlib.sha256(repr((self.facts.image_shape, self.facts.train_counts)).encode())
         for half in self._halves:
             digest.update(half.pixels.tobytes())
             digest.update(half.classes.astype("<i4").tobytes())
+            if half.conditions is not None:
+                digest.update(half.conditions.tobytes())
         return digest.hexdigest()
 
 
 def _n_held_out(n_images: int, fraction: float) -> int:
     return min(max(1, round(fraction * n_images)), n_images - 1)
+
+
+def _conditions_in_place_of_classes(
+    conditions: Any, classes: Any, n_images: int
+) -> Bool[np.ndarray, "image bit"] | None:
+    """The conditions, if there are any."""
+    has_classes = classes is not None and np.size(classes) > 0
+    if conditions is None and not has_classes:
+        raise ValueError(
+            "images with neither classes nor conditions: give one of them; where there is nothing "
+            "to tell images apart, classes=np.zeros(len(images), int), and a config with "
+            "graph=dict(num_label_spots=0)"
+        )
+    if conditions is None:
+        return None
+    if has_classes and np.any(classes):
+        raise ValueError(
+            "images with both classes and conditions: leave classes out; a class can be a part of "
+            "the condition, as one-hot bits"
+        )
+    return checked_conditions(conditions, n_images)
 
 
 def _checked_names(names: Sequence[str], n_classes: int) -> tuple[str, ...]:

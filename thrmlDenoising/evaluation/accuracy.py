@@ -172,7 +172,9 @@ def label_votes(label_bits: np.ndarray, n_classes: int) -> Float[np.ndarray, "*b
 
     Args:
         label_bits: boolean, "*batch label_node": one-hot codes, one spot after the other.
+        n_classes: 0 where label nodes vote for none; then there are no shares either.
     """
-    n_spots = label_bits.shape[-1] // n_classes
-    spots = label_bits.reshape(*label_bits.shape[:-1], n_spots, n_classes)
-    return spots.mean(axis=-2) if n_spots else np.zeros((*label_bits.shape[:-1], 0))
+    n_spots = label_bits.shape[-1] // n_classes if n_classes else 0
+    if n_spots == 0:
+        return np.zeros((*label_bits.shape[:-1], 0))
+    return label_bits.reshape(*label_bits.shape[:-1], n_spots, n_classes).mean(axis=-2)

@@ -6,13 +6,12 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key, UInt8
+from jaxtyping import Array, Bool, Float, Int, UInt8
 
-from thrmlDenoising.diffusion import DiffusionStep, Generated, Noised, generate
+from thrmlDenoising.diffusion import Generated, Noised
 from thrmlDenoising.evaluation.accuracy import label_votes
-from thrmlDenoising.sampling import IsingModel, Schedule
+from thrmlDenoising.sampling import Schedule
 
 Mode = Literal["free", "clamped"]
 """Labels sampled like everything else, or fixed to the class that is wanted."""
@@ -44,40 +43,15 @@ class ClassImages:
 
     Free images choose their own label: there, the class an image stands under is only a place.
 
-    - `n_classes`: that a label can be.
+    Images of a model that is conditioned on bits are all of one class.
+
     - `classes`: whose images these are.
+    - `n_voted`: how many classes label nodes vote for: 0 where they say something else.
     """
 
     generated: Generated
-    n_classes: int
     classes: Sequence[int]
-
-    @classmethod
-    def generate(
-        cls,
-        key: Key[Array, ""],
-        chain: tuple[Sequence[DiffusionStep], Sequence[IsingModel]],
-        n_per_class: int,
-        one_hot_labels: Bool[np.ndarray, "class label_node"],
-        clamped: bool,
-        schedule: Schedule,
-        classes: Sequence[int] | None = None,
-    ) -> "ClassImages":
-        """Runs the reverse chain, with the labels clamped to their class or free.
-
-        Args:
-            classes: to make images of, in this order; all of them if left out.
-
-        Raises:
-            ValueError: less than 1 image a class asked for.
-        """
-        if n_per_class < 1:
-            raise ValueError(f"{n_per_class} images a class asked for: generate at least 1")
-        n_classes = len(one_hot_labels)
-        classes = range(n_classes) if classes is None else classes
-        labels = np.repeat(one_hot_labels[np.asarray(classes)], n_per_class, axis=0)
-        bits = jnp.asarray(labels) if clamped else None
-        return cls(generate(key, *chain, len(labels), schedule, bits), n_classes, classes)
+    n_voted: int
 
     @cached_property
     def _last_states(self) -> Noised:
@@ -93,11 +67,14 @@ class ClassImages:
         """The class most label spots of the final state vote for, the first of equals.
 
         Raises:
-            ValueError: the model has no labels.
+            ValueError: the model has no labels, or they name no class.
         """
-        if not self.generated.noise.labels.shape[-1]:
-            raise ValueError("images of a model without labels (num_label_spots=0) have no class")
         votes = self._votes(self._last_states.labels[-1])
+        if not votes.shape[-1]:
+            raise ValueError(
+                "images of a model without labels (num_label_spots=0), or conditioned on bits, "
+                "have no class"
+            )
         return votes.argmax(axis=-1)
 
     def grid(self, n_drawn: int) -> Grid:
@@ -132,7 +109,7 @@ class ClassImages:
     def _votes(
         self, label_bits: Bool[Array, "*batch label_node"] | Bool[np.ndarray, "*batch label_node"]
     ) -> Float[np.ndarray, "*batch label_class"]:
-        return label_votes(np.asarray(label_bits), self.n_classes)
+        return label_votes(np.asarray(label_bits), self.n_voted)
 
     def _first(self, leaf: np.ndarray, n_drawn: int) -> np.ndarray:
         """ "step image ..." to "class step drawn ..."."""

@@ -133,13 +133,17 @@ class RunTable:
     def best(self, distance: str) -> dict[Mode, float]:
         """A distance of free and of clamped images at the epoch where their sum is lowest.
 
+        A model without labels has free images alone.
+
         Args:
             distance: "fid" or "classifier_fd".
 
         Raises:
             ValueError: it was not measured.
         """
-        columns = {mode: self._column(f"{mode}_{distance}") for mode in get_args(Mode)}
+        names = {mode: f"{mode}_{distance}" for mode in get_args(Mode)}
+        measured = [mode for mode, name in names.items() if name in self.columns]
+        columns = {mode: self._column(names[mode]) for mode in measured or names}
         row = int(np.nanargmin(sum(columns.values())))
         return {mode: float(values[row]) for mode, values in columns.items()}
 

@@ -1,5 +1,6 @@
 """Training: gradient, penalty, controllers, the epoch loop, its state and what it leaves."""
 
+from thrmlDenoising.training.examples import Examples, ImagesInMemory, StreamedBatches
 from thrmlDenoising.training.gradient import kl_gradient
 from thrmlDenoising.training.loop import TrainingLoop, check_epochs, draw_animations
 from thrmlDenoising.training.model import (
@@ -22,10 +23,14 @@ from thrmlDenoising.training.saved_model import (
 from thrmlDenoising.training.signals import StopSignals, Terminated
 from thrmlDenoising.training.spending import updates_per_epoch
 from thrmlDenoising.training.state import TrainState
+from thrmlDenoising.training.stream import Batches, Stream
 from thrmlDenoising.training.task import Task
 from thrmlDenoising.training.trainer import Trainer
 
 __all__ = [
+    "Batches",
+    "Examples",
+    "ImagesInMemory",
     "Model",
     "ModelStep",
     "NotFiniteError",
@@ -33,6 +38,8 @@ __all__ = [
     "SavedModel",
     "StepSource",
     "StopSignals",
+    "Stream",
+    "StreamedBatches",
     "Task",
     "Terminated",
     "TrainState",

@@ -5,18 +5,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from numbers import Integral
 from typing import NamedTuple, TypeGuard
 
-import jax
-
 from thrmlDenoising.config import DTMConfig
-from thrmlDenoising.diffusion import Noised
 from thrmlDenoising.evaluation import AutocorrelationCurve
 from thrmlDenoising.runs import EpochRecord, complete_epochs
-from thrmlDenoising.training.model import Model, ModelStep, NotFiniteError, check_finite
-from thrmlDenoising.training.parallel import run_on_devices
+from thrmlDenoising.training.examples import Examples
+from thrmlDenoising.training.model import Model, NotFiniteError, check_finite
 from thrmlDenoising.training.progress import Progress
 from thrmlDenoising.training.recorder import RunRecorder
 from thrmlDenoising.training.signals import StopSignals, Terminated
@@ -60,13 +56,18 @@ def _is_integer(value: object) -> TypeGuard[int]:
 
 @dataclass(frozen=True)
 class TrainingLoop:
-    """Trains a model and keeps its run folder."""
+    """Trains a model and keeps its run folder.
+
+    Attributes:
+        examples: where batches come from.
+    """
 
     cfg: DTMConfig
     model: Model
     task: Task
     trainer: Trainer
     recorder: RunRecorder
+    examples: Examples
     signals: StopSignals = field(default_factory=StopSignals)
 
     def run(self, n_epochs: int, evaluate_every: int) -> None:
@@ -79,16 +80,15 @@ class TrainingLoop:
             NotFiniteError: training has diverged.
         """
         last = self.model.epoch + n_epochs
-        n_batches = len(self.model.steps) * self.trainer.n_batches(self.cfg.n_train)
-        clean = self.task.clean(self.task.dataset.train)
+        n_batches = len(self.model.steps) * self.cfg.n_batches
         try:
-            with self.signals, Progress(n_epochs, n_batches) as progress:
+            with self.signals, Progress(n_epochs, n_batches, self.signals.look) as progress:
                 if not self.model.history.records:
                     self._measure_untrained(evaluate=evaluate_every > 0)
                 for epoch in range(self.model.epoch + 1, last + 1):
                     progress.start_epoch(epoch, last)
                     due = evaluate_every > 0 and (epoch % evaluate_every == 0 or epoch == last)
-                    self._run_epoch(epoch, clean, due, progress)
+                    self._run_epoch(epoch, due, progress)
                     progress.epoch_done()
         except BaseException as error:
             self._say_stopped(error)
@@ -113,14 +113,14 @@ class TrainingLoop:
             self._record(epoch, 0.0, measured)
         self._draw(epoch, measured)
 
-    def _run_epoch(self, epoch: int, clean: Noised, evaluate: bool, progress: Progress) -> None:
+    def _run_epoch(self, epoch: int, evaluate: bool, progress: Progress) -> None:
         """Trains every step, measures, lets the controllers react, saves, and then draws.
 
         Pictures come after the checkpoint: a full disk must not cost a trained epoch.
         """
         with self.model.undone_on_error():
             started = time.monotonic()
-            self._train_steps(clean, progress)
+            self._train_steps(epoch, progress)
             self._check_finite(epoch)
             seconds = time.monotonic() - started
             measured = self._measure(epoch, evaluate, adapt_strengths)
@@ -129,21 +129,12 @@ class TrainingLoop:
         if measured.evaluation:
             self._animate(epoch)
 
-    def _train_steps(self, clean: Noised, progress: Progress) -> None:
+    def _train_steps(self, epoch: int, progress: Progress) -> None:
         """One epoch of every step; no step changes before all are through."""
         steps = self.model.steps
         rates = self.cfg.per_step(self.cfg.optim.step_learning_rates)
-
-        def on_batch() -> None:
-            progress.batch_done()
-            self.signals.look()
-
-        def train(step: ModelStep, rate: float) -> TrainState:
-            data = jax.device_put(clean, step.device)
-            return self.trainer.train_epoch(step.diffusion, step.state, data, rate, on_batch)
-
-        tasks = [partial(train, step, rate) for step, rate in zip(steps, rates, strict=True)]
-        for step, state in zip(steps, run_on_devices(tasks, progress.cancel), strict=True):
+        states = self.examples.train_epoch(epoch, self.trainer, steps, rates, progress)
+        for step, state in zip(steps, states, strict=True):
             step.state = state
 
     def _check_finite(self, epoch: int) -> None:

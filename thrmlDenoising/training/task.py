@@ -8,17 +8,11 @@ from typing import Any, NamedTuple, TypeVar, get_args
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Key
+from jaxtyping import Array, Bool, Key, UInt8
 
 from thrmlDenoising.config import DTMConfig, Extractor
-from thrmlDenoising.data import (
-    ImageDataset,
-    OwnData,
-    Split,
-    class_positions,
-    one_hot_labels,
-)
-from thrmlDenoising.diffusion import Annealing, Noised
+from thrmlDenoising.data import ImageDataset, OwnData, Split
+from thrmlDenoising.diffusion import Annealing, Noised, generate
 from thrmlDenoising.evaluation import (
     Animation,
     AutocorrelationCurve,
@@ -30,16 +24,25 @@ from thrmlDenoising.evaluation import (
     measure_autocorrelation,
     measure_mixing,
 )
+from thrmlDenoising.evaluation.bootstrap import draw_counts
 from thrmlDenoising.evaluation.features import (
     FeatureExtractor,
     UnavailableError,
     named_extractor,
     own_extractor,
 )
-from thrmlDenoising.evaluation.quality import QualityReport, QualitySuite, RealImages
+from thrmlDenoising.evaluation.quality import (
+    HELD_OUT_PIXELS,
+    Measurement,
+    QualityReport,
+    QualitySuite,
+    RealImages,
+    held_out_pixels,
+)
 from thrmlDenoising.plots.excerpts import MOST_CLASSES, evenly_spread
 from thrmlDenoising.sampling import Schedule
 from thrmlDenoising.training.dataset import check_same_images, read_dataset
+from thrmlDenoising.training.labels import in_turn, labels_of
 from thrmlDenoising.training.model import ModelStep, chain_of, check_finite
 from thrmlDenoising.training.parallel import run_on_devices
 from thrmlDenoising.training.randomness import Purpose, purpose_key
@@ -75,6 +78,9 @@ class Task:
     Args:
         data: the images, where the config describes a user's own.
 
+    Attributes:
+        labels: what the label nodes say of an image.
+
     Raises:
         ValueError: they are not the images of the config.
     """
@@ -82,10 +88,7 @@ class Task:
     def __init__(self, cfg: DTMConfig, data: OwnData | None = None) -> None:
         check_same_images(cfg, data)
         self.cfg, self._own_images = cfg, data
-        n_classes = len(cfg.target_classes)
-        self.one_hot_labels: Bool[np.ndarray, "class label_node"] = one_hot_labels(
-            np.arange(n_classes), n_classes, cfg.graph.num_label_spots
-        )
+        self.labels = labels_of(cfg)
         generation = cfg.generation
         self._annealing = Annealing(
             generation.generation_beta_start,
@@ -111,7 +114,7 @@ class Task:
         an own function's name leads to may have changed, and missing weights may be there now.
         """
         extractors: list[FeatureExtractor] = []
-        notes: list[str] = []
+        notes = self._notes
         for name in self._extractor_names:
             try:
                 extractors.append(self._extractor(name))
@@ -120,6 +123,11 @@ class Task:
                 warnings.warn(f"feature extractor {name!r} is left out: {error}", stacklevel=2)
         n_replicates = self.cfg.evaluation.bootstrap_replicates
         return QualitySuite(self.real, tuple(extractors), n_replicates, tuple(notes))
+
+    @property
+    def _notes(self) -> list[str]:
+        """What no report of this model can say."""
+        return [self.labels.no_accuracy] if self.labels.no_accuracy else []
 
     @property
     def _extractor_names(self) -> list[Extractor]:
@@ -134,20 +142,22 @@ class Task:
 
     def clean(self, split: Split) -> Noised:
         """Images and labels before any noise."""
-        labels = self.one_hot_labels[split.classes]
+        labels = self.labels.of_split(split)
         return Noised(jnp.asarray(split.pixels), jnp.asarray(labels))
 
-    def label_bits(self, labels: int | Sequence[int], n: int) -> Bool[Array, "image label_node"]:
-        """The label nodes of n images of these classes, numbered as in the data set.
+    def label_bits(self, n: int, **wanted: Any) -> Bool[Array, "image label_node"] | None:
+        """The label nodes of n images of what is wanted, or None if nothing is.
+
+        Args:
+            wanted: `labels` or `conditions`, whichever the model has.
 
         Raises:
-            ValueError: an unknown class, a wrong number of labels, or a model without labels.
+            ValueError: the model has no such labels; or see `AbstractLabels.asked`.
         """
-        self._check_labelled()
-        wanted = class_positions(labels, self.cfg.target_classes)
-        if wanted.shape not in ((), (n,)):
-            raise ValueError(f"{wanted.size} labels for {n} images: give one, or one for each")
-        return jnp.asarray(self.one_hot_labels[np.broadcast_to(wanted, max(n, 0))])
+        given = {name: value for name, value in wanted.items() if value is not None}
+        if not given:
+            return None
+        return jnp.asarray(self.labels.asked(max(n, 0), given))
 
     def schedule(self, steps_per_sample: int | None = None) -> Schedule:
         """The schedule of generation, looking at the last sweep or at every so many."""
@@ -169,11 +179,16 @@ class Task:
                 image.
         """
         check_mode(mode)
+        labels, bits = self.labels, None
+        classes = range(labels.n_classes) if classes is None else classes
         if mode == "clamped":
-            self._check_labelled()
-        labels, clamped = self.one_hot_labels, mode == "clamped"
-        chain = chain_of(steps)
-        return ClassImages.generate(key, chain, n_per_class, labels, clamped, schedule, classes)
+            wanted = labels.clamped(classes, max(n_per_class, 0), lambda: self.dataset.test)
+            bits = jnp.asarray(wanted)
+        if n_per_class < 1:
+            raise ValueError(f"{n_per_class} images a class asked for: generate at least 1")
+        n_images = len(classes) * n_per_class
+        generated = generate(key, *chain_of(steps), n_images, schedule, bits)
+        return ClassImages(generated, classes, labels.n_voted)
 
     def evaluate(
         self, epoch: int, steps: Sequence[ModelStep], look: Callable[[], None] = lambda: None
@@ -216,7 +231,8 @@ class Task:
         self, extractors: Sequence[FeatureExtractor | Callable[[np.ndarray], Any]]
     ) -> QualitySuite:
         own = [own_extractor(extractor) for extractor in extractors]
-        return QualitySuite(self.real, own, self.cfg.evaluation.bootstrap_replicates)
+        n_replicates = self.cfg.evaluation.bootstrap_replicates
+        return QualitySuite(self.real, own, n_replicates, tuple(self._notes))
 
     def _images(
         self, epoch: int, steps: Sequence[ModelStep], mode: Mode, n_per_class: int
@@ -226,9 +242,23 @@ class Task:
         return self.generate(key, steps, mode, n_per_class, self.schedule())
 
     def _judge(self, suite: QualitySuite, images: ClassImages, mode: Mode) -> QualityReport:
-        labels = images.final_classes if self.cfg.n_label_nodes else None
+        labels = images.final_classes if images.n_voted else None
         rng = np.random.default_rng(self.cfg.exp.seed)
-        return suite.measure(images.final_pixels, labels, mode, rng)
+        report = suite.measure(images.final_pixels, labels, mode, rng)
+        if mode == "clamped" and labels is None:
+            self._compare_with_held_out(report, images.final_pixels, suite.n_replicates)
+        return report
+
+    def _compare_with_held_out(
+        self, report: QualityReport, pixels: UInt8[np.ndarray, "image pixel"], n_replicates: int
+    ) -> None:
+        """Adds how far images clamped to held-out conditions are those images."""
+        held_out = self.dataset.test.pixels
+        same_conditions = held_out[in_turn(len(pixels), len(held_out))]
+        counts = draw_counts(np.random.default_rng(self.cfg.exp.seed), len(pixels), n_replicates)
+        agreement = held_out_pixels(pixels, same_conditions, counts)
+        facts = "pixels", len(pixels), len(held_out), self.real.hash_with(None)
+        report.add(Measurement(HELD_OUT_PIXELS, agreement, *facts))
 
     @property
     def modes(self) -> tuple[Mode, ...]:
@@ -252,7 +282,7 @@ class Task:
         every = exp.steps_per_sample_in_gif if steps_per_sample is None else steps_per_sample
         schedule = self.schedule(every)
         key = purpose_key(exp.seed, "animation", epoch)
-        classes = evenly_spread(len(self.cfg.target_classes), MOST_CLASSES).tolist()
+        classes = evenly_spread(self.labels.n_classes, MOST_CLASSES).tolist()
         images = self.generate(key, steps, mode, n, schedule, classes)
         return images.animation(schedule)
 
@@ -315,10 +345,3 @@ class Task:
             return measure(key, step, jax.device_put(test_images, step.device))
 
         return run_on_devices([partial(measure_step, *numbered) for numbered in enumerate(steps)])
-
-    def _check_labelled(self) -> None:
-        if not self.cfg.n_label_nodes:
-            raise ValueError(
-                "this model has no labels (graph.num_label_spots=0), so none can be clamped: "
-                "generate free images"
-            )

@@ -4,10 +4,12 @@ from collections.abc import Collection
 from typing import NamedTuple, get_args
 
 from thrmlDenoising.evaluation.images import Mode
+from thrmlDenoising.evaluation.quality.agreement import HELD_OUT_PIXELS
 
 _ACCURACIES = {
     ("exact_accuracy",): "exactly the image of their class (%)",
     ("accuracy", "agreement"): "images of their label's class (%)",
+    (HELD_OUT_PIXELS,): "pixels as in the held-out image (%)",
 }
 """Endings of their names, the most telling first, and what they are called on an axis."""
 
@@ -26,7 +28,8 @@ class Headline(NamedTuple):
 
 
 def headline(metric_names: Collection[str]) -> Headline | None:
-    """FID if it was measured, else classifier FD, another Fréchet distance, or an accuracy.
+    """FID if it was measured, else classifier FD, another Fréchet distance, or an accuracy: of
+    labels or, of images that are conditioned on bits, of pixels.
 
     Args:
         metric_names: such as "free_fid"; of several other Fréchet distances the first counts.
