@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from thrmlDenoising import DTM
 from thrmlDenoising.runs import History
+from thrmlDenoising.training import StopSignals
 
 # Runs the training script; prints a line at the moment to interrupt, and then takes its time.
 SCRIPT = """
@@ -92,7 +93,7 @@ def test_a_signal_ends_the_script_and_resume_goes_on(tmp_path, straight, stop):
     for number in signals:
         process.send_signal(number)
         sleep(0.2)  # two at once would be one
-    out, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=60)
 
     assert process.returncode == status
     assert "Traceback" not in errors
@@ -329,6 +330,25 @@ def test_handlers_of_the_users_own_stay(dtm, straight, monkeypatch):
         dtm.train(2, evaluate_every=2)
     assert received == [signal.SIGTERM]
     assert_same_states(dtm, straight)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning", "ignore:.*fork:DeprecationWarning")
+@pytest.mark.usefixtures("default_handlers")
+def test_processes_that_are_forked_meanwhile_can_be_terminated():
+    """As the workers of a pool are, whose end would be waited for in vain."""
+    reads, writes = os.pipe()
+    with StopSignals() as signals:
+        child = os.fork()
+        if child == 0:
+            os.write(writes, b"!")
+            sleep(60)
+            os._exit(0)
+        os.read(reads, 1)  # before that Python forgets signals in a fork
+        os.kill(child, signal.SIGTERM)
+        _, status = os.waitpid(child, 0)
+        signals.look()
+    assert os.WTERMSIG(status) == signal.SIGTERM
 
 
 def test_training_works_outside_the_main_thread(dtm, straight):
