@@ -11,6 +11,7 @@ minute for every few stops.
 import argparse
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -60,15 +61,19 @@ def last_epoch(folder: Path) -> int:
 
 
 def stop_once(folder: Path, number: signal.Signals, rng: random.Random) -> tuple[bool, str, float]:
-    """Trains, and stops the process a random time after it has begun to.
+    """Trains, and stops the process a random time after an epoch of it is saved, or one in eight
+    times after it has begun.
 
     Returns:
         Whether it was stopped before its end; what was wrong; seconds until it had ended.
     """
     process, before = start(folder, N_EPOCHS), last_epoch(folder)
-    while process.poll() is None and not has_begun(folder, before):
-        time.sleep(0.02)
-    time.sleep(rng.uniform(0, 3))
+    early = rng.random() < 1 / 8
+    while process.poll() is None:
+        if has_begun(folder, before) if early else last_epoch(folder) > before:
+            break
+        time.sleep(0.01)
+    time.sleep(rng.uniform(0, 1))
     process.send_signal(number)
     sent = time.monotonic()
     try:
@@ -106,9 +111,13 @@ def stopped_runs(number: signal.Signals, n_stops: int, straight: DTM, rng: rando
                 times += [seconds] * stopped
                 if problem:
                     problems.append(problem)
-                for empty in folder.glob("tiny_*"):
-                    if not complete_epochs(empty / "model_saving"):
-                        empty.rename(Path(tempfile.mkdtemp()) / empty.name)
+                for run in folder.glob("tiny_*"):
+                    if not complete_epochs(run / "model_saving"):
+                        shutil.rmtree(run)  # stopped before the untrained model was saved
+                epoch = last_epoch(folder)
+                print(
+                    f"{number.name} {stops}: {seconds:.2f} s, epoch {epoch} {problem}", flush=True
+                )
             (run,) = folder.glob("tiny_*")
             outcomes["right" if is_same(DTM.load(run), straight) else "WRONG"] += 1
     print(
@@ -137,12 +146,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     rng = random.Random(given.seed)
+    wanted = {
+        signal.SIGKILL: given.kills,
+        signal.SIGTERM: given.terminations,
+        signal.SIGINT: given.interrupts,
+    }
     with tempfile.TemporaryDirectory() as place:
         straight = DTM(TINY, base_dir=place)
         straight.train(N_EPOCHS, evaluate_every=5)
-        stopped_runs(signal.SIGKILL, given.kills, straight, rng)
-        stopped_runs(signal.SIGTERM, given.terminations, straight, rng)
-        stopped_runs(signal.SIGINT, given.interrupts, straight, rng)
+        for number, n_stops in wanted.items():
+            if n_stops:
+                stopped_runs(number, n_stops, straight, rng)
 
 
 if __name__ == "__main__":

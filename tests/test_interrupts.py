@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
-from tiny import REPOSITORY, TINY, assert_same_states, finished, measured, python, trained
+from tiny import REPOSITORY, TINY, assert_same_states, measured, python, trained
 from tqdm import tqdm
 
 from thrmlDenoising import DTM
 from thrmlDenoising.runs import History
+from thrmlDenoising.training import StopSignals
 
 # Runs the training script; prints a line at the moment to interrupt, and then takes its time.
 SCRIPT = """
@@ -63,6 +64,11 @@ def assert_announced_load(run: Path) -> None:
         assert DTM.load(run, epoch=epoch).epoch == epoch
 
 
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory) -> DTM:
+    return trained(tmp_path_factory.mktemp("straight"), 4)
+
+
 # What reaches the script, the epochs that are saved by then, the exit status, and what it says.
 CTRL_C = 130, "interrupted; complete checkpoints: {}"
 SIGTERM = 143, "stopped by SIGTERM; complete checkpoints: {}"
@@ -76,7 +82,7 @@ STOPS = {
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="finds the moment through /proc")
 @pytest.mark.parametrize("stop", STOPS)
-def test_a_signal_ends_the_script_and_resume_goes_on(tmp_path, stop):
+def test_a_signal_ends_the_script_and_resume_goes_on(tmp_path, straight, stop):
     moment, signals, expected, status, says = STOPS[stop]
     TINY.save(tmp_path / "tiny.yaml")
     script = REPOSITORY / "training_script.py"
@@ -87,7 +93,7 @@ def test_a_signal_ends_the_script_and_resume_goes_on(tmp_path, stop):
     for number in signals:
         process.send_signal(number)
         sleep(0.2)  # two at once would be one
-    out, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=60)
 
     assert process.returncode == status
     assert "Traceback" not in errors
@@ -99,10 +105,9 @@ def test_a_signal_ends_the_script_and_resume_goes_on(tmp_path, stop):
     name = "SIGTERM" if signal.SIGTERM in signals else "KeyboardInterrupt"
     assert f"stopped by {name}" in (run / "training_log_tiny.txt").read_text()
 
-    out = finished(python(script, "--resume", run, "--epochs", str(5 - expected[-1])))
-    assert str(run) in out
-    straight = trained(tmp_path / "straight", 5)
-    assert_same_states(DTM.load(run), straight)
+    resumed = DTM(TINY)
+    resumed.train(4 - expected[-1], evaluate_every=2, resume=run)
+    assert_same_states(resumed, straight)
 
 
 # Imports JAX for a long time, and says when it begins.
@@ -133,11 +138,6 @@ def test_ctrl_c_while_libraries_are_imported_says_nothing():
 @pytest.fixture
 def dtm(tmp_path) -> DTM:
     return trained(tmp_path / "run", 2)
-
-
-@pytest.fixture(scope="module")
-def straight(tmp_path_factory) -> DTM:
-    return trained(tmp_path_factory.mktemp("straight"), 4)
 
 
 def assert_stands_at(dtm: DTM, epoch: int) -> None:
@@ -330,6 +330,25 @@ def test_handlers_of_the_users_own_stay(dtm, straight, monkeypatch):
         dtm.train(2, evaluate_every=2)
     assert received == [signal.SIGTERM]
     assert_same_states(dtm, straight)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning", "ignore:.*fork:DeprecationWarning")
+@pytest.mark.usefixtures("default_handlers")
+def test_processes_that_are_forked_meanwhile_can_be_terminated():
+    """As the workers of a pool are, whose end would be waited for in vain."""
+    reads, writes = os.pipe()
+    with StopSignals() as signals:
+        child = os.fork()
+        if child == 0:
+            os.write(writes, b"!")
+            sleep(60)
+            os._exit(0)
+        os.read(reads, 1)  # before that Python forgets signals in a fork
+        os.kill(child, signal.SIGTERM)
+        _, status = os.waitpid(child, 0)
+        signals.look()
+    assert os.WTERMSIG(status) == signal.SIGTERM
 
 
 def test_training_works_outside_the_main_thread(dtm, straight):

@@ -6,6 +6,7 @@ the exception. So while a `StopSignals` is entered a signal only leaves a mark, 
 """
 
 import multiprocessing
+import os
 import signal
 import threading
 from types import FrameType
@@ -32,6 +33,7 @@ class StopSignals:
     """
 
     def __init__(self) -> None:
+        self._process = os.getpid()
         self._received: signal.Signals | None = None
         self._replaced: dict[signal.Signals, Any] = {}
 
@@ -67,6 +69,10 @@ class StopSignals:
             self._replaced[number] = signal.signal(number, self._mark)
 
     def _mark(self, number: int, _: FrameType | None) -> None:
+        if os.getpid() != self._process:  # a fork, such as a pool's worker, in which nobody looks
+            signal.signal(number, self._replaced[signal.Signals(number)])
+            signal.raise_signal(number)
+            return
         if number == self._received == signal.SIGINT:
             raise KeyboardInterrupt
         self._received = signal.Signals(number)
