@@ -29,6 +29,7 @@ from thrmlDenoising.evaluation.features.classifier import (
     load_weights,
     save_weights,
 )
+from thrmlDenoising.process_settings import library_settings
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 BATCH_SIZE = 128
@@ -159,6 +160,7 @@ def accuracies(
     return found
 
 
+@library_settings()
 def main() -> None:
     """Trains on one data set and writes its weights and their record."""
     parser = argparse.ArgumentParser(
