@@ -164,7 +164,8 @@ def _network(weights: bytes) -> Any:
     # is gone. Setting torch.hub's folder instead would, at any oversight, download silently, and
     # its loader runs whatever code a pickle holds.
     with mock.patch.object(inception, "load_state_dict_from_url", return_value=state):
-        return inception.InceptionV3(resize_input=False, normalize_input=False)
+        network = inception.InceptionV3(resize_input=False, normalize_input=False)
+    return network.float()  # also where torch.set_default_dtype says otherwise
 
 
 def _check_images(images: Float32[np.ndarray, "image row column"]) -> None:

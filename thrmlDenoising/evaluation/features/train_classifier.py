@@ -30,6 +30,7 @@ from thrmlDenoising.evaluation.features.classifier import (
     save_weights,
 )
 from thrmlDenoising.paths import user_path
+from thrmlDenoising.process_settings import library_settings
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 BATCH_SIZE = 128
@@ -160,6 +161,7 @@ def accuracies(
     return found
 
 
+@library_settings()
 def main() -> None:
     """Trains on one data set and writes its weights and their record."""
     parser = argparse.ArgumentParser(
