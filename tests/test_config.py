@@ -43,6 +43,7 @@ PUBLISHED = {
         "train_counts": (),
         "test_counts": (),
         "class_names": (),
+        "n_condition_bits": 0,
         "images_sha256": None,
     },
     "graph": {
@@ -58,6 +59,7 @@ PUBLISHED = {
     },
     "sampling": {
         "batch_size": 400,
+        "batches_per_epoch": None,
         "n_samples": 50,
         "steps_per_sample": 8,
         "steps_warmup": 400,

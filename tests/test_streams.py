@@ -1,6 +1,7 @@
 """Training on batches that a user's own code makes on the way."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from exactness import ALARM
 from scipy import stats
-from tiny import assert_same_states, differ, finished, measured, python, tiny_cfg
+from tiny import REPOSITORY, assert_same_states, differ, finished, measured, python, tiny_cfg
 
 from thrmlDenoising import DTM, DTMConfig
 from thrmlDenoising.data import OwnImages
@@ -360,3 +361,14 @@ def test_what_cannot_be_a_stream_is_refused_before_a_run_begins(
 def test_a_function_has_to_return_batches(tmp_path):
     with pytest.raises(ValueError, match="function of batches returned a NoneType"):
         streamed(tmp_path, lambda: None)
+
+
+def test_the_documented_examples_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where run folders are made
+    text = (REPOSITORY / "docs" / "own_data.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 2
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(block, names)
+    assert names["dtm"].epoch == 2
