@@ -80,7 +80,7 @@ def test_a_model_of_own_images_trains_and_is_measured_without_a_classifier(tmp_p
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         dtm = trained(bars(), tmp_path)
-    assert dtm.eval_epochs == [2, 4]
+    assert dtm.eval_epochs == [0, 2, 4]
     names = dtm.history.metric_names
     assert {"free_label_agreement", "clamped_conditional_accuracy"} <= set(names)
     assert not [name for name in names if "classifier" in name]

@@ -116,6 +116,21 @@ def test_a_class_that_has_changed_since_is_named(tmp_path, monkeypatch):
         DTM.load(dtm.logging_and_saving_dir)
 
 
+def test_a_class_that_is_edited_in_place_is_not_run_as_it_was(monkeypatch):
+    cfg = cfg_of(PoissonBinomialIsingGraphManager)
+    own = type("Edited", (PoissonBinomialIsingGraphManager,), {})
+    cfg = cfg.replace(graph=dict(base_graph_manager=own))
+    images = DTM(cfg).sample(20)
+    bits = PoissonBinomialIsingGraphManager
+    monkeypatch.setattr(
+        own, "encode", lambda self, pixels: ~bits.encode(self, pixels), raising=False
+    )
+    monkeypatch.setattr(
+        own, "decode", lambda self, pixels: bits.decode(self, ~pixels), raising=False
+    )
+    np.testing.assert_array_equal(DTM(cfg).sample(20), 1 - images)
+
+
 # --- mistakes ------------------------------------------------------------------------------
 
 

@@ -1,10 +1,44 @@
-"""What error messages say about misspelt names."""
+"""What error messages say about what was given: in few words, and which name it may have meant."""
 
 import difflib
+import reprlib
 from collections.abc import Iterable
+
+_LONGEST_WORD = 100  # nothing longer is a misspelt name, and comparing it would take long
 
 
 def did_you_mean(given: object, allowed: Iterable[object]) -> str:
     """The end of a sentence: `; did you mean 'x'?`, or a full stop if nothing is close."""
-    close = difflib.get_close_matches(str(given), [str(name) for name in allowed], n=1)
+    word = given if isinstance(given, str) else shown(given)
+    names = [str(name) for name in allowed]
+    close = difflib.get_close_matches(word, names, n=1) if len(word) <= _LONGEST_WORD else []
     return f"; did you mean {close[0]!r}?" if close else "."
+
+
+def shown(value: object) -> str:
+    """`repr(value)` for a message: cut to a few hundred characters, and never built longer."""
+    return shortened(_SHORT.repr(value))
+
+
+def shortened(text: object, longest: int = 500) -> str:
+    """A text, or the words of an error, for a message: its middle is left out if it is long."""
+    text = str(text)
+    half = longest // 2
+    return text if len(text) <= longest else f"{text[:half]} ... {text[-half:]}"
+
+
+class _Short(reprlib.Repr):
+    """Ordinary values are written in full; large and deep ones in part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 4
+        self.maxtuple = self.maxlist = self.maxdict = self.maxset = self.maxfrozenset = 20
+        self.maxstring = self.maxother = 200
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Python refuses to write integers of more than 4,300 digits."""
+        return repr(x) if x.bit_length() < 256 else f"an integer of {x.bit_length()} bits"
+
+
+_SHORT = _Short()

@@ -5,13 +5,15 @@ The hyperparameters themselves are documented, each once, in `experiment` and
 `training`.
 """
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, GraphSpec
+from thrmlDenoising.config.classes import Named, with_given
 from thrmlDenoising.config.experiment import (
     DataConfig,
     DiffusionRatesConfig,
@@ -29,8 +31,16 @@ from thrmlDenoising.config.training import (
     WeightDecayConfig,
 )
 from thrmlDenoising.config.yaml_text import dump, parse
+from thrmlDenoising.hints import shortened, shown
+from thrmlDenoising.paths import user_path
+from thrmlDenoising.reading import read_text
 
-T = TypeVar("T")
+_LARGEST_FILE = 2**18
+"""Bytes of a config in YAML: a hundred times those of one with all fields."""
+
+_MOST_VISIBLE_BITS = 10**6
+_MOST_LABEL_CELLS = 10**8
+"""Classes times label bits: the table of every class's label."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +65,10 @@ class DTMConfig:
 
     def __post_init__(self) -> None:
         _check_sections(self)
-        _check_per_step_values(self)
+        _check_sizes(self)
+        _leave_out_values_beyond_the_steps(self)
         _check_controllers_have_their_input(self)
+        _check_labels_are_noised(self)
         _check_enough_images_to_draw(self)
         _check_data_go_with_the_rest(self)
         _ = self.manager  # raises where the visible nodes do not fit
@@ -78,19 +90,14 @@ class DTMConfig:
             updated[name] = _updated(updated[name], change)
         return type(self)(**updated)
 
-    def per_step(self, values: tuple[T, ...]) -> tuple[T, ...]:
-        """One value for each diffusion step: the last given one serves the remaining steps.
+    def per_step(self, values: tuple[float, ...]) -> tuple[float, ...]:
+        """One number for each diffusion step: the last given one serves the remaining steps.
 
-        Raises:
-            ValueError: there are more values than steps, or none at all.
+        None given is 0 for each, as an empty penalty means no penalty.
         """
         n_steps = self.diffusion_schedule.num_diffusion_steps
-        if not 1 <= len(values) <= n_steps:
-            raise ValueError(
-                f"{len(values)} values, {values}, where diffusion_schedule.num_diffusion_steps="
-                f"{n_steps}: give at least one value and at most one for each step"
-            )
-        return values + values[-1:] * (n_steps - len(values))
+        given = values or (0.0,)
+        return given[:n_steps] + given[-1:] * (n_steps - len(given))
 
     @property
     def image_shape(self) -> tuple[int, int]:
@@ -165,37 +172,46 @@ class DTMConfig:
         """The config as YAML, every field written out; `from_yaml` gives back an equal config.
 
         Raises:
-            ValueError: `graph.base_graph_manager` is a class that cannot be imported again.
+            ValueError: the name of an own class or function in it does not lead to it.
         """
         return dump(asdict(self))
 
     @classmethod
-    def from_yaml(cls, text: str) -> Self:
+    def from_yaml(cls, text: str, classes: Sequence[Named] = ()) -> Self:
         """Reads a config from YAML; what the text does not mention keeps its default.
+
+        Args:
+            classes: own classes and functions that the text may name. It imports none: another
+                one has to be imported already.
 
         Raises:
             ValueError: no valid YAML, or not a valid config.
         """
-        return cls().replace(**parse(text))
+        return cls().replace(**with_given(parse(text), classes))
 
     def save(self, path: str | Path) -> None:
         """Writes the config to a YAML file."""
-        Path(path).write_text(self.to_yaml(), encoding="utf-8")
+        user_path(path).write_text(self.to_yaml(), encoding="utf-8")
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path, classes: Sequence[Named] = ()) -> Self:
         """Reads a config from a YAML file.
+
+        Args:
+            classes: own classes and functions that the file may name, see `from_yaml`.
 
         Raises:
             FileNotFoundError: there is no such file.
             ValueError: the file holds no valid config; names the file.
         """
         try:
-            return cls.from_yaml(Path(path).read_text(encoding="utf-8"))
+            text = read_text(user_path(path), _LARGEST_FILE)
         except FileNotFoundError:
             raise FileNotFoundError(f"there is no config file {str(path)!r}") from None
+        try:
+            return cls.from_yaml(text, classes)
         except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
+            raise ValueError(f"{path}: {shortened(error, 2000)}") from error
 
 
 def _updated(section: Section, change: Mapping[str, Any] | Section) -> Section:
@@ -204,7 +220,7 @@ def _updated(section: Section, change: Mapping[str, Any] | Section) -> Section:
     if not isinstance(change, Mapping):
         raise ValueError(
             f"section {section.section_name!r} must be a mapping of field names to values, "
-            f"not {change!r} ({type(change).__name__})"
+            f"not {shown(change)} ({type(change).__name__})"
         )
     return section.replace(**change)
 
@@ -214,24 +230,53 @@ def _check_sections(cfg: DTMConfig) -> None:
         value = getattr(cfg, section.name)
         if not isinstance(value, Section) or value.section_name != section.name:
             raise ValueError(
-                f"{section.name} must be its section's dataclass, not {value!r}: "
+                f"{section.name} must be its section's dataclass, not {shown(value)}: "
                 f"make_cfg({section.name}=dict(...)) builds it"
             )
 
 
-def _check_per_step_values(cfg: DTMConfig) -> None:
-    per_step_values: dict[str, tuple[float, ...]] = {
-        "optim.step_learning_rates": cfg.optim.step_learning_rates,
-        "cp.correlation_penalty": cfg.cp.correlation_penalty,
-        "wd.weight_decay": cfg.wd.weight_decay,
-    }
-    if cfg.exp.graph_seeds:
-        per_step_values["exp.graph_seeds"] = cfg.exp.graph_seeds
-    for name, values in per_step_values.items():
-        try:
-            cfg.per_step(values)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
+def _check_sizes(cfg: DTMConfig) -> None:
+    """Before anything of these sizes is made."""
+    n_bits = cfg.n_pixels * cfg.graph.grayscale_levels + cfg.n_label_nodes
+    if n_bits > _MOST_VISIBLE_BITS:
+        raise ValueError(
+            f"{cfg.n_pixels} pixels, graph.grayscale_levels={cfg.graph.grayscale_levels} and "
+            f"graph.num_label_spots={cfg.graph.num_label_spots} of {len(cfg.target_classes)} "
+            f"classes make {n_bits:,} visible bits: use at most {_MOST_VISIBLE_BITS:,}"
+        )
+    if (
+        len(cfg.target_classes) * max(cfg.n_label_nodes, len(cfg.target_classes))
+        > _MOST_LABEL_CELLS
+    ):
+        raise ValueError(
+            f"{len(cfg.target_classes)} classes with graph.num_label_spots="
+            f"{cfg.graph.num_label_spots} are more than a graph can hold: use fewer"
+        )
+
+
+_PER_STEP = {
+    "exp": "graph_seeds",
+    "optim": "step_learning_rates",
+    "cp": "correlation_penalty",
+    "wd": "weight_decay",
+}
+"""The field of a section that has a value for each step."""
+
+
+def _leave_out_values_beyond_the_steps(cfg: DTMConfig) -> None:
+    """Of settings that serve models of several sizes, as dtm-replication allows them."""
+    n_steps = cfg.diffusion_schedule.num_diffusion_steps
+    for section, name in _PER_STEP.items():
+        values = getattr(getattr(cfg, section), name)
+        if len(values) > n_steps:
+            warnings.warn(
+                f"{section}.{name}={shown(values)} has {len(values)} values, where "
+                f"diffusion_schedule.num_diffusion_steps={n_steps}: {shown(values[n_steps:])} "
+                "serve no step and are left out",
+                stacklevel=4,
+            )
+            shorter = getattr(cfg, section).replace(**{name: values[:n_steps]})
+            object.__setattr__(cfg, section, shorter)
 
 
 def _check_controllers_have_their_input(cfg: DTMConfig) -> None:
@@ -244,6 +289,21 @@ def _check_controllers_have_their_input(cfg: DTMConfig) -> None:
                 f"{name}=True is driven by the autocorrelation, which exp.compute_autocorr=False "
                 f"leaves out: set exp.compute_autocorr=True or {name}=False"
             )
+        if adaptive and cfg.cp.adaptive_threshold == 0:
+            raise ValueError(
+                f"{name}=True with cp.adaptive_threshold=0: no autocorrelation is below 0, so "
+                f"nothing could ever relax: use a threshold above 0, such as 0.016, or {name}=False"
+            )
+
+
+def _check_labels_are_noised(cfg: DTMConfig) -> None:
+    if cfg.diffusion_rates.label_rate == 0 and cfg.n_label_nodes:
+        raise ValueError(
+            "diffusion_rates.label_rate=0 with labels: no step would ever noise them, so each "
+            "would be tied to its input by an infinite coupling, and generation, which starts from "
+            "random labels, could never choose one. Use a rate above 0, such as 0.2 (labels can be "
+            "clamped at any rate), or graph.num_label_spots=0 for a model without labels"
+        )
 
 
 def _check_enough_images_to_draw(cfg: DTMConfig) -> None:

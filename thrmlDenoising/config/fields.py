@@ -27,7 +27,7 @@ from typing import (
 
 import numpy as np
 
-from thrmlDenoising.hints import did_you_mean
+from thrmlDenoising.hints import did_you_mean, shown
 
 
 class Must(NamedTuple):
@@ -37,8 +37,10 @@ class Must(NamedTuple):
     holds: Callable[[Any], object]
 
 
-Count = Annotated[int, Must("of at least 1", lambda n: n >= 1)]
-CountOrZero = Annotated[int, Must("of at least 0", lambda n: n >= 0)]
+# The upper bounds are far beyond any use: they refuse a damaged or hostile file before it asks for
+# more memory or time than there is.
+Count = Annotated[int, Must("of at least 1 and at most 10**9", lambda n: 1 <= n <= 10**9)]
+CountOrZero = Annotated[int, Must("of at least 0 and at most 10**9", lambda n: 0 <= n <= 10**9)]
 # JAX and NumPy both take these; longer seeds would be cut without a word.
 Seed = Annotated[int, Must("from 0 to 2**32 - 1", lambda n: 0 <= n < 2**32)]
 Positive = Annotated[float, Must("above 0", lambda x: x > 0)]
@@ -82,7 +84,7 @@ def check_known(what: str, given: Collection[Any], allowed: Collection[str]) -> 
     for name in given:
         if name not in allowed:
             hint = did_you_mean(name, allowed)
-            raise ValueError(f"unknown {what}: {name!r}{hint} Allowed: {', '.join(allowed)}")
+            raise ValueError(f"unknown {what}: {shown(name)}{hint} Allowed: {', '.join(allowed)}")
 
 
 def checked(name: str, value: Any, kind: Any) -> Any:
@@ -95,7 +97,7 @@ def checked(name: str, value: Any, kind: Any) -> Any:
         return _fit(value, kind)
     except _MisfitError:
         raise ValueError(
-            f"{name} must be {_describe(kind)}, not {value!r} ({type(value).__name__})"
+            f"{name} must be {_describe(kind)}, not {shown(value)} ({type(value).__name__})"
             f"{_hint(value, kind)}"
         ) from None
 
@@ -121,6 +123,8 @@ def _fit(value: Any, kind: Any) -> Any:
         return _fit_first(value, arguments)
     elif origin is tuple:
         return _fit_tuple(value, arguments)
+    elif origin is Callable:
+        _require(callable(value))
     elif kind in (int, float):
         return _fit_number(value, kind)
     else:
@@ -157,9 +161,9 @@ def _fit_number(value: Any, kind: type[int] | type[float]) -> int | float:
     _require(isinstance(value, numbers.Integral if kind is int else numbers.Real))
     try:
         number = kind(value)
-    except OverflowError:  # an integer too large for a float
+        _require(kind is int or math.isfinite(number))
+    except (OverflowError, ValueError):  # an integer too large for a float, or a float that is none
         raise _MisfitError from None
-    _require(math.isfinite(number))
     return number
 
 
@@ -180,6 +184,8 @@ def _describe(kind: Any) -> str:
         return " ".join([_describe(arguments[0]), *(must.text for must in _musts(kind))])
     if origin is Literal:
         return "one of " + ", ".join(repr(choice) for choice in arguments)
+    if origin is Callable:
+        return "a function"
     if origin in (Union, types.UnionType):
         return " or ".join(_describe(argument) for argument in arguments)
     if origin is tuple and arguments[-1] is ...:

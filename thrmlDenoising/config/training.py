@@ -3,12 +3,13 @@
 Every field is documented once, below it; the command line shows the same text.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+from thrmlDenoising.config.classes import NAME_OR_FUNCTION_ARGUMENT
 from thrmlDenoising.config.fields import (
     NO_REPEATS,
-    NOT_EMPTY,
     Count,
     CountOrZero,
     Fraction,
@@ -18,11 +19,19 @@ from thrmlDenoising.config.fields import (
     Positive,
     Section,
 )
+from thrmlDenoising.imports import check_reference
 
-_EXTRACTOR_NAMES = Must(
-    'of "classifier", "inception" and "module:function"',
-    lambda names: all(name in ("classifier", "inception") or ":" in name for name in names),
+Extractor = Annotated[str | Callable[..., Any], NAME_OR_FUNCTION_ARGUMENT]
+_EXTRACTORS = Must(
+    'of "classifier", "inception", "module:function" and own functions',
+    lambda names: all(
+        callable(name) or name in ("classifier", "inception") or ":" in name for name in names
+    ),
 )
+
+MOST_SWEEPS = 10**7
+"""In a row, for one gradient or one step of generation: far beyond any use."""
+_A_RATE = Must("with at least one entry ((0,) trains no step)", len)
 
 ControllerKind = Literal["replication", "paper"]
 
@@ -69,7 +78,14 @@ class SamplingConfig(Section, name="sampling"):
     They agree in distribution, not number by number."""
 
     def check_together(self) -> None:
-        """There has to be a sweep."""
+        """There has to be a sweep, and an end of them."""
+        n_sweeps = self.steps_warmup + (self.n_samples - 1) * self.steps_per_sample
+        if n_sweeps > MOST_SWEEPS:
+            raise ValueError(
+                f"sampling.steps_warmup={self.steps_warmup}, sampling.n_samples={self.n_samples} "
+                f"and sampling.steps_per_sample={self.steps_per_sample} make {n_sweeps:,} sweeps "
+                f"for one gradient: use at most {MOST_SWEEPS:,}"
+            )
         if self.steps_warmup == 0 and self.n_samples == 1:
             raise ValueError(
                 "sampling.steps_warmup=0 with sampling.n_samples=1 makes no sweep at all: use a "
@@ -90,19 +106,22 @@ class GenerationConfig(Section, name="generation"):
     fid_images_per_digit: Count = 512
     """Images generated per class to compute a metric: at least 1."""
 
-    steps_warmup: Count = 600
-    """Sweeps per step: at least 1."""
+    steps_warmup: Annotated[
+        int, Must("of at least 1 and at most 10**7", lambda n: 1 <= n <= MOST_SWEEPS)
+    ] = 600
+    """Sweeps per step: 1 to 10**7."""
 
 
 @dataclass(frozen=True)
 class EvaluationConfig(Section, name="evaluation"):
     """How generated images are judged. None of it touches training."""
 
-    extractors: Annotated[tuple[str, ...], _EXTRACTOR_NAMES, NO_REPEATS] = ("classifier",)
+    extractors: Annotated[tuple[Extractor, ...], _EXTRACTORS, NO_REPEATS] = ("classifier",)
     """In whose features images are compared with the training images:
     "classifier" (in the package), "inception" (FID; needs its weights),
-    or an own function "module:function" that turns images (n, rows,
-    columns) of brightness 0 to 1 into features (n, features)."""
+    or an own function, also as "module:function" of an imported module,
+    that turns images (n, rows, columns) of brightness 0 to 1 into features
+    (n, features)."""
 
     inception_weights: Annotated[str, Must("that is not empty", len)] | None = None
     """File with the weights of the FID Inception. None: looked for in
@@ -111,6 +130,12 @@ class EvaluationConfig(Section, name="evaluation"):
     bootstrap_replicates: Annotated[int, Must("of at least 20", lambda n: n >= 20)] = 100
     """Resamples of the generated images behind each interval: at least 20.
     Inception's 2048 features take a second or two for each."""
+
+    def check_together(self) -> None:
+        """Names that can never be own functions are known before anything is measured."""
+        for extractor in self.extractors:
+            if isinstance(extractor, str) and ":" in extractor:
+                check_reference(extractor)
 
 
 @dataclass(frozen=True)
@@ -123,9 +148,9 @@ class OptimConfig(Section, name="optim"):
     b2_adam: FractionBelowOne = 0.999
     """Adam's decay of the mean squared gradient (beta 2): 0 to below 1."""
 
-    step_learning_rates: Annotated[tuple[Positive, ...], NOT_EMPTY] = (0.05,)
-    """Initial learning rate of each diffusion step: above 0; the last one
-    serves the remaining steps."""
+    step_learning_rates: Annotated[tuple[NonNegative, ...], _A_RATE] = (0.05,)
+    """Initial learning rate of each diffusion step: at least 0, and with 0 a
+    step stays as it is; the last one serves the remaining steps."""
 
     alpha_cosine_decay: Fraction = 0.2
     """Learning rate at the end of the decay, as a fraction of the initial
@@ -140,9 +165,9 @@ class OptimConfig(Section, name="optim"):
 class CorrelationPenaltyConfig(Section, name="cp"):
     """The total-correlation penalty, which keeps the negative phase fast to sample."""
 
-    correlation_penalty: Annotated[tuple[NonNegative, ...], NOT_EMPTY] = (0.0,)
+    correlation_penalty: tuple[NonNegative, ...] = (0.0,)
     """Penalty lambda of each diffusion step, the initial one if adaptive: at
-    least 0; the last one serves the remaining steps."""
+    least 0; the last one serves the remaining steps. Empty: 0."""
 
     adaptive_cp: bool = False
     """Control the penalty by the step's autocorrelation, once an epoch."""
@@ -151,9 +176,9 @@ class CorrelationPenaltyConfig(Section, name="cp"):
     """Floor of the adaptive penalty: at least 0; a penalty below becomes 0,
     and restarts here."""
 
-    adaptive_threshold: Positive = 0.016
+    adaptive_threshold: NonNegative = 0.016
     """Autocorrelation below which the controllers of penalty and weight
-    decay relax: above 0."""
+    decay relax: above 0, or 0 where neither is adaptive."""
 
     controller: ControllerKind = "replication"
     """Rule of the adaptive penalty: dtm-replication's or the paper's."""
@@ -172,9 +197,9 @@ class CorrelationPenaltyConfig(Section, name="cp"):
 class WeightDecayConfig(Section, name="wd"):
     """Decay of the base graph's weights."""
 
-    weight_decay: Annotated[tuple[NonNegative, ...], NOT_EMPTY] = (0.0,)
+    weight_decay: tuple[NonNegative, ...] = (0.0,)
     """Decay of each diffusion step, the initial one if adaptive: at least 0;
-    the last one serves the remaining steps."""
+    the last one serves the remaining steps. Empty: 0."""
 
     adaptive_wd: bool = False
     """Control the decay by the step's autocorrelation, once an epoch; the
@@ -196,7 +221,7 @@ def _check_can_grow(
     section: Section, adaptive: bool, strengths: tuple[float, ...], floor: float
 ) -> None:
     # The controllers multiply: only a floor above 0 gets them away from 0.
-    if adaptive and floor == 0 and 0 in strengths:
+    if adaptive and floor == 0 and 0 in (strengths or (0,)):
         name = section.section_name
         raise ValueError(
             f"{name}.adaptive_{name} with {name}.{name}_min=0 can never leave a strength of 0: "

@@ -3,7 +3,9 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Shaped
+from jaxtyping import Bool
+
+from thrmlDenoising.data.given import as_array
 
 
 def as_bits(what: str, given: Any) -> Bool[np.ndarray, "*shape"]:
@@ -15,7 +17,7 @@ def as_bits(what: str, given: Any) -> Bool[np.ndarray, "*shape"]:
     Raises:
         ValueError: they are something else.
     """
-    values = plain_array(what, given)
+    values = as_array(what, given)
     if values.dtype == bool:
         return values.copy()
     if not np.issubdtype(values.dtype, np.integer):
@@ -47,22 +49,3 @@ def checked_conditions(given: Any, n_images: int) -> Bool[np.ndarray, "image bit
         )
     bits.setflags(write=False)
     return bits
-
-
-def plain_array(what: str, given: Any) -> Shaped[np.ndarray, "*shape"]:
-    """An array of what was given.
-
-    Raises:
-        ValueError: its entries have different shapes, or some of them are masked.
-    """
-    if np.ma.isMaskedArray(given):
-        raise ValueError(
-            f"{what} are a masked array, whose mask would be lost: fill it, {what}.filled(0), or "
-            "leave the masked entries out"
-        )
-    try:
-        return np.asarray(given)
-    except ValueError as error:
-        raise ValueError(
-            f"{what} are no array ({error}): give an array, or a list of equal shapes"
-        ) from None

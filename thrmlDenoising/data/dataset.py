@@ -34,6 +34,8 @@ class ImageDataset:
     """Rows, columns."""
     target_classes: tuple[int, ...]
     """Original class numbers; class k of the splits is `target_classes[k]`."""
+    is_toy: bool = False
+    """Whether every class has one image, so that others are exactly right or wrong."""
 
     @property
     def n_pixels(self) -> int:

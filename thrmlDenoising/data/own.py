@@ -6,20 +6,23 @@ dtm = DTM(cfg, data=data)
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int32, Shaped, UInt8
+from jaxtyping import Bool, Shaped
 
 from thrmlDenoising.data.conditions import checked_conditions
 from thrmlDenoising.data.dataset import ImageDataset, Split
 from thrmlDenoising.data.facts import DatasetFacts, check_own_name
+from thrmlDenoising.data.given import as_classes, as_images
 from thrmlDenoising.data.quantising import quantised
+from thrmlDenoising.user_text import check_name, shortened
 
-_NUMBER_ANY_LABELS = "class_names, classes = np.unique(labels, return_inverse=True) numbers any"
+_SHOWN_IN_MESSAGES = 500
 _IDENTIFIES = (
     "dataset_name",
     "image_shape",
@@ -42,9 +45,11 @@ class OwnImages:
     given again to train on or to measure: `DTM.load(run, data=images)`.
 
     Attributes:
-        name: what results are labelled with; none of this package's data sets.
-        images: brightness 0..1 as floats, or 0..255 as uint8, of shape (image, row, column), and
-            at least half of white somewhere; kept as uint8.
+        name: what results are labelled with; none of this package's data sets. A name, of a class
+            too, is one line of at most 200 characters.
+        images: brightness 0..1 as floats, 0..255 as uint8, or booleans, of shape (image, row,
+            column), and at least half of white somewhere; kept as uint8, to which floats up to half
+            a level beyond black and white are rounded as all are.
         classes: the class number of every image, 0, 1, 2, ... with none left out; not given where
             there are conditions, and then all 0.
         test_fraction: the part of every class that is held out, above 0 and below 1; of every
@@ -67,14 +72,14 @@ class OwnImages:
 
     def __post_init__(self) -> None:
         check_own_name(self.name)
-        images = _as_bytes(np.asarray(self.images))
+        images = as_images(self.images)
         conditions = _conditions_in_place_of_classes(self.conditions, self.classes, len(images))
         classes = self.classes if conditions is None else np.zeros(len(images), int)
-        classes = _checked_classes(np.asarray(classes), len(images))
+        classes = as_classes(classes, len(images))
         names = _checked_names(self.class_names, n_classes=int(classes.max()) + 1)
-        if not 0 < self.test_fraction < 1:
+        if not isinstance(self.test_fraction, Real) or not 0 < self.test_fraction < 1:
             raise ValueError(
-                f"test_fraction={self.test_fraction}: give the part of every class to hold out, "
+                f"test_fraction={self.test_fraction!r}: give the part of every class to hold out, "
                 "above 0 and below 1"
             )
         if not isinstance(self.seed, int | np.integer) or self.seed < 0:
@@ -183,64 +188,6 @@ def _n_held_out(n_images: int, fraction: float) -> int:
     return min(max(1, round(fraction * n_images)), n_images - 1)
 
 
-def as_bytes(images: np.ndarray) -> UInt8[np.ndarray, "image row column"]:
-    """Brightness 0..1 in floats, or 0..255 in uint8, as 0..255; copied.
-
-    Raises:
-        ValueError: it is something else.
-    """
-    if images.ndim != 3 or not images.size:
-        raise ValueError(
-            f"images of shape {images.shape}: give an array (image, row, column) of at least one "
-            "pixel. Flat images are reshaped, images.reshape(len(images), rows, columns); of "
-            "colours (image, row, column, 3) the mean is taken, images.mean(axis=-1)"
-        )
-    if images.dtype == np.uint8:
-        pixels = images.copy()
-    elif np.issubdtype(images.dtype, np.floating):
-        _check_brightness(images)
-        pixels = np.rint(np.multiply(images, 255, dtype=np.float64)).astype(np.uint8)
-    else:
-        raise ValueError(
-            f"images of type {images.dtype}: give brightness 0..1 as floats, or 0..255 as uint8; "
-            "other whole numbers, such as 0..16, are divided by their maximum, "
-            "images / images.max()"
-        )
-    return pixels
-
-
-def _as_bytes(images: np.ndarray) -> UInt8[np.ndarray, "image row column"]:
-    """The images as 0..255, copied: a whole data set is not all dark."""
-    pixels = as_bytes(images)
-    if pixels.max() < 128:
-        raise ValueError(
-            f"the brightest pixel of all images is {images.max():.4g}, less than half of white "
-            "(1 in floats, 255 in uint8): divide them by their maximum, images / images.max()"
-        )
-    pixels.setflags(write=False)
-    return pixels
-
-
-def _check_brightness(images: np.ndarray) -> None:
-    n_missing = images.size - int(np.isfinite(images).sum())
-    if n_missing:
-        raise ValueError(
-            f"{n_missing} values of the images are NaN or infinite: leave those images out, or "
-            "give their pixels a brightness from 0 to 1"
-        )
-    low, high = images.min(), images.max()
-    if low < 0:
-        raise ValueError(
-            f"images from {low:.4g} to {high:.4g}: brightness in floats is 0 (black) to 1 (white), "
-            "so move and scale them, (images - images.min()) / (images.max() - images.min())"
-        )
-    if high > 1:
-        raise ValueError(
-            f"images from {low:.4g} to {high:.4g}: brightness in floats is 0 (black) to 1 (white), "
-            "so divide them by their maximum, images / images.max()"
-        )
-
-
 def _conditions_in_place_of_classes(
     conditions: Any, classes: Any, n_images: int
 ) -> Bool[np.ndarray, "image bit"] | None:
@@ -262,38 +209,14 @@ def _conditions_in_place_of_classes(
     return checked_conditions(conditions, n_images)
 
 
-def _checked_classes(classes: np.ndarray, n_images: int) -> Int32[np.ndarray, " image"]:
-    """The classes, copied."""
-    if classes.shape != (n_images,):
-        raise ValueError(
-            f"classes of shape {classes.shape} for {n_images} images: give one class number for "
-            f"each, of shape ({n_images},)"
-        )
-    if not np.issubdtype(classes.dtype, np.integer):
-        raise ValueError(
-            f"classes of type {classes.dtype}: give integers 0, 1, 2, ...; {_NUMBER_ANY_LABELS}"
-        )
-    present, counts = np.unique(classes, return_counts=True)
-    wrong = np.flatnonzero(present != np.arange(len(present)))
-    if wrong.size:
-        raise ValueError(
-            f"class {wrong[0]} has no image, while class {present[wrong[0]]} has: number the "
-            f"classes 0, 1, 2, ... with none left out; {_NUMBER_ANY_LABELS}"
-        )
-    if counts.min() < 2:
-        raise ValueError(
-            f"class {counts.argmin()} has 1 image: every class needs at least 2, one to train on "
-            "and one to hold out"
-        )
-    checked = classes.astype(np.int32)
-    checked.setflags(write=False)
-    return checked
-
-
 def _checked_names(names: Sequence[str], n_classes: int) -> tuple[str, ...]:
-    given = (names,) if isinstance(names, str) else tuple(names)
+    is_text = isinstance(names, str) or not isinstance(names, Iterable)
+    given = (names,) if is_text else tuple(names)
     if not all(isinstance(name, str) for name in given) or len(given) not in (0, n_classes):
+        said = shortened(ascii(names), _SHOWN_IN_MESSAGES)
         raise ValueError(
-            f"class_names={names!r}: give {n_classes} texts, one for each class, or leave them out"
+            f"class_names={said}: give {n_classes} texts, one for each class, or leave them out"
         )
+    for place, name in enumerate(given):
+        check_name(f"class_names[{place}]", name)
     return tuple(str(name) for name in given)

@@ -8,21 +8,29 @@ from typing import Any
 
 import numpy as np
 
-from thrmlDenoising.evaluate.text import check_can_be_a_file, parser
+from thrmlDenoising.evaluate.text import parser
 from thrmlDenoising.evaluation import Mode
 from thrmlDenoising.evaluation.quality import Headline, headline
+from thrmlDenoising.hints import shortened
+from thrmlDenoising.imports import parse_trusting
+from thrmlDenoising.paths import user_path
 from thrmlDenoising.plots import ComparedRun, Curve, MetricStyle, draw_comparison
-from thrmlDenoising.runs import History, RunFolder
+from thrmlDenoising.reading import read_text
+from thrmlDenoising.runs import History, RunFolder, check_can_be_written
 from thrmlDenoising.training import SavedModel, StepSource, updates_per_epoch
+
+_LARGEST_EVALUATION = 2**24
 
 
 def compare_command(words: list[str]) -> None:
     """Draws the headline metric and the autocorrelation of several runs."""
     arguments = parser("compare")
-    arguments.add_argument("runs", type=Path, nargs="+", help="run folders")
-    arguments.add_argument("--output", type=Path, default=Path("comparison.png"), help="PNG file")
-    given = arguments.parse_args(words)
-    check_can_be_a_file(given.output)
+    arguments.add_argument("runs", type=user_path, nargs="+", help="run folders")
+    arguments.add_argument(
+        "--output", type=user_path, default=Path("comparison.png"), help="PNG file"
+    )
+    given = parse_trusting(arguments, words)
+    check_can_be_written(given.output, "--output")
     saved = _opened(given.runs)
     chosen = _common_headline(saved)
     runs = [_compared(name, model, chosen) for name, model in saved.items()]
@@ -102,7 +110,7 @@ def _curve(model: SavedModel, mode: Mode, name: str) -> Curve:
         _written(model, epoch, mode, name, value)
         for epoch, value in zip(epochs.tolist(), values.tolist(), strict=True)
     ]
-    known = [(float(row["low"]), float(row["high"])) for row in rows if row is not None]
+    known = [(row["low"], row["high"]) for row in rows if row is not None]
     if len(known) < len(rows):
         return Curve(epochs, values)
     low, high = np.array(known).T
@@ -121,17 +129,25 @@ def _written(
     if not file.is_file():
         return None
     try:
-        report = json.loads(file.read_text(encoding="utf-8"))[mode]
+        report = json.loads(read_text(file, _LARGEST_EVALUATION))[mode]
         rows = [
-            row | {"real": report["reference"]}
+            row | {"real": dict(report["reference"])}
             for row in report["measurements"]
             if (f"{mode}_{row['name']}", row["value"]) == (name, value)
         ]
-    except (ValueError, KeyError, TypeError) as error:
+        return _checked(rows[0]) if rows else None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
-            f"{file} is damaged ({error!r}): delete it to compare without its intervals"
+            f"{file} is damaged ({shortened(repr(error))}): delete it to compare without its "
+            "intervals"
         ) from error
-    return rows[0] if rows else None
+
+
+def _checked(row: dict[str, Any]) -> dict[str, Any]:
+    """The row of a measurement, once all is there that is going to be looked at."""
+    low, high = float(row["low"]), float(row["high"])
+    words = {name: shortened(row[name]) for name in ("n_images", "extractor", "reference")}
+    return {"low": low, "high": high, "real": row["real"]} | words
 
 
 def _print_what_differs(saved: dict[str, SavedModel], chosen: Headline) -> None:
@@ -153,7 +169,9 @@ def _how_measured(model: SavedModel, mode: Mode, metric: str) -> str | None:
     if row is None:
         return None
     shown = ("dataset", "split", "classes", "threshold", "levels")
-    real = ", ".join(f"{name} {row['real'][name]}" for name in shown if name in row["real"])
+    real = ", ".join(
+        f"{name} {shortened(row['real'][name])}" for name in shown if name in row["real"]
+    )
     return f"{row['n_images']} images by {row['extractor']} against {real} ({row['reference']})"
 
 

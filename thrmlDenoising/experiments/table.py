@@ -11,8 +11,14 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from thrmlDenoising.config import DTMConfig
+from thrmlDenoising.config.classes import name_of
 from thrmlDenoising.evaluation import Mode
+from thrmlDenoising.hints import shortened
+from thrmlDenoising.reading import read_text
 from thrmlDenoising.runs import History, written_aside
+
+_LARGEST = 2**24
+"""Bytes of a table: tens of thousands of epochs."""
 
 _AUTOCORRELATION = "autocorr_step_"
 _DISTANCES = tuple(f"{mode}_{name}" for name in ("fid", "classifier_fd") for mode in get_args(Mode))
@@ -32,6 +38,8 @@ def config_hash(cfg: DTMConfig) -> str:
         for name, value in fields.items()
         if value != default[section][name] and (section, name) not in _NO_PART_OF_HASH
     }
+    if "evaluation.extractors" in changed:  # a function stands for its name, as in YAML
+        changed["evaluation.extractors"] = tuple(map(name_of, cfg.evaluation.extractors))
     lines = (f"{name}: {value!r}" for name, value in sorted(changed.items()))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
@@ -80,17 +88,27 @@ class RunTable:
             FileNotFoundError: there is no such file.
             ValueError: it is something else; names the file.
         """
-        lines = path.read_text(encoding="utf-8").splitlines()
-        comments = [line for line in lines if line.startswith("#")]
-        rows = list(csv.reader(line for line in lines if not line.startswith("#")))
         try:
-            facts = dict(line.removeprefix("# ").split(": ", 1) for line in comments)
-            cells = np.array([[float(cell or "nan") for cell in row] for row in rows[1:]])
-            columns = dict(zip(rows[0], cells.T, strict=True))
-        except (ValueError, IndexError) as error:
+            return cls._parse(read_text(path, _LARGEST))
+        except (ValueError, csv.Error) as error:
             raise ValueError(
-                f"{path} is no table of a run ({error}): remove it, and train.py makes it again"
+                f"{path} is no table of a run ({shortened(error)}): remove it, and train.py makes "
+                "it again"
             ) from error
+
+    @classmethod
+    def _parse(cls, text: str) -> Self:
+        lines = text.splitlines()
+        comments = [line.removeprefix("# ") for line in lines if line.startswith("#")]
+        names, *rows = csv.reader(line for line in lines if not line.startswith("#")) or [[]]
+        if len(set(names)) < len(names) or "epoch" not in names:
+            raise ValueError("its columns have one name each, and one is the epoch")
+        facts = dict(line.split(": ", 1) for line in comments)
+        cells = np.array([[float(cell or "nan") for cell in row] for row in rows])
+        columns = dict(zip(names, cells.T, strict=True))
+        epochs = columns["epoch"]
+        if not (np.isfinite(epochs) & (epochs == np.round(epochs)) & (epochs >= 0)).all():
+            raise ValueError("its epochs are whole numbers from 0 on")
         return cls(facts, columns)
 
     def write(self, path: Path) -> None:

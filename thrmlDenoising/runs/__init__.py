@@ -1,33 +1,62 @@
 """What a run leaves on disk: its folder, its checkpoints, its measurements and its log."""
 
 from thrmlDenoising.runs.checkpoint import (
-    FORMAT_VERSION,
-    CheckpointError,
-    checkpoint_name,
     checkpoint_path,
-    complete_epochs,
     save_checkpoint,
     verify_checkpoint,
 )
-from thrmlDenoising.runs.files import write_json, written_aside
+from thrmlDenoising.runs.files import (
+    append_text,
+    check_can_be_written,
+    check_can_hold_files,
+    write_json,
+    written_aside,
+)
 from thrmlDenoising.runs.folder import RunFolder
 from thrmlDenoising.runs.history import EpochRecord, History
+from thrmlDenoising.runs.lock import InUseError, run_used_alone, used_alone
 from thrmlDenoising.runs.log import TrainingLog
-from thrmlDenoising.runs.step_files import read_graph, read_state, write_step
+from thrmlDenoising.runs.manifest import (
+    FORMAT_VERSION,
+    CheckpointError,
+    Manifest,
+    checkpoint_name,
+    complete_epochs,
+    damaged,
+)
+from thrmlDenoising.runs.step_files import (
+    StepIdentity,
+    graph_file,
+    read_graph,
+    read_state,
+    state_file,
+    write_step,
+)
 
 __all__ = [
     "FORMAT_VERSION",
     "CheckpointError",
     "EpochRecord",
     "History",
+    "InUseError",
+    "Manifest",
     "RunFolder",
+    "StepIdentity",
     "TrainingLog",
+    "append_text",
+    "check_can_be_written",
+    "check_can_hold_files",
     "checkpoint_name",
     "checkpoint_path",
     "complete_epochs",
+    "damaged",
+    "graph_file",
     "read_graph",
     "read_state",
+    "run_used_alone",
     "save_checkpoint",
+    "state_file",
+    "used_alone",
     "verify_checkpoint",
     "write_json",
     "write_step",

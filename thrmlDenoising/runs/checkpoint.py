@@ -7,28 +7,38 @@ between the two renames, readers find it there, and the next save gives it its n
 One process at a time saves into a folder.
 """
 
-import hashlib
-import json
+import errno
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-FORMAT_VERSION = 1
-MANIFEST = "manifest.json"
+from thrmlDenoising.runs.manifest import (
+    MANIFEST,
+    Manifest,
+    checkpoint_name,
+    checkpoint_places,
+    complete_epochs,
+    listed,
+    write_manifest,
+)
+
+_NO_SYNC_OF_FOLDERS = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
-class CheckpointError(ValueError):
-    """A checkpoint is there but damaged, incomplete or of an unknown format."""
-
-
-def save_checkpoint(model_saving: Path, epoch: int, write: Callable[[Path], None]) -> Path:
+def save_checkpoint(
+    model_saving: Path,
+    epoch: int,
+    write: Callable[[Path], None],
+    made_with: Mapping[str, Any] | None = None,
+) -> Path:
     """Save a checkpoint of `epoch` in the folder `model_saving`; return its path.
 
-    `write` gets an empty folder and puts the files of the checkpoint there. If anything is raised
+    `write` gets an empty folder and puts the files of the checkpoint there; `made_with`, what they
+    may depend on, is written into the manifest. If anything is raised
     before they are all on disk, Ctrl-C included, nothing of them remains, and a checkpoint of the
     same epoch that was there before stands as before. Raises OSError, with the errno of the
     cause, if the disk does not take it, and ValueError for a negative epoch.
@@ -42,7 +52,7 @@ def save_checkpoint(model_saving: Path, epoch: int, write: Callable[[Path], None
         saving = _saving(final)
         saving.mkdir()
         write(saving)
-        _write_manifest(saving, epoch)
+        write_manifest(saving, epoch, made_with or {})
         _sync_tree(saving)
         _put_in_place(saving, final)
     except BaseException as error:
@@ -54,33 +64,34 @@ def save_checkpoint(model_saving: Path, epoch: int, write: Callable[[Path], None
     return final
 
 
-def complete_epochs(model_saving: Path) -> list[int]:
-    """The epochs of all checkpoints with a readable manifest, ascending. Nothing is hashed."""
-    if not model_saving.is_dir():
-        return []
-    epochs = {_epoch_of(path) for path in model_saving.iterdir()}
-    return sorted(epoch for epoch in epochs if epoch is not None and _complete(model_saving, epoch))
-
-
 def checkpoint_path(model_saving: Path, epoch: int | None = None) -> Path:
     """The folder of a complete checkpoint: of `epoch`, or the last one for None.
 
-    Raises FileNotFoundError, naming the epochs there are.
+    Raises:
+        FileNotFoundError: there is none; names the epochs there are.
+        CheckpointError: there is one, and it has no readable manifest. An older one never takes
+            its place by itself.
     """
-    epochs = complete_epochs(model_saving)
-    if not epochs:
+    places = checkpoint_places(model_saving)
+    complete = complete_epochs(model_saving)
+    wanted = max(places, default=None) if epoch is None else epoch
+    if not complete and (wanted is None or _is_empty(places.get(wanted))):
         raise FileNotFoundError(
             f"There is no complete checkpoint in {model_saving}"
             f"{'' if model_saving.is_dir() else ', which is no folder'}. Give the model_saving "
             "folder of a run that has saved at least one epoch."
         )
-    path = _complete(model_saving, epochs[-1] if epoch is None else epoch)
-    if path is None:
+    if wanted is None or wanted not in places or (epoch is not None and _is_empty(places[wanted])):
         raise FileNotFoundError(
-            f"There is no complete checkpoint of epoch {epoch} in {model_saving}. "
-            f"Complete are the epochs {_listed(epochs)}."
+            f"There is no complete checkpoint of epoch {wanted} in {model_saving}. "
+            f"Complete are the epochs {listed(complete) or 'none'}."
         )
-    return path
+    return Manifest.read(places[wanted]).folder
+
+
+def _is_empty(path: Path | None) -> bool:
+    """Whether this is no place of a checkpoint, or a folder without a manifest."""
+    return path is None or (path.is_dir() and not os.path.lexists(path / MANIFEST))
 
 
 def verify_checkpoint(path: Path) -> None:
@@ -90,28 +101,10 @@ def verify_checkpoint(path: Path) -> None:
     is wrong with it and the other epochs one could load; FileNotFoundError if there is no folder.
     """
     if not path.is_dir():
-        raise FileNotFoundError(f"There is no checkpoint folder {path}.{_way_out(path)}")
-    manifest = _read_manifest(path)
-    problem = (
-        "it is missing or unreadable" if manifest is None else _manifest_problem(path, manifest)
-    )
-    if manifest is None or problem:
-        raise CheckpointError(f"Checkpoint {path}: {MANIFEST}: {problem}.{_way_out(path)}")
-    for name, expected in manifest["files"].items():
-        if problem := _file_problem(path / name, expected):
-            raise CheckpointError(
-                f"Checkpoint {path} is damaged: {name}: {problem}.{_way_out(path)}"
-            )
-
-
-def checkpoint_name(epoch: int) -> str:
-    """The name of an epoch's checkpoint folder."""
-    return f"epoch_{epoch:03d}"
-
-
-def _epoch_of(path: Path) -> int | None:
-    name = re.fullmatch(r"epoch_(\d{3,})(\.replaced)?", path.name)
-    return int(name[1]) if name else None
+        raise FileNotFoundError(f"There is no checkpoint folder {path}.")
+    manifest = Manifest.read(path)
+    for name in manifest.files:
+        manifest.verify(name)
 
 
 def _saving(final: Path) -> Path:
@@ -127,7 +120,7 @@ def _replaced(final: Path) -> Path:
 
 def _put_in_place(saving: Path, final: Path) -> None:
     replaced = _replaced(final)
-    if final.exists():
+    if os.path.lexists(final):
         os.rename(final, replaced)
     os.rename(saving, final)
     _sync_folder(final.parent)
@@ -136,31 +129,23 @@ def _put_in_place(saving: Path, final: Path) -> None:
 
 def _clean_up(model_saving: Path) -> None:
     """Remove what saves that did not finish have left; give a replaced checkpoint its name back."""
-    for saving in model_saving.glob("epoch_*.saving"):
-        shutil.rmtree(saving)
-    for replaced in model_saving.glob("epoch_*.replaced"):
-        final = replaced.with_suffix("")
-        if final.exists():
-            shutil.rmtree(replaced)
+    for path in list(model_saving.iterdir()):
+        name = re.fullmatch(r"(epoch_[0-9]{3,})\.(saving|replaced)", path.name)
+        if name is None:
+            continue
+        final = path.with_name(name[1])
+        if name[2] == "saving" or os.path.lexists(final):
+            _remove(path)
         else:
-            os.rename(replaced, final)
+            os.rename(path, final)
 
 
-def _write_manifest(folder: Path, epoch: int) -> None:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    manifest = {
-        "format_version": FORMAT_VERSION,
-        "epoch": epoch,
-        "files": {
-            path.relative_to(folder).as_posix(): {
-                "sha256": _sha256(path),
-                "bytes": path.stat().st_size,
-            }
-            for path in files
-        },
-    }
-    with (folder / MANIFEST).open("x", encoding="utf-8") as file:
-        json.dump(manifest, file, indent=1)
+def _remove(path: Path) -> None:
+    """A folder with all that is in it; of a link only the link."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _sync_tree(folder: Path) -> None:
@@ -179,6 +164,10 @@ def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        # Some file systems cannot do this to a folder, and need not; a failing disk says EIO.
+        if error.errno not in _NO_SYNC_OF_FOLDERS:
+            raise
     finally:
         os.close(descriptor)
 
@@ -197,70 +186,3 @@ def _could_not_save(error: OSError, epoch: int, model_saving: Path) -> OSError:
     # An OSError made with an errno becomes the fitting subclass, PermissionError and the like.
     # NumPy reports a short write without one.
     return OSError(message) if error.errno is None else OSError(error.errno, message)
-
-
-# Reading
-
-
-def _complete(model_saving: Path, epoch: int) -> Path | None:
-    """Where the complete checkpoint of `epoch` lies, if there is one."""
-    final = model_saving / checkpoint_name(epoch)
-    places = (final, _replaced(final))
-    return next((path for path in places if _read_manifest(path) is not None), None)
-
-
-def _read_manifest(path: Path) -> dict[str, Any] | None:
-    try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return manifest if isinstance(manifest, dict) else None
-
-
-def _manifest_problem(path: Path, manifest: dict[str, Any]) -> str | None:
-    version = manifest.get("format_version")
-    if version != FORMAT_VERSION:
-        return (
-            f"format version {version!r} is unknown to this version of thrmlDenoising, which reads "
-            f"{FORMAT_VERSION} (a newer one may have written it: then update the library)"
-        )
-    if _epoch_of(path) not in (None, manifest.get("epoch")):
-        return f"it was written for epoch {manifest.get('epoch')}, the folder has been renamed"
-    files = manifest.get("files")
-    if not isinstance(files, dict) or not all(map(_is_file_entry, files.values())):
-        return "its list of files is damaged"
-    return None
-
-
-def _is_file_entry(entry: object) -> bool:
-    return isinstance(entry, dict) and set(entry) == {"sha256", "bytes"}
-
-
-def _file_problem(path: Path, expected: dict[str, Any]) -> str | None:
-    if not path.is_file():
-        return "the file is missing"
-    size = path.stat().st_size
-    if size != expected["bytes"]:
-        return f"it has {size} bytes, {expected['bytes']} were written"
-    if _sha256(path) != expected["sha256"]:
-        return "its contents have changed since they were written (sha256 differs)"
-    return None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _way_out(path: Path) -> str:
-    others = [epoch for epoch in complete_epochs(path.parent) if epoch != _epoch_of(path)]
-    if not others:
-        return " There is no other checkpoint beside it: restore it from a copy, or train again."
-    return (
-        f" Load another epoch: {_listed(others)}. To resume from the last of them, move this "
-        "folder out of the way."
-    )
-
-
-def _listed(epochs: list[int]) -> str:
-    return ", ".join(map(str, epochs))

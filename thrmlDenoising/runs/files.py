@@ -1,5 +1,6 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and are never written through a link."""
 
+import errno
 import json
 import math
 import os
@@ -14,17 +15,78 @@ def written_aside(path: Path) -> Iterator[Path]:
     """Lend a neighbouring path to write to; it takes the name `path` once the block is through.
 
     The parent folder is created. If the block raises, what it wrote is removed and an older file
-    of that name stays as it was.
+    of that name stays as it was. A link of that name is replaced, and what it leads to left alone.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # No two processes write to the same place, even if they write the same file.
     aside = path.with_name(f".{path.name}.{os.getpid()}.writing")
     try:
+        aside.unlink(missing_ok=True)  # somebody may have put a link there
         yield aside
         os.replace(aside, path)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
+
+
+def append_text(path: Path, text: str) -> None:
+    """Adds text at the end of a file, which is made if there is none.
+
+    Raises:
+        OSError: `path` is a link: it may lead to a file that is no part of the run.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+    def without_links(name: str, flags: int) -> int:
+        no_links = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        return os.open(name, flags | no_links, mode=0o666)
+
+    try:
+        with open(path, "a", encoding="utf-8", opener=without_links) as file:
+            file.write(text)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        message = "is a link, through which nothing is written: remove it"
+        raise OSError(error.errno, message, str(path)) from error
+
+
+def check_can_be_written(path: Path, option: str) -> None:
+    """Raises OSError for a file that could not be written, before hours are spent on its content.
+
+    Its folder is made if need be, and a file is made beside it and removed.
+
+    Args:
+        option: what the message calls it, such as "--output".
+    """
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "no regular file"
+        raise OSError(f"{option} {path} is {kind}: give the name of a file")
+    try:
+        with written_aside(path) as aside:
+            aside.touch(exist_ok=False)
+            raise _JustATryError
+    except _JustATryError:
+        return
+    except (OSError, ValueError) as error:
+        raise OSError(
+            f"{option} {path} cannot be written ({error}): give a file in a folder that can"
+        ) from error
+
+
+def check_can_hold_files(folder: Path, option: str) -> None:
+    """Raises OSError for a folder in which no file can be written; makes it if need be."""
+    try:
+        check_can_be_written(folder / "file", option)
+    except OSError as error:
+        reason = error.__cause__ or error
+        raise OSError(
+            f"{option} {folder} cannot be written into ({reason}): give a folder that can"
+        ) from error
+
+
+class _JustATryError(Exception):
+    """Ends an attempt that has gone well."""
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -1,11 +1,14 @@
 """Where the files of a run lie."""
 
+import errno
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Self
+
+from thrmlDenoising.hints import shortened, shown
 
 _LONGEST_DESCRIPTOR = 200  # bytes; file systems allow 255 for a name, the time stamp included
 
@@ -55,7 +58,11 @@ class RunFolder:
                 "({descriptor}_{timestamp}, holding model_saving/config.yaml) or the model_saving "
                 f"folder inside it.{_runs_inside(path)}"
             )
-        return cls(root, _descriptor_of(root))
+        descriptor = _descriptor_of(root)
+        try:
+            return cls(root, descriptor)
+        except ValueError as error:
+            raise ValueError(f"{root}: its training log is of no run: {error}") from error
 
     def create(self) -> None:
         """Make the folder and its sub-folders. Raises FileExistsError if the folder exists."""
@@ -66,8 +73,28 @@ class RunFolder:
                 f"{self.root} exists already, and a new run never writes into the folder of "
                 "another: choose another descriptor or output directory, or resume that run."
             ) from error
-        for folder in (self.images, self.gifs, self.autocorrelation_vs_lags, self.model_saving):
+        for folder in self.sub_folders:
             folder.mkdir()
+
+    def refuse_links(self) -> None:
+        """Raises OSError if a folder of the run is a link: writing there would write elsewhere."""
+        folders = (self.images, self.gifs, self.autocorrelation_vs_lags, self.model_saving)
+        for folder in (*folders, self.evaluation(0).parent):
+            if folder.is_symlink():
+                raise OSError(
+                    errno.ELOOP, "is a link, through which nothing is written", str(folder)
+                )
+
+    @property
+    def sub_folders(self) -> tuple[Path, ...]:
+        """The folders that a run has from its start."""
+        return self.images, self.gifs, self.autocorrelation_vs_lags, self.model_saving
+
+    @property
+    def missing(self) -> list[Path]:
+        """What a run has from its start, and this one not: something has deleted it."""
+        parts = (self.root, self.training_log, self.config, *self.sub_folders)
+        return [path for path in parts if not path.exists()]
 
     @property
     def training_log(self) -> Path:
@@ -78,6 +105,11 @@ class RunFolder:
     def metrics_csv(self) -> Path:
         """Table of what was measured, one row an epoch."""
         return self.root / "metrics.csv"
+
+    @property
+    def lock(self) -> Path:
+        """There while a process writes into the run."""
+        return self.root / ".lock"
 
     @property
     def images(self) -> Path:
@@ -140,8 +172,8 @@ def _check_descriptor(descriptor: str) -> None:
         return
     if not re.fullmatch(r"\w[\w.+=,-]*", descriptor):
         raise ValueError(
-            f"descriptor={descriptor!r} cannot be part of a file name: start it with a letter, a "
-            "digit or _ and go on with letters, digits and any of _ . + = , -"
+            f"descriptor={shown(descriptor)} cannot be part of a file name: start it with a "
+            "letter, a digit or _ and go on with letters, digits and any of _ . + = , -"
         )
     if len(descriptor.encode()) > _LONGEST_DESCRIPTOR:
         raise ValueError(
@@ -153,8 +185,9 @@ def _check_descriptor(descriptor: str) -> None:
 def _descriptor_of(root: Path) -> str:
     logs = sorted(root.glob("training_log*.txt"))
     if len(logs) > 1:
+        names = shortened(", ".join(log.name for log in logs))
         raise ValueError(
-            f"{root} holds {len(logs)} training logs ({', '.join(log.name for log in logs)}), so "
+            f"{root} holds {len(logs)} training logs ({names}), so "
             "the run's descriptor is ambiguous: leave only the run's own there."
         )
     return logs[0].stem.removeprefix("training_log").removeprefix("_") if logs else ""
@@ -163,4 +196,4 @@ def _descriptor_of(root: Path) -> str:
 def _runs_inside(path: Path) -> str:
     """A hint for who gave the folder of all runs instead of one run."""
     runs = sorted(config.parent.parent.name for config in path.glob("*/model_saving/config.yaml"))
-    return f" Runs inside {path.name}: {', '.join(runs)}." if runs else ""
+    return f" Runs inside {path.name}: {shortened(', '.join(runs), 2000)}." if runs else ""

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Self
 
+from thrmlDenoising.hints import shortened, shown
 from thrmlDenoising.runs.files import written_aside
 
 
@@ -46,7 +47,7 @@ class EpochRecord:
             object.__setattr__(self, name, value)
         if not self.n_steps == len(self.correlation_penalty) == len(self.weight_decay):
             raise ValueError(
-                f"Epoch {self.epoch}: one value a diffusion step is needed, but there are "
+                f"Epoch {shown(self.epoch)}: one value a diffusion step is needed, but there are "
                 f"{self.n_steps} autocorrelations, {len(self.correlation_penalty)} correlation "
                 f"penalties and {len(self.weight_decay)} weight decays."
             )
@@ -96,7 +97,9 @@ class History:
         """
         if metric not in self.metric_names:
             known = ", ".join(self.metric_names) or "none yet"
-            raise ValueError(f"Metric {metric!r} was never measured. Measured: {known}.")
+            raise ValueError(
+                f"Metric {shown(metric)} was never measured. Measured: {shortened(known)}."
+            )
         measured = [record for record in self._records if metric in record.metrics]
         return [record.epoch for record in measured], [
             record.metrics[metric] for record in measured
@@ -109,14 +112,15 @@ class History:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """The history written by `to_json`. Raises ValueError if `text` is something else."""
-        names = {entry.name for entry in fields(EpochRecord)}
         try:
             rows = json.loads(text)
-            if not isinstance(rows, list) or not all(set(row) == names for row in rows):
-                raise ValueError(f"a list of records with the fields {sorted(names)} is needed")
+            if not isinstance(rows, list) or not all(map(_is_row, rows)):
+                names = sorted(entry.name for entry in fields(EpochRecord))
+                raise ValueError(f"a list of records with the fields {names} is needed")
             return cls(EpochRecord(**row) for row in rows)
-        except (ValueError, TypeError, AttributeError) as error:
-            raise ValueError(f"This is no history of a training run: {error}") from error
+        except (ValueError, OverflowError, RecursionError) as error:
+            reason = shortened(error)
+            raise ValueError(f"This is no history of a training run: {reason}") from error
 
     def write_csv(self, path: Path) -> None:
         """Write one row an epoch; a cell is empty where nothing was measured.
@@ -149,3 +153,16 @@ class History:
             *(record.metrics.get(name) for name in self.metric_names),
         ]
         return [str(record.epoch), *("" if value is None else repr(value) for value in values)]
+
+
+def _is_row(row: object) -> bool:
+    """Whether this is a record as JSON, every value of the kind that `to_json` writes."""
+    if not isinstance(row, dict) or set(row) != {entry.name for entry in fields(EpochRecord)}:
+        return False
+    metrics, per_step = row["metrics"], ("autocorrelation", "correlation_penalty", "weight_decay")
+    if not isinstance(metrics, dict) or not all(isinstance(row[name], list) for name in per_step):
+        return False
+    numbers = [row["seconds"], *metrics.values(), *row["correlation_penalty"], *row["weight_decay"]]
+    numbers += [value for value in row["autocorrelation"] if value is not None]
+    is_epoch = type(row["epoch"]) is int and row["epoch"] >= 0
+    return is_epoch and all(type(number) in (int, float) for number in numbers)

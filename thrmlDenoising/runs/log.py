@@ -3,6 +3,8 @@
 from datetime import datetime
 from pathlib import Path
 
+from thrmlDenoising.runs.files import append_text
+
 
 class TrainingLog:
     """Append time-stamped lines to the text file `path`.
@@ -15,8 +17,11 @@ class TrainingLog:
         self.path = path
 
     def write(self, text: str) -> None:
-        """Append `text`, every line of it stamped with the local time."""
+        """Append `text`, every line of it stamped with the local time.
+
+        Raises:
+            OSError: the disk does not take it, or the log is a link.
+        """
         stamp = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.writelines(f"{stamp}  {line}".rstrip() + "\n" for line in text.splitlines())
+        lines = (f"{stamp}  {line}".rstrip() + "\n" for line in text.splitlines())
+        append_text(self.path, "".join(lines))

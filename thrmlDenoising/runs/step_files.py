@@ -1,68 +1,167 @@
 """The files of one step in a checkpoint: its graph and its training state."""
 
-from collections.abc import Mapping
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
-from zipfile import BadZipFile
+from typing import Any, NamedTuple, TypeVar
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 import numpy as np
 
-from thrmlDenoising.runs.checkpoint import CheckpointError
+from thrmlDenoising.hints import shortened, shown
+from thrmlDenoising.runs.manifest import CheckpointError, Manifest, sha256_of
+from thrmlDenoising.runs.npy import read_header, read_values
 
 State = TypeVar("State")
 
+_LARGEST_GRAPH = 2**28
+"""Bytes of a graph in memory, and the most of its file: 20 million edges."""
+_LARGEST_STATE = 2**32
+_LONGEST_IDENTITY = 1000
+_ENTRY_OF_ZIP = b"PK\x01\x02"
+
+
+class StepIdentity(NamedTuple):
+    """Which step of which model a state belongs to; written behind it, so that it goes with it.
+
+    Attributes:
+        step: its place in the chain, from 0.
+        n_steps: how long the chain is.
+        epoch: that of the checkpoint, which may be later than that of a step of a stitched model.
+        stitched: whether the steps come from several checkpoints.
+        graph: sha256 of the file with the step's graph, filled in when that is written.
+    """
+
+    step: int
+    n_steps: int
+    epoch: int
+    stitched: bool
+    graph: str = ""
+
 
 def write_step(
-    folder: Path, index: int, graph_arrays: Mapping[str, np.ndarray], state: object
+    folder: Path, identity: StepIdentity, graph_arrays: Mapping[str, np.ndarray], state: object
 ) -> None:
     """Writes `step_YY_graph.npz` and `step_YY.eqx`."""
-    with _graph_file(folder, index).open("wb") as file:
+    graph = folder / graph_file(identity.step)
+    with graph.open("wb") as file:
         np.savez_compressed(file, **dict[str, Any](graph_arrays))
-    with _state_file(folder, index).open("wb") as file:
+    identity = identity._replace(graph=sha256_of(graph))
+    with (folder / state_file(identity.step)).open("wb") as file:
         eqx.tree_serialise_leaves(file, state)
+        np.save(file, np.frombuffer(json.dumps(identity._asdict()).encode(), np.uint8))
 
 
-def read_graph(folder: Path, index: int) -> dict[str, np.ndarray]:
-    """The arrays of a step's graph.
+def read_graph(checkpoint: Manifest, index: int, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """The arrays of a step's graph, of these names.
 
     Raises:
-        CheckpointError: there is no such step, or its file cannot be read.
+        CheckpointError: its file cannot be read.
     """
-    path = _graph_file(folder, index)
-    if not path.is_file():
-        n_steps = len(list(folder.glob("step_*.eqx")))
-        raise CheckpointError(
-            f"{folder} holds {n_steps} steps and has no step {index}: its steps are 0 to "
-            f"{n_steps - 1}"
-        )
+    name = graph_file(index)
+    content = checkpoint.read_file(name, _LARGEST_GRAPH)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (ValueError, OSError, EOFError, BadZipFile) as error:
-        raise CheckpointError(f"{path} is no saved graph: {error}") from error
+        return _read_npz(content, names)
+    except Exception as error:  # a broken zip file makes zipfile raise anything
+        reason = shortened(error if str(error) else type(error).__name__)
+        raise CheckpointError(
+            f"{checkpoint.folder / name} is no saved graph of step {index}: {reason}"
+        ) from error
 
 
-def read_state(folder: Path, index: int, like: State) -> State:
+def read_state(checkpoint: Manifest, index: int, like: State) -> tuple[State, StepIdentity | None]:
     """The training state of a step; `like` is a state of the same shapes.
+
+    Returns:
+        The state, and which step it is, where the file says so.
 
     Raises:
         CheckpointError: the file does not fit, so it comes from another config or version.
     """
-    path = _state_file(folder, index)
+    name = state_file(index)
+    file = io.BytesIO(checkpoint.read_file(name, _LARGEST_STATE))
     try:
-        with path.open("rb") as file:
-            return eqx.tree_deserialise_leaves(file, like)
-    except (RuntimeError, ValueError, EOFError, TypeError) as error:
+        state = eqx.tree_deserialise_leaves(file, like, filter_spec=_read_leaf)
+        return state, _read_identity(file)
+    except (RuntimeError, ValueError) as error:
+        reason = shortened(error.__cause__ or error)
         raise CheckpointError(
-            f"{path} does not fit the config it is loaded with (another number of parameters, "
-            f"another optimiser, or another version of the library): {error}"
+            f"{checkpoint.folder / name} does not fit the config it is loaded with (another number "
+            "of parameters, another optimiser, or another version of the library): step "
+            f"{index}: {reason}"
         ) from error
 
 
-def _state_file(folder: Path, index: int) -> Path:
-    return folder / f"step_{index:02d}.eqx"
+def state_file(index: int) -> str:
+    """The name of the file with a step's training state."""
+    return f"step_{index:02d}.eqx"
 
 
-def _graph_file(folder: Path, index: int) -> Path:
-    return folder / f"step_{index:02d}_graph.npz"
+def graph_file(index: int) -> str:
+    """The name of the file with a step's graph."""
+    return f"step_{index:02d}_graph.npz"
+
+
+def _read_npz(content: bytes, names: Sequence[str]) -> dict[str, np.ndarray]:
+    # A small file may list millions of entries, which takes longer than anything else here.
+    if content.count(_ENTRY_OF_ZIP) > 100:
+        raise ValueError("it holds far more arrays than a graph has")
+    left = _LARGEST_GRAPH
+    arrays = {}
+    with ZipFile(io.BytesIO(content)) as entries:
+        for name in names:
+            entry = entries.getinfo(f"{name}.npy")
+            if entry.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+                raise ValueError(f"{name} is compressed in a way that is not ours")
+            with entries.open(entry) as file:
+                shape, dtype = read_header(file)
+                left -= dtype.itemsize * math.prod(shape)
+                if left < 0:
+                    raise ValueError(f"{name} has the shape {shown(shape)}: no graph is so large")
+                arrays[name] = read_values(file, shape, dtype)
+                if file.read(1):
+                    raise ValueError(f"{name} goes on after its last number")
+    return arrays
+
+
+def _read_leaf(file: io.BytesIO, leaf: Any) -> Any:
+    """The next leaf of a state, of the type, shape and dtype of `leaf`."""
+    if isinstance(leaf, (bool, int, float)):
+        wanted = (), np.asarray(leaf).dtype
+    elif eqx.is_array(leaf):
+        wanted = leaf.shape, np.dtype(leaf.dtype)
+    else:
+        return leaf
+    found = read_header(file)
+    if found != wanted:
+        (shape, dtype), (wanted_shape, wanted_dtype) = found, wanted
+        raise ValueError(
+            f"an array of {dtype} {shown(shape)} was saved, {wanted_dtype} {wanted_shape} is needed"
+        )
+    values = read_values(file, *wanted)
+    if isinstance(leaf, jax.Array):
+        return jnp.asarray(values)
+    return values if isinstance(leaf, np.ndarray) else type(leaf)(values.item())
+
+
+def _read_identity(file: io.BytesIO) -> StepIdentity | None:
+    """What follows the last leaf; nothing does in checkpoints of version 1."""
+    if not file.getbuffer()[file.tell() :]:
+        return None
+    shape, dtype = read_header(file)
+    if dtype != np.uint8 or len(shape) != 1 or shape[0] > _LONGEST_IDENTITY:
+        raise ValueError("it goes on after its last number")
+    content = json.loads(read_values(file, shape, dtype).tobytes())
+    if file.read(1):
+        raise ValueError("it goes on after its end")
+    kinds = StepIdentity.__annotations__
+    if not isinstance(content, dict) or content.keys() != kinds.keys():
+        raise ValueError("what it says of itself is damaged")
+    if any(type(content[name]) is not kind for name, kind in kinds.items()):
+        raise ValueError("what it says of itself is damaged")
+    return StepIdentity(**content)

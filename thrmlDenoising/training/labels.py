@@ -14,11 +14,11 @@ from jaxtyping import Bool, Int
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.data import (
     Split,
+    as_array,
     as_bits,
     checked_conditions,
     class_positions,
     one_hot_labels,
-    plain_array,
 )
 
 LabelBits = Bool[np.ndarray, "image label_node"]
@@ -76,8 +76,10 @@ class AbstractLabels(abc.ABC):
         """The same, of what is called by the keyword."""
 
     @abc.abstractmethod
-    def clamped(self, n_per_class: int, held_out: Callable[[], Split]) -> LabelBits:
-        """What "clamped" images are clamped to, class by class.
+    def clamped(
+        self, classes: Sequence[int], n_per_class: int, held_out: Callable[[], Split]
+    ) -> LabelBits:
+        """What "clamped" images of these classes are clamped to, class by class.
 
         Args:
             held_out: reads the held-out images, where they are needed.
@@ -120,7 +122,7 @@ class Classes(AbstractLabels):
     def of_batch(self, given: Sequence[Any], n_images: int) -> LabelBits:
         """See `AbstractLabels.of_batch`."""
         _check_parts(given, "(images, classes)")
-        classes = plain_array("classes", given[0])
+        classes = as_array("classes", given[0])
         if classes.shape != (n_images,) or not np.issubdtype(classes.dtype, np.integer):
             raise ValueError(
                 f"classes of shape {classes.shape} and type {classes.dtype} for {n_images} images: "
@@ -137,9 +139,11 @@ class Classes(AbstractLabels):
             )
         return self.one_hot[np.broadcast_to(positions, n_images)]
 
-    def clamped(self, n_per_class: int, held_out: Callable[[], Split]) -> LabelBits:
+    def clamped(
+        self, classes: Sequence[int], n_per_class: int, held_out: Callable[[], Split]
+    ) -> LabelBits:
         """See `AbstractLabels.clamped`."""
-        return self.one_hot.repeat(n_per_class, axis=0)
+        return self.one_hot[np.asarray(classes)].repeat(n_per_class, axis=0)
 
 
 class Conditions(AbstractLabels):
@@ -184,7 +188,9 @@ class Conditions(AbstractLabels):
             )
         return self._on_spots(np.broadcast_to(bits, (n_images, self._n_bits)))
 
-    def clamped(self, n_per_class: int, held_out: Callable[[], Split]) -> LabelBits:
+    def clamped(
+        self, classes: Sequence[int], n_per_class: int, held_out: Callable[[], Split]
+    ) -> LabelBits:
         """Those of the held-out images, one after another."""
         of_images = self.of_split(held_out())
         return of_images[in_turn(n_per_class, len(of_images))]
@@ -236,7 +242,9 @@ class NoLabels(AbstractLabels):
         """See `AbstractLabels.asked`."""
         raise ValueError(self.refusal)
 
-    def clamped(self, n_per_class: int, held_out: Callable[[], Split]) -> LabelBits:
+    def clamped(
+        self, classes: Sequence[int], n_per_class: int, held_out: Callable[[], Split]
+    ) -> LabelBits:
         """See `AbstractLabels.clamped`."""
         raise ValueError(self.refusal)
 

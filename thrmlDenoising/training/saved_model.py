@@ -1,30 +1,47 @@
 """Saving the steps of a model and loading them again, from one run or stitched from several."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph, check_graph
-from thrmlDenoising.config import DTMConfig
+from thrmlDenoising.config import DTMConfig, Named
+from thrmlDenoising.hints import shortened, shown
+from thrmlDenoising.paths import user_path
+from thrmlDenoising.reading import decoded
 from thrmlDenoising.runs import (
+    CheckpointError,
     History,
+    Manifest,
     RunFolder,
+    StepIdentity,
     checkpoint_path,
+    damaged,
+    graph_file,
     read_graph,
     read_state,
     save_checkpoint,
-    verify_checkpoint,
+    state_file,
     write_step,
 )
+from thrmlDenoising.training.foreign_run import refuse_run_of_dtm_replication
 from thrmlDenoising.training.model import Model, ModelStep, build_steps, put_on
+from thrmlDenoising.training.state import TrainState
 from thrmlDenoising.training.trainer import Trainer
+
+_LARGEST_HISTORY = 2**24
+"""Bytes: ten thousand epochs of ten steps."""
 
 _CONFIG, _HISTORY = "config.yaml", "history.json"
 _FREE_TO_CHANGE = {
     "exp.descriptor",
+    "exp.autocorr_every_epoch",
     "exp.generate_gif",
     "exp.drawn_images_per_digit",
     "exp.animated_images_per_digit",
@@ -45,49 +62,151 @@ class StepSource(NamedTuple):
     epoch: int | None = None
 
     @classmethod
-    def parse(cls, source: Any, base: str | Path) -> "StepSource":
-        """An epoch of the run `base`, or a pair of a run and an epoch.
+    def of(cls, path: str | Path, epoch: int | None = None) -> "StepSource":
+        """A run folder and an epoch, or a checkpoint's own folder, such as `.../epoch_005`.
 
         Raises:
-            ValueError: it is neither.
+            ValueError: the folder is that of another epoch, or it is one step's file.
+        """
+        place = _Place.of(path)
+        if place.step is not None:
+            raise ValueError(
+                f"{path} is one step of a model: give its run folder, or all steps as step_sources"
+            )
+        if None not in (epoch, place.epoch) and epoch != place.epoch:
+            raise ValueError(f"{path} is the checkpoint of epoch {place.epoch}, not of {epoch}")
+        return cls(place.run, place.epoch if epoch is None else epoch)
+
+    @classmethod
+    def parse(cls, source: Any, base: str | Path, index: int) -> "StepSource":
+        """Where step `index` comes from, in any of the forms that `DTM.load` takes.
+
+        Args:
+            source: an epoch of the run `base`, a pair of a run and an epoch, a checkpoint's
+                folder, or a step's file in it.
+
+        Raises:
+            ValueError: it is none of them, or the file of another step.
         """
         match source:
             case int() | np.integer():
-                return cls(base, int(source))
+                return cls(_Place.of(base).run, int(source))
             case (str() | Path() as run, None | int() | np.integer() as epoch):
-                return cls(run, None if epoch is None else int(epoch))
+                return cls.of(run, None if epoch is None else int(epoch))
+            case str() | Path() if (place := _Place.of(source)).epoch is not None:
+                if place.step not in (None, index):
+                    raise ValueError(
+                        f"step_sources[{index}] is {source}, the file of step {place.step}: steps "
+                        f"stand in their order, so give a step_{index:02d}.eqx there"
+                    )
+                return cls(place.run, place.epoch)
         raise ValueError(
             f"step source {source!r} is neither an epoch, such as 5, nor a run and an epoch, such "
-            "as ('model_logging_and_saving/run_20261122_101500', 5)"
+            "as ('model_logging_and_saving/run_20261122_101500', 5), nor a checkpoint or a step's "
+            f"file in it, such as 'RUN/model_saving/epoch_005/step_{index:02d}.eqx'"
         )
 
 
+class _Place(NamedTuple):
+    """What a path leads to: a run, one of its checkpoints, or one step in a checkpoint."""
+
+    run: Path
+    epoch: int | None = None
+    step: int | None = None
+
+    @classmethod
+    def of(cls, path: str | Path) -> "_Place":
+        resolved = user_path(path).resolve()
+        step = _number("step_", resolved.name.removesuffix(".eqx"))
+        folder = resolved if step is None else resolved.parent
+        is_run = (folder / "model_saving").is_dir()  # whatever somebody has called it
+        epoch = None if is_run else _number("epoch_", folder.name)
+        return cls(Path(path)) if epoch is None else cls(folder.parent, epoch, step)
+
+
+def _number(prefix: str, name: str) -> int | None:
+    """The number of a file or folder that is called by this word and a number."""
+    match = re.fullmatch(rf"{prefix}([0-9]{{1,9}})", name)
+    return int(match[1]) if match else None
+
+
 class SavedModel(NamedTuple):
-    """A verified checkpoint, with the config and the history it was saved with."""
+    """A checkpoint whose files are all there, with the config and the history it was saved with.
+
+    Every file is held against the manifest when it is read.
+    """
 
     run: Path
     folder: Path
     cfg: DTMConfig
     history: History
+    checkpoint: Manifest
 
     @classmethod
-    def open(cls, source: StepSource) -> "SavedModel":
-        """Finds, verifies and reads a checkpoint.
+    def open(cls, source: StepSource, classes: Sequence[Named] = ()) -> "SavedModel":
+        """Finds a checkpoint, reads its config and its history, and looks at all other files.
+
+        Args:
+            classes: own classes and functions that its config may name, see `DTMConfig.from_yaml`.
 
         Raises:
             FileNotFoundError: there is no such run or checkpoint.
-            CheckpointError: the checkpoint is damaged.
+            CheckpointError: the checkpoint is damaged, its files are not those of its config, or
+                it is one of dtm-replication.
         """
-        run = RunFolder.open(Path(source.run))
+        run = RunFolder.open(user_path(source.run))
+        refuse_run_of_dtm_replication(run)
         folder = checkpoint_path(run.model_saving, source.epoch)
-        verify_checkpoint(folder)
-        cfg = DTMConfig.load(folder / _CONFIG)
-        history = History.from_json((folder / _HISTORY).read_text(encoding="utf-8"))
-        return cls(run.root, folder, cfg, history)
+        checkpoint = Manifest.read(folder)
+        if _CONFIG in checkpoint.files:
+            checkpoint.verify(_CONFIG)
+        cfg = DTMConfig.load(folder / _CONFIG, classes)
+        checkpoint.check_names(_files_of(cfg))
+        return cls(run.root, folder, cfg, _read_history(checkpoint, cfg), checkpoint)
 
     def graph(self, index: int) -> BaseGraph:
         """The graph that a step was trained on."""
-        return BaseGraph.from_arrays(read_graph(self.folder, index))
+        names = [field.name for field in fields(BaseGraph)]
+        try:
+            return BaseGraph.from_arrays(read_graph(self.checkpoint, index, names))
+        except CheckpointError:
+            raise
+        except ValueError as error:
+            raise damaged(self.folder, graph_file(index), shortened(error)) from error
+
+    def state(self, index: int, like: TrainState) -> TrainState:
+        """The training state of a step; `like` is a state of the same shapes.
+
+        Raises:
+            CheckpointError: it does not fit, is that of another step, graph or epoch, or has
+                parameters that are not finite.
+        """
+        state, identity = read_state(self.checkpoint, index, like)
+        problem = _numbers_problem(state) or self._identity_problem(index, state, identity)
+        if problem:
+            what = f"step {index} of epoch {self.checkpoint.epoch}: {problem}"
+            raise damaged(self.folder, state_file(index), what)
+        return state
+
+    def _identity_problem(
+        self, index: int, state: TrainState, identity: StepIdentity | None
+    ) -> str | None:
+        """Whether this is the step it should be, and as far in its training."""
+        if identity is None and self.checkpoint.version > 1:
+            return "it does not say which step it is"
+        stitched = _is_stitched(self.history, self.checkpoint.epoch)
+        n_steps = self.cfg.diffusion_schedule.num_diffusion_steps
+        graph = self.checkpoint.files[graph_file(index)].sha256
+        ours = StepIdentity(index, n_steps, self.checkpoint.epoch, stitched, graph)
+        if identity and identity.stitched != stitched:
+            return f"{_HISTORY} begins at another epoch than when it was saved"
+        for name, value in ours._asdict().items() if identity else ():
+            found = getattr(identity, name)
+            if found != value:
+                return f"it says that its {name} is {shown(found)}, where {shown(value)} belongs"
+        if state.epoch != self.checkpoint.epoch and not (stitched and state.epoch < ours.epoch):
+            return f"it has been trained for {state.epoch} epochs"
+        return None
 
     @property
     def graphs(self) -> list[BaseGraph]:
@@ -95,20 +214,29 @@ class SavedModel(NamedTuple):
         return [self.graph(i) for i in range(self.cfg.diffusion_schedule.num_diffusion_steps)]
 
 
-def save_model(model_saving: Path, cfg: DTMConfig, model: Model) -> Path:
+def save_model(
+    model_saving: Path, cfg: DTMConfig, model: Model, made_with: Mapping[str, Any] | None = None
+) -> Path:
     """Writes a checkpoint, whole or not at all; returns its folder.
+
+    Args:
+        made_with: what the model may depend on besides the config, for the manifest.
 
     Raises:
         OSError: the disk does not take it; earlier checkpoints stay as they are.
     """
 
+    n_steps = len(model.steps)
+    stitched = _is_stitched(model.history, model.epoch)
+
     def write(folder: Path) -> None:
         cfg.save(folder / _CONFIG)
         (folder / _HISTORY).write_text(model.history.to_json(), encoding="utf-8")
         for index, step in enumerate(model.steps):
-            write_step(folder, index, step.graph.to_arrays(), step.state)
+            identity = StepIdentity(index, n_steps, model.epoch, stitched)
+            write_step(folder, identity, step.graph.to_arrays(), step.state)
 
-    return save_checkpoint(model_saving, model.epoch, write)
+    return save_checkpoint(model_saving, model.epoch, write, made_with)
 
 
 def load_steps(
@@ -132,15 +260,84 @@ def load_steps(
     for source in saved:
         _check_compatible(cfg, source)
     graphs = [_graph_for(manager, source, index) for index, source in enumerate(saved)]
+    for index, (source, graph) in enumerate(zip(saved, graphs, strict=True)):
+        _check_memory(cfg, trainer, source, index, graph)
     steps = build_steps(cfg, manager, trainer, graphs)
     for index, (step, source) in enumerate(zip(steps, saved, strict=True)):
-        state = read_state(source.folder, index, like=step.state)
-        step.state = put_on(step.device, state)
+        step.state = put_on(step.device, source.state(index, like=step.state))
         for record in source.history.records:
             value = record.autocorrelation[index]
             if value is not None:
                 step.autocorrelations[record.epoch] = value
     return steps
+
+
+def _files_of(cfg: DTMConfig) -> set[str]:
+    """The names of all files of a checkpoint."""
+    steps = range(cfg.diffusion_schedule.num_diffusion_steps)
+    return {_CONFIG, _HISTORY, *map(graph_file, steps), *map(state_file, steps)}
+
+
+def _read_history(checkpoint: Manifest, cfg: DTMConfig) -> History:
+    """The history of a checkpoint, which has to end with its epoch.
+
+    Raises:
+        CheckpointError: it is damaged, or that of another epoch or of another number of steps.
+    """
+    content = checkpoint.read_file(_HISTORY, _LARGEST_HISTORY)
+    try:
+        history = History.from_json(decoded(content, checkpoint.folder / _HISTORY))
+    except ValueError as error:
+        raise damaged(checkpoint.folder, _HISTORY, shortened(error)) from error
+    n_steps = cfg.diffusion_schedule.num_diffusion_steps
+    for last in history.records[-1:]:
+        if (last.epoch, last.n_steps) != (checkpoint.epoch, n_steps):
+            what = (
+                f"it ends with epoch {last.epoch} of {last.n_steps} steps, but the checkpoint is "
+                f"of epoch {checkpoint.epoch}, and its config has {n_steps} steps"
+            )
+            raise damaged(checkpoint.folder, _HISTORY, what)
+    return history
+
+
+def _is_stitched(history: History, epoch: int) -> bool:
+    """Whether the steps of a model come from several checkpoints, and may be of several epochs.
+
+    The history of a stitched model begins where it was stitched, that of any other at epoch 0.
+    """
+    first = history.records[0].epoch if history.records else epoch
+    return first > 0
+
+
+def _numbers_problem(state: TrainState) -> str | None:
+    """What is wrong with the numbers of a state."""
+    parameters = np.concatenate([np.ravel(leaf) for leaf in state.parameters])
+    n_bad = int((~np.isfinite(parameters)).sum())
+    if n_bad:
+        return f"{n_bad} of its {len(parameters)} parameters are not finite (NaN or infinite)"
+    if any(np.isnan(np.asarray(leaf, float)).any() for leaf in jax.tree.leaves(state)):
+        return "a number that training goes on from is NaN"
+    strengths = state.correlation_penalty.value, state.weight_decay.value
+    if not all(0 <= strength < np.inf for strength in strengths):
+        return f"its penalty and weight decay are {strengths}: finite and at least 0 are possible"
+    optimizer = jax.tree.leaves(state.optimizer)
+    if any((leaf < 0).any() for leaf in optimizer if leaf.dtype == jnp.int32):
+        return "its optimiser has counted below 0"
+    return None
+
+
+def _check_memory(
+    cfg: DTMConfig, trainer: Trainer, saved: SavedModel, index: int, graph: BaseGraph
+) -> None:
+    """Raises CheckpointError if the config asks for larger states than the file can hold."""
+    remembered = jax.eval_shape(
+        lambda: trainer.negative_start.init(jax.random.key(0), cfg.n_train, graph.n_nodes)
+    )
+    needed = remembered.size + 4 * (graph.n_biases + graph.n_weights)
+    found = saved.checkpoint.files[state_file(index)].n_bytes
+    if found < needed:
+        what = f"it has {found} bytes, but its config and its graph need more than {needed}"
+        raise damaged(saved.folder, state_file(index), what)
 
 
 def _graph_for(manager: AbstractBaseGraphManager, saved: SavedModel, index: int) -> BaseGraph:
@@ -197,7 +394,9 @@ def _kind_of_step(cfg: DTMConfig) -> dict[str, Any]:
 
 
 def _compare(names: list[str], theirs: dict[str, Any], ours: dict[str, Any]) -> str:
-    return ", ".join(f"{name} ({theirs[name]!r} there, {ours[name]!r} here)" for name in names)
+    return ", ".join(
+        f"{name} ({shown(theirs[name])} there, {shown(ours[name])} here)" for name in names
+    )
 
 
 def _flat(cfg: DTMConfig) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from thrmlDenoising.config import DTMConfig
-from thrmlDenoising.data import as_bytes, level_table, plain_array
+from thrmlDenoising.data import as_bytes, level_table
 from thrmlDenoising.diffusion import Noised
 from thrmlDenoising.training.labels import labels_of
 
@@ -88,7 +88,7 @@ class Stream:
     def _read(self, batch: Any) -> Noised:
         """A user's batch as clean images and labels."""
         images, *given = batch if isinstance(batch, tuple | list) and len(batch) else (batch,)
-        pixels = as_bytes(plain_array("images", images))
+        pixels = as_bytes(images)
         shape = (self._cfg.batch_size, *self._cfg.image_shape)
         if pixels.shape != shape:
             raise ValueError(

@@ -21,6 +21,7 @@ from thrmlDenoising.training.negative_start import (
     AbstractNegativeStart,
     Batch,
 )
+from thrmlDenoising.training.randomness import key_of_words
 from thrmlDenoising.training.state import TrainState
 
 
@@ -172,14 +173,16 @@ class Trainer:
         return replace(state, epoch=state.epoch + 1, key=self._epoch_keys(state).following)
 
     def _epoch_keys(self, state: TrainState) -> EpochKeys:
-        following, order, chains = jax.random.split(jax.random.wrap_key_data(state.key), 3)
+        following, order, chains = jax.random.split(key_of_words(state.key), 3)
         return EpochKeys(self.phase_keys(order), chains, jax.random.key_data(following))
 
     def _walk(self, key: Key[Array, ""], step: DiffusionStep, data: Noised) -> Iterator[Batch]:
         """An epoch's batches in random order, noised."""
         n_examples = len(data.pixels)
         order_key, noise_key = _order_and_noise_keys(key)
-        order = np.asarray(jax.random.permutation(order_key, n_examples))
+        order = np.asarray(
+            jax.random.permutation(order_key, jnp.arange(n_examples, dtype=jnp.int32))
+        )
         for number in range(min(self.n_batches, n_examples // self.batch_size)):
             examples = order[number * self.batch_size : (number + 1) * self.batch_size]
             yield _noisy_batch(noise_key, np.asarray(number), step, data, examples)
@@ -207,14 +210,14 @@ class Trainer:
         )
         negative_moments = step.sampler.moments(keys[3], model, chains, self.schedule, "nothing")
 
-        strengths = jnp.array([state.correlation_penalty.value, state.weight_decay.value])
+        strengths = [state.correlation_penalty.value, state.weight_decay.value]
         parameters, optimizer = _update(
             step,
             self,
             (state.parameters, state.optimizer),
             (positive_moments, negative_moments),
-            strengths,
-            jnp.asarray(learning_rate),
+            jnp.asarray(strengths, jnp.float32),
+            jnp.asarray(learning_rate, jnp.float32),
         )
         jax.block_until_ready(parameters)
         memory = self.negative_start.remember(

@@ -7,10 +7,11 @@ from thrmlDenoising.evaluation.images import Mode
 from thrmlDenoising.evaluation.quality.agreement import HELD_OUT_PIXELS
 
 _ACCURACIES = {
-    "images of their label's class (%)": ("accuracy", "agreement"),
-    "pixels as in the held-out image (%)": (HELD_OUT_PIXELS,),
+    ("exact_accuracy",): "exactly the image of their class (%)",
+    ("accuracy", "agreement"): "images of their label's class (%)",
+    (HELD_OUT_PIXELS,): "pixels as in the held-out image (%)",
 }
-"""By what they are called on an axis: the endings of their names."""
+"""Endings of their names, the most telling first, and what they are called on an axis."""
 
 
 class Headline(NamedTuple):
@@ -40,9 +41,9 @@ def headline(metric_names: Collection[str]) -> Headline | None:
         if distance in measured:
             label = "FID" if distance == "fid" else distance.removesuffix("_fd") + " FD"
             return Headline(label, True, _names(by_mode, (distance,)))
-    for label, endings in _ACCURACIES.items():
-        if names := _names(by_mode, endings):
-            return Headline(label, False, names)
+    for endings, label in _ACCURACIES.items():
+        if accuracies := _names(by_mode, endings):
+            return Headline(label, False, accuracies)
     return None
 
 
