@@ -71,7 +71,7 @@ def test_streamed_batches_train_like_the_same_batches_from_memory(
     phase_order, tmp_path, monkeypatch
 ):
     """Bit for bit, once memory is walked through in the order of the stream."""
-    monkeypatch.setattr(jax.random, "permutation", lambda key, n: jnp.arange(n))
+    monkeypatch.setattr(jax.random, "permutation", lambda key, numbers: jnp.asarray(numbers))
     cfg = cfg_of(sampling=dict(phase_order=phase_order), graph=dict(grayscale_levels=1))
     in_memory = DTM(cfg, base_dir=tmp_path, data=SAMPLE)
     in_memory.train(2, evaluate_every=2)
@@ -295,7 +295,7 @@ def with_pixel(value: float) -> np.ndarray:
         ((with_pixel(1.5), CLASSES), "1.5"),
         (((255 * IMAGES).astype(int), CLASSES), "int64"),
         ((np.ma.masked_greater(IMAGES, 0.9), CLASSES), "masked array"),
-        (([[0.0], [0.0, 1.0]], CLASSES), "images are no array"),
+        (([[0.0], [0.0, 1.0]], CLASSES), "images of different sizes"),
         ((IMAGES, CLASSES[:5]), r"classes of shape \(5,\).*8 images"),
         ((IMAGES, CLASSES[:, None]), r"classes of shape \(8, 1\)"),
         ((IMAGES, CLASSES.astype(float)), "type float64.*integer"),
