@@ -45,6 +45,7 @@ PUBLISHED = {
         "train_counts": (),
         "test_counts": (),
         "class_names": (),
+        "n_condition_bits": 0,
         "toy_levels": None,
         "images_sha256": None,
     },
@@ -61,6 +62,7 @@ PUBLISHED = {
     },
     "sampling": {
         "batch_size": 400,
+        "batches_per_epoch": None,
         "n_samples": 50,
         "steps_per_sample": 8,
         "steps_warmup": 400,

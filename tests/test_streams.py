@@ -1,6 +1,7 @@
 """Training on batches that a user's own code makes on the way."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from exactness import ALARM
 from scipy import stats
-from tiny import assert_same_states, differ, finished, measured, python, tiny_cfg
+from tiny import REPOSITORY, assert_same_states, differ, finished, measured, python, tiny_cfg
 
 from thrmlDenoising import DTM, DTMConfig
 from thrmlDenoising.data import OwnImages
@@ -70,7 +71,7 @@ def test_streamed_batches_train_like_the_same_batches_from_memory(
     phase_order, tmp_path, monkeypatch
 ):
     """Bit for bit, once memory is walked through in the order of the stream."""
-    monkeypatch.setattr(jax.random, "permutation", lambda key, n: jnp.arange(n))
+    monkeypatch.setattr(jax.random, "permutation", lambda key, numbers: jnp.asarray(numbers))
     cfg = cfg_of(sampling=dict(phase_order=phase_order), graph=dict(grayscale_levels=1))
     in_memory = DTM(cfg, base_dir=tmp_path, data=SAMPLE)
     in_memory.train(2, evaluate_every=2)
@@ -294,7 +295,7 @@ def with_pixel(value: float) -> np.ndarray:
         ((with_pixel(1.5), CLASSES), "1.5"),
         (((255 * IMAGES).astype(int), CLASSES), "int64"),
         ((np.ma.masked_greater(IMAGES, 0.9), CLASSES), "masked array"),
-        (([[0.0], [0.0, 1.0]], CLASSES), "images are no array"),
+        (([[0.0], [0.0, 1.0]], CLASSES), "images of different sizes"),
         ((IMAGES, CLASSES[:5]), r"classes of shape \(5,\).*8 images"),
         ((IMAGES, CLASSES[:, None]), r"classes of shape \(8, 1\)"),
         ((IMAGES, CLASSES.astype(float)), "type float64.*integer"),
@@ -360,3 +361,14 @@ def test_what_cannot_be_a_stream_is_refused_before_a_run_begins(
 def test_a_function_has_to_return_batches(tmp_path):
     with pytest.raises(ValueError, match="function of batches returned a NoneType"):
         streamed(tmp_path, lambda: None)
+
+
+def test_the_documented_examples_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where run folders are made
+    text = (REPOSITORY / "docs" / "own_data.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 2
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(block, names)
+    assert names["dtm"].epoch == 2
