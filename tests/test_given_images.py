@@ -1,6 +1,7 @@
 """What users give as images and classes: each works, or the message says what to do."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +15,11 @@ CLASSES = np.repeat([0, 1], 4)
 HIDDEN = RNG.random(IMAGES.shape) < 0.2
 
 
-def own(images=IMAGES, classes=CLASSES, **options):
+def own(images: Any = IMAGES, classes: Any = CLASSES, **options: Any) -> OwnImages:
     return OwnImages("mine", images, classes, **options)
 
 
-def refused(images=IMAGES, classes=CLASSES):
+def refused(images: Any = IMAGES, classes: Any = CLASSES) -> str:
     """What the message says."""
     try:
         own(images, classes)
@@ -83,7 +84,10 @@ def test_images_of_different_sizes_are_named_as_that(kind):
         (IMAGES[..., None].repeat(3, axis=-1), "images.mean(axis=-1)"),
         (np.ones((8, 3, 6, 5)), "images.mean(axis=1)"),
         (np.ones((8, 6, 5, 4)), "images[..., :3].mean(axis=-1)"),
-        (np.uint8(IMAGES * 255)[..., None].repeat(3, axis=-1), "images.mean(axis=-1) / 255"),
+        (
+            (IMAGES * 255).astype(np.uint8)[..., None].repeat(3, axis=-1),
+            "images.mean(axis=-1) / 255",
+        ),
         (np.array([*IMAGES, None], object)[:8], "np.stack(list(images))"),
     ],
 )

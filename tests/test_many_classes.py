@@ -96,7 +96,7 @@ def test_what_is_shown_is_spread_and_ends_with_the_last(tmp_path, monkeypatch):
     draw_grid(grid, votes, (2, 2), 255, [str(n) for n in range(500)], tmp_path / "grid.png")
     shown = [int(images[0, 0, 0]) for images in drawn]
     assert shown == [n % 251 for n in evenly_spread(500, 40)]
-    assert evenly_spread(500, 40)[[0, -1]].tolist() == [0, 499]
+    assert evenly_spread(500, 40)[::39] == [0, 499]
 
 
 def test_bars_of_the_classes_shown_and_of_the_others_are_all_votes():
@@ -138,7 +138,7 @@ def test_an_animation_of_anything_is_bounded(
     write_gif(frames, votes, captions, image_shape, 1, names, tmp_path / "a.gif")
     image = Image.open(tmp_path / "a.gif")
     assert image.width * image.height < 4e6
-    assert image.n_frames <= 1000
+    assert getattr(image, "n_frames", 1) <= 1000
     drawn_small = n_classes == 10
     assert drawn_small or said[-1].endswith("are shown.")
 

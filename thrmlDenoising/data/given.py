@@ -127,9 +127,10 @@ def _check_convertible(what: str, entry: Any) -> None:
             "images reshaped to (image, row, column)"
         )
     # An image of Pillow; numbers of a palette are no brightness.
-    if hasattr(entry, "convert") and getattr(entry, "mode", "L") not in ("L", "1", "F"):
+    mode = getattr(entry, "mode", "L") if hasattr(entry, "convert") else "L"
+    if mode not in ("L", "1", "F"):
         raise ValueError(
-            f"{what} of Pillow in the mode {entry.mode!r}: make them grey, "
+            f"{what} of Pillow in the mode {mode!r}: make them grey, "
             "[image.convert('L') for image in images]"
         )
 

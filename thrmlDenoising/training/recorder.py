@@ -126,8 +126,10 @@ class RunRecorder:
     def animation(self, epoch: int, mode: Mode, animation: Animation) -> Path:
         """Draws all states of all steps; returns the file."""
         path = self.folder.gif(epoch, mode)
-        *frames, classes = animation
-        write_gif(*frames, *self._picture_facts, path, self._titles(mode), classes=classes)
+        frames, votes, captions, classes = animation
+        write_gif(
+            frames, votes, captions, *self._picture_facts, path, self._titles(mode), classes=classes
+        )
         return path
 
     def _reports(self, epoch: int, reports: Mapping[Mode, QualityReport]) -> None:

@@ -234,7 +234,7 @@ class Task:
         exp = self.cfg.exp
         schedule = self.schedule(exp.steps_per_sample_in_gif)
         key = purpose_key(exp.seed, "animation", epoch)
-        classes = evenly_spread(len(self.cfg.target_classes), MOST_CLASSES).tolist()
+        classes = evenly_spread(len(self.cfg.target_classes), MOST_CLASSES)
         images = self.generate(key, steps, mode, exp.animated_images_per_digit, schedule, classes)
         return images.animation(schedule)
 
