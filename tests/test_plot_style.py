@@ -2,10 +2,12 @@
 
 import io
 import warnings
+from typing import Any
 
 import matplotlib
 import numpy as np
 import pytest
+from cycler import cycler
 from matplotlib.backend_bases import FigureCanvasBase
 from tiny import TINY
 
@@ -25,7 +27,7 @@ from thrmlDenoising.plots import (
 )
 from thrmlDenoising.plots.paper import paper_style
 
-WILD = {
+WILD: Any = {
     "text.usetex": True,
     "savefig.dpi": 30,
     "savefig.bbox": "tight",
@@ -35,7 +37,7 @@ WILD = {
     "figure.facecolor": "red",
     "font.family": ["no such font"],
     "font.size": 30,
-    "axes.prop_cycle": matplotlib.cycler(linestyle=["--", ":"]),
+    "axes.prop_cycle": cycler(linestyle=["--", ":"]),
     "axes.unicode_minus": False,
     "axes.formatter.use_locale": True,
     "axes.formatter.limits": (0, 0),

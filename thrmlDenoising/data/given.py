@@ -143,9 +143,10 @@ def _check_convertible(what: str, entry: Any) -> None:
             "images reshaped to (image, row, column)"
         )
     # An image of Pillow; numbers of a palette are no brightness.
-    if hasattr(entry, "convert") and getattr(entry, "mode", "L") not in ("L", "1", "F"):
+    mode = getattr(entry, "mode", "L") if hasattr(entry, "convert") else "L"
+    if mode not in ("L", "1", "F"):
         raise ValueError(
-            f"{what} of Pillow in the mode {entry.mode!r}: make them grey, "
+            f"{what} of Pillow in the mode {mode!r}: make them grey, "
             "[image.convert('L') for image in images]"
         )
 
@@ -190,8 +191,8 @@ def _check_shape(images: np.ndarray) -> None:
     elif images.ndim == 4 and images.shape[1] == 1:
         how = "The axis of one channel is dropped, images[:, 0]"
     elif images.ndim == 4:
-        channels = "images[..., :3]" if images.shape[-1] == 4 else "images"
-        axis = 1 if images.shape[1] == 3 != images.shape[-1] else -1
+        axis = 1 if images.shape[1] == 3 and images.shape[-1] not in (3, 4) else -1
+        channels = "images[..., :3]" if axis == -1 and images.shape[-1] == 4 else "images"
         white = " / 255" if images.dtype == np.uint8 else ""
         how = (
             "Of colours (image, row, column, 3) the mean is taken, "

@@ -210,8 +210,8 @@ def _conditions_in_place_of_classes(
 
 
 def _checked_names(names: Sequence[str], n_classes: int) -> tuple[str, ...]:
-    is_text = isinstance(names, str) or not isinstance(names, Iterable)
-    given = (names,) if is_text else tuple(names)
+    is_one = isinstance(names, str) or not isinstance(names, Iterable)
+    given: tuple[Any, ...] = (names,) if is_one else tuple(names)
     if not all(isinstance(name, str) for name in given) or len(given) not in (0, n_classes):
         said = shortened(ascii(names), _SHOWN_IN_MESSAGES)
         raise ValueError(

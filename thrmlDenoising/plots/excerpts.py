@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 MOST_CLASSES = 40
 """A picture shows at most so many classes: as many bars can be told apart under an image."""
 
 
-def evenly_spread(n: int, most: int) -> Int[np.ndarray, " shown"]:
+def evenly_spread(n: int, most: int) -> list[int]:
     """All of 0..n-1, or at most `most` of them, the first and, from two on, the last included."""
-    return np.linspace(0, n - 1, min(n, most)).round().astype(int)
+    return np.linspace(0, n - 1, min(n, most)).round().astype(int).tolist()
 
 
 def lowered(counts: Sequence[int], fits: Callable[[Sequence[int]], bool]) -> list[int]:
@@ -50,7 +50,7 @@ class ShownClasses:
     """
 
     names: Sequence[str]
-    shown: Int[np.ndarray, " shown"]
+    shown: Sequence[int]
 
     def __len__(self) -> int:
         return len(self.shown)

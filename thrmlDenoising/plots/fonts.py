@@ -13,6 +13,9 @@ import matplotlib
 from matplotlib.font_manager import fontManager
 from matplotlib.ft2font import FT2Font
 
+_BOXES = "Last Resort"
+"""The font of matplotlib that has a box for every character, and no letters."""
+
 
 class Font(NamedTuple):
     """Its file, and the name of its family."""
@@ -33,8 +36,11 @@ def font_for(words: str, bold: bool = False) -> Font:
     usual, wanted = usual_font(bold), set(map(ord, words)) - {ord(" ")}
     if wanted <= _characters(usual.file):
         return usual
-    upright = [entry for entry in fontManager.ttflist if entry.style == "normal"]
-    others = sorted({Font(entry.fname, entry.name) for entry in upright})
+    others = sorted(
+        Font(entry.fname, entry.name)
+        for entry in fontManager.ttflist
+        if entry.style == "normal" and not entry.name.startswith(_BOXES)
+    )
     return max([usual, *others], key=lambda font: len(wanted & _characters(font.file)))
 
 

@@ -74,12 +74,12 @@ def write_gif(
         len(given), n_each, tile, len(class_names) if votes.shape[-1] else 0
     )
     blocks = evenly_spread(len(given), n_classes)
-    shown = ShownClasses(class_names, given[blocks])
+    shown = ShownClasses(class_names, given[blocks].tolist())
     owned = owners(len(shown), titles)
     names = _same_width([title(name) for name in shown.of(titles or class_names)])
     shown_frames = evenly_spread(n_frames, _MOST_FRAMES)
     headers = _same_width([text(captions[frame], 14) for frame in shown_frames])
-    images = (blocks[:, None] * n_each + np.arange(n_side_by_side)).ravel()
+    images = (np.array(blocks)[:, None] * n_each + np.arange(n_side_by_side)).ravel()
 
     def drawn(frame: int) -> Picture:
         bars = shown.votes(votes[frame, images])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import imageio.v3 as imageio
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, UInt8
 
 from thrmlDenoising.plots.excerpts import (
     MOST_CLASSES,
@@ -129,7 +129,7 @@ def _class_block(
 
 
 def _captions(
-    class_names: Sequence[str], steps: Int[np.ndarray, " shown"], n_steps: int
+    class_names: Sequence[str], steps: Sequence[int], n_steps: int
 ) -> list[list[Picture]]:
     """The caption of every class and step shown, all of one width."""
     captions = [
@@ -147,7 +147,7 @@ def _shown_counts(
     n_classes, n_steps, n_drawn = grid.shape[:3]
     n_classes = min(n_classes, MOST_CLASSES)
     candidates = [titles[place] for place in evenly_spread(len(titles), n_classes)]
-    caption_width = _captions(candidates, np.array([n_steps - 1]), n_steps)[0][0].shape[1]
+    caption_width = _captions(candidates, [n_steps - 1], n_steps)[0][0].shape[1]
     n_bars = n_classes + (n_classes < len(titles)) if votes.shape[-1] else 0
     height, width = tile.size(n_bars)
     n_steps = min(n_steps, max(1, _LONGEST_BLOCK // (height + 6)))

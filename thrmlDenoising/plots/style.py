@@ -29,9 +29,6 @@ _MARKERS = "osD^vPX*"
 _LONGEST_NAME = 100
 MOST_IN_LEGEND = 20
 
-_NUMPYS_OWN = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
-"""What NumPy does about floating-point errors if nobody tells it otherwise."""
-
 
 @contextmanager
 def our_style(changes: Path | None = None) -> Iterator[None]:
@@ -45,7 +42,7 @@ def our_style(changes: Path | None = None) -> Iterator[None]:
     """
     with (
         style.context({} if changes is None else changes, after_reset=True),
-        np.errstate(**_NUMPYS_OWN),
+        np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"),  # its defaults
         warnings.catch_warnings(),
     ):
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)

@@ -53,7 +53,7 @@ def draw_weights(
     """
     check_finite(step)
     is_labelled = len(step.graph.label_nodes) > 0 and len(class_names) > 0
-    shown = evenly_spread(len(class_names), MOST_CLASSES) if is_labelled else np.arange(0)
+    shown = evenly_spread(len(class_names), MOST_CLASSES) if is_labelled else []
     pulls = class_pulls(step, len(class_names))[shown] if is_labelled else np.empty((0, 0))
     n_columns = min(_MOST_COLUMNS, max(2, len(pulls)))
     n_rows = -(-len(pulls) // n_columns)

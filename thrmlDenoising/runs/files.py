@@ -59,15 +59,17 @@ def check_can_be_written(path: Path, option: str) -> None:
     Args:
         option: what the message calls it, such as "--output".
     """
-    if path.exists() and not path.is_file():
-        kind = "a folder" if path.is_dir() else "no regular file"
-        raise OSError(f"{option} {path} is {kind}: give the name of a file")
     try:
+        if path.exists() and not path.is_file():
+            kind = "a folder" if path.is_dir() else "no regular file"
+            raise _NoFileError(f"{option} {path} is {kind}: give the name of a file")
         with written_aside(path) as aside:
             aside.touch(exist_ok=False)
             raise _JustATryError
     except _JustATryError:
         return
+    except _NoFileError:
+        raise
     except (OSError, ValueError) as error:
         raise OSError(
             f"{option} {path} cannot be written ({error}): give a file in a folder that can"
@@ -83,6 +85,10 @@ def check_can_hold_files(folder: Path, option: str) -> None:
         raise OSError(
             f"{option} {folder} cannot be written into ({reason}): give a folder that can"
         ) from error
+
+
+class _NoFileError(OSError):
+    """Something else has the name of a file."""
 
 
 class _JustATryError(Exception):

@@ -198,8 +198,10 @@ class RunRecorder:
         for, or stands in `picture`: what goes wrong is raised.
         """
         path = self.folder.gif(epoch, mode)
-        *frames, classes = animation
-        write_gif(*frames, *self._picture_facts, path, self._titles(mode), classes=classes)
+        frames, votes, captions, classes = animation
+        write_gif(
+            frames, votes, captions, *self._picture_facts, path, self._titles(mode), classes=classes
+        )
         return path
 
     def _reports(self, epoch: int, reports: Mapping[Mode, QualityReport]) -> None:

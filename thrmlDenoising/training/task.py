@@ -282,7 +282,7 @@ class Task:
         every = exp.steps_per_sample_in_gif if steps_per_sample is None else steps_per_sample
         schedule = self.schedule(every)
         key = purpose_key(exp.seed, "animation", epoch)
-        classes = evenly_spread(self.labels.n_classes, MOST_CLASSES).tolist()
+        classes = evenly_spread(self.labels.n_classes, MOST_CLASSES)
         images = self.generate(key, steps, mode, n, schedule, classes)
         return images.animation(schedule)
 

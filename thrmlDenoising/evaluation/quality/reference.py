@@ -235,7 +235,7 @@ def _read(file: Path) -> dict[str, np.ndarray] | None:
     try:
         if not file.is_file():
             return None
-        with np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             return dict(arrays)
     except Exception:  # damage raises whatever the part of NumPy or zipfile that meets it raises
         return None

@@ -50,7 +50,7 @@ class _ForgivingCache(FunctionCache):
 
 def compiled(function: Callable) -> Any:
     """Compiles a kernel, to run without Python's lock, and keeps it on disk if there is a place."""
-    kernel = njit(nogil=True)(function)
+    kernel: Any = njit(nogil=True)(function)
     try:
         kernel._cache = _ForgivingCache(function)  # what njit(cache=True) does with Numba's own
     except RuntimeError as error:  # Numba's word for having nowhere to write
