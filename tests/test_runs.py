@@ -5,6 +5,7 @@ import math
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from datetime import datetime
@@ -295,16 +296,119 @@ def test_a_damaged_checkpoint_names_file_problem_and_way_out(tmp_path, damage, m
     verify_checkpoint(tmp_path / "epoch_004")
 
 
-def test_a_folder_without_manifest_is_no_checkpoint(tmp_path):
+def test_a_folder_without_manifest_is_no_complete_checkpoint(tmp_path):
     save_checkpoint(tmp_path, 3, write_steps(b"x"))
     (tmp_path / "epoch_004").mkdir()
     (tmp_path / "epoch_best").mkdir()
     (tmp_path / "config.yaml").touch()
     assert complete_epochs(tmp_path) == [3]
+    assert checkpoint_path(tmp_path, 3) == tmp_path / "epoch_003"
+    with pytest.raises(CheckpointError, match=r"epoch_004 .*manifest.json: it is missing.* 3\."):
+        checkpoint_path(tmp_path)
     with pytest.raises(FileNotFoundError, match="epoch 4"):
         checkpoint_path(tmp_path, 4)
     with pytest.raises(FileNotFoundError, match="no checkpoint folder"):
         verify_checkpoint(tmp_path / "epoch_009")
+
+
+def linked(path: Path) -> None:
+    path.symlink_to("epoch_003")
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch, linked])
+@pytest.mark.parametrize("name", ["epoch_004", "epoch_0004", "epoch_4"])
+def test_what_has_the_name_of_a_newer_checkpoint_is_not_passed_over(tmp_path, make, name):
+    for epoch in (2, 3):
+        save_checkpoint(tmp_path, epoch, write_steps(b"%d" % epoch))
+    make(tmp_path / name)
+    with pytest.raises(CheckpointError, match=rf"{name} .*another epoch: 2, 3\..*move this folder"):
+        checkpoint_path(tmp_path)
+    assert content_of(checkpoint_path(tmp_path, 3)) == b"3"
+    assert complete_epochs(tmp_path) == [2, 3]
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch, linked])
+@pytest.mark.parametrize(
+    "name", ["epoch_003 (copy)", "epoch_0003", "epoch_best", "epoch_٤", "epoch_009.saving"]
+)
+def test_what_has_another_name_changes_nothing(tmp_path, make, name):
+    save_checkpoint(tmp_path, 3, write_steps(b"3"))
+    make(tmp_path / name)
+    assert content_of(checkpoint_path(tmp_path)) == b"3"
+    save_checkpoint(tmp_path, 4, write_steps(b"4"))
+    assert content_of(checkpoint_path(tmp_path)) == b"4"
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EIO])
+def test_a_folder_that_cannot_be_synced_matters_only_if_the_disk_fails(
+    tmp_path, monkeypatch, number
+):
+    original = os.fsync
+
+    def refusing(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        return original(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refusing)
+    if number == errno.EIO:
+        with pytest.raises(OSError, match=r"Could not save .*epoch 3"):
+            save_checkpoint(tmp_path, 3, write_steps(b"x"))
+    else:
+        assert content_of(save_checkpoint(tmp_path, 3, write_steps(b"x"))) == b"x"
+
+
+def test_a_file_that_cannot_be_synced_matters_always(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(errno.EINVAL, "no")))
+    with pytest.raises(OSError, match="Could not save"):
+        save_checkpoint(tmp_path, 3, write_steps(b"x"))
+
+
+def listing(**names):
+    """The files of a manifest replaced by some that lie elsewhere."""
+
+    def damage(path):
+        entry = json.loads((path / "manifest.json").read_text())["files"]["step_00.eqx"]
+        edit_manifest(files=dict.fromkeys(names.values(), entry))(path)
+
+    return damage
+
+
+def replaced_by_link(path):
+    (path.parent / "elsewhere").write_bytes((path / "step_00.eqx").read_bytes())
+    (path / "step_00.eqx").unlink()
+    (path / "step_00.eqx").symlink_to(path.parent / "elsewhere")
+
+
+def replaced_by_pipe(path):
+    (path / "step_00.eqx").unlink()
+    os.mkfifo(path / "step_00.eqx")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (listing(a="../../etc/passwd"), "no path inside the checkpoint"),
+        (listing(a="/etc/passwd"), "no path inside the checkpoint"),
+        (listing(a="./step_00.eqx"), "no path inside the checkpoint"),
+        (listing(a="x" * 10**5), "no path inside the checkpoint"),
+        (edit_manifest(files={}), "list of files is damaged"),
+        (edit_manifest(files={"step_00.eqx": {"sha256": "0", "bytes": 1}}), "list of files"),
+        (edit_manifest(epoch=-5), "written for epoch -5"),
+        (edit_manifest(epoch=5.0), r"written for epoch 5\.0"),
+        (edit_manifest(format_version=True), "format version True is unknown"),
+        (edit_manifest(format_version="a" * 10**6), "format version 'aaa"),
+        (lambda path: (path / "manifest.json").write_text("[" * 10**5), "missing or unreadable"),
+        (replaced_by_link, r"step_00\.eqx: it is a link"),
+        (replaced_by_pipe, r"step_00\.eqx: it is no regular file"),
+    ],
+)
+def test_a_forged_checkpoint_is_refused_in_few_words(tmp_path, damage, message):
+    save_checkpoint(tmp_path, 5, write_steps(b"content"))
+    damage(tmp_path / "epoch_005")
+    with pytest.raises(CheckpointError, match=f"epoch_005.*{message}") as caught:
+        verify_checkpoint(tmp_path / "epoch_005")
+    assert len(str(caught.value)) < 2000
 
 
 def test_a_checkpoint_has_the_usual_permissions(tmp_path):
@@ -391,7 +495,23 @@ def test_history_refuses_what_cannot_follow():
     assert len(history.records) == 3
 
 
-@pytest.mark.parametrize("text", ["", "{}", "3", "[1]", '[{"epoch": 1}]', "null"])
+def with_value(name: str, value: object) -> str:
+    return json.dumps([json.loads(History([record(1)]).to_json())[0] | {name: value}])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{}", "3", "[1]", '[{"epoch": 1}]', "null", "[" * 10**5),
+        with_value("epoch", -1),
+        with_value("epoch", True),
+        with_value("seconds", "1.5"),
+        with_value("seconds", 10**400),
+        with_value("autocorrelation", {"a": 1}),
+        with_value("metrics", {"fid": [1]}),
+    ],
+    ids=lambda text: text[:9],
+)
 def test_what_is_no_history_is_refused(text):
     with pytest.raises(ValueError, match="no history"):
         History.from_json(text)
@@ -407,6 +527,27 @@ def test_log_stamps_every_line_and_keeps_what_was_there(tmp_path):
     lines = log.path.read_text(encoding="utf-8").splitlines()
     assert [line.split("  ", 1)[1] for line in lines] == ["begun", "exp:", "  seed: 42 · ü"]
     assert all(datetime.fromisoformat(line.split("  ", 1)[0]).tzinfo for line in lines)
+
+
+def test_nothing_is_written_through_a_link(tmp_path):
+    outside = tmp_path / "outside"
+    outside.write_text("precious")
+    run = RunFolder(tmp_path / "run", "a")
+    run.create()
+    for path in (run.training_log, run.metrics_csv):
+        path.symlink_to(outside)
+    with pytest.raises(OSError, match=r"training_log_a\.txt") as caught:
+        TrainingLog(run.training_log).write("begun")
+    assert caught.value.errno == errno.ELOOP
+    example_history().write_csv(run.metrics_csv)
+    assert run.metrics_csv.is_file()
+    assert not run.metrics_csv.is_symlink()
+    assert outside.read_text() == "precious"
+    run.refuse_links()
+    run.gifs.rmdir()
+    run.gifs.symlink_to(tmp_path)
+    with pytest.raises(OSError, match="gifs"):
+        run.refuse_links()
 
 
 @pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt()])
