@@ -132,7 +132,7 @@ def test_settings_of_the_process_are_its_own_again(tmp_path):
         DTM(CFG, base_dir=tmp_path).sample(1)
         assert jnp.zeros(1).dtype == jnp.float64
         with pytest.raises(ValueError, match="rank"):
-            jnp.zeros((2, 3)) + jnp.zeros(3)
+            jnp.add(jnp.zeros((2, 3)), jnp.zeros(3))
 
 
 @pytest.mark.parametrize("manager", MANAGERS.values())
@@ -157,7 +157,9 @@ class PromotingManager(LatticeGraphManager):
 
 
 class FailingManager(PromotingManager):
-    n_image_bits = 3
+    @property
+    def n_image_bits(self):  # pyright: ignore[reportIncompatibleMethodOverride]
+        return 3
 
     def encode(self, pixels):
         return jnp.zeros(3) + jnp.zeros(2)
