@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 
 import jax
 import jax.numpy as jnp
@@ -157,8 +158,8 @@ class PromotingManager(LatticeGraphManager):
 
 
 class FailingManager(PromotingManager):
-    @property
-    def n_image_bits(self):  # pyright: ignore[reportIncompatibleMethodOverride]
+    @cached_property
+    def n_image_bits(self):
         return 3
 
     def encode(self, pixels):
