@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 
 import jax
 import jax.numpy as jnp
@@ -132,7 +133,7 @@ def test_settings_of_the_process_are_its_own_again(tmp_path):
         DTM(CFG, base_dir=tmp_path).sample(1)
         assert jnp.zeros(1).dtype == jnp.float64
         with pytest.raises(ValueError, match="rank"):
-            jnp.zeros((2, 3)) + jnp.zeros(3)
+            jnp.add(jnp.zeros((2, 3)), jnp.zeros(3))
 
 
 @pytest.mark.parametrize("manager", MANAGERS.values())
@@ -157,7 +158,9 @@ class PromotingManager(LatticeGraphManager):
 
 
 class FailingManager(PromotingManager):
-    n_image_bits = 3
+    @cached_property
+    def n_image_bits(self):
+        return 3
 
     def encode(self, pixels):
         return jnp.zeros(3) + jnp.zeros(2)
