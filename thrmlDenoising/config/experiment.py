@@ -119,7 +119,8 @@ class DataConfig(Section, name="data"):
     not use it."""
 
     data_dir: Annotated[str, Must("that is not empty", len)] | None = None
-    """Folder with the full data sets, laid out as torchvision does. None:
+    """Folder with the full data sets, laid out as torchvision does or under
+    other names, as the files are known by their content. None:
     the environment variable THRML_DENOISING_DATA, then datasets/, then
     the places of the system."""
 
