@@ -198,10 +198,8 @@ def test_without_label_spots_conditions_play_no_part(tmp_path):
 def test_loading_and_generating_need_no_images(small):
     loaded = DTM.load(small.logging_and_saving_dir)
     assert_same_states(loaded, small)
-    ours, theirs = (
-        model.sample(3, conditions=random_bits(5, 3), key=jax.random.key(3))
-        for model in (loaded, small)
-    )
+    bits, key = random_bits(5, 3), jax.random.key(3)
+    ours, theirs = (dtm.sample(3, conditions=bits, key=key) for dtm in (loaded, small))
     np.testing.assert_array_equal(ours, theirs)
     with pytest.raises(ValueError, match=r"'inverted'.*DTM\.load\(run, data="):
         loaded.gen_images(jax.random.key(0), 3, False, 2)  # the conditions of held-out images
@@ -228,8 +226,8 @@ def test_the_config_survives_yaml_and_tells_conditions_apart(tmp_path):
     cfg = inverted_cfg(inverted())
     assert cfg.data.n_condition_bits == N_BITS
     assert DTMConfig.from_yaml(cfg.to_yaml()) == cfg
-    pixels = random_bits(0, 200)
-    for others in (pixels, ~pixels[:, :-1]):
+    bits = np.asarray(inverted().conditions)
+    for others in (~bits, bits[:, :-1]):
         with pytest.raises(ValueError, match="not the images the config describes"):
             DTM(cfg, tmp_path, data=inverted(0, others))
 
@@ -273,7 +271,7 @@ def test_arrays_are_copied():
     bits = BITS.copy()
     own = OwnImages("own", IMAGES, conditions=bits)
     bits[:] = False
-    assert np.asarray(own.conditions).all()
+    assert np.all(own.conditions)
 
 
 def test_configs_that_contradict_themselves_are_refused():

@@ -206,7 +206,9 @@ def _draw_ours(axes: Axes, points: Sequence[OurPoint], distance: str) -> None:
         joules = [point.joules for point in members]
         faces: dict[Mode, str] = {"free": colour, "clamped": "white"}
         # A model without labels has free images alone.
-        measured = [mode for mode in faces if all(mode in m.best[distance][0] for m in members)]
+        measured: list[Mode] = [
+            mode for mode in faces if all(mode in m.best[distance][0] for m in members)
+        ]
         for mode in measured:
             seeds = [[best[mode] for best in point.best[distance]] for point in members]
             low, means, high = (

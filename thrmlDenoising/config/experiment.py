@@ -187,8 +187,12 @@ class DataConfig(Section, name="data"):
             "images_sha256": self.images_sha256,
         }
         missing = [name for name, value in description.items() if not value]
-        optional = self.class_names, self.toy_levels, self.n_condition_bits
-        if len(missing) == len(description) and not any(optional):
+        optional = {
+            "class_names": self.class_names,
+            "toy_levels": self.toy_levels,
+            "n_condition_bits": self.n_condition_bits,
+        }
+        if len(missing) == len(description) and not any(optional.values()):
             return
         n_classes = len(self.train_counts)
         whole = not missing and len(self.test_counts) == n_classes

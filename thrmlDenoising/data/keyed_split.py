@@ -22,7 +22,7 @@ class KeyedSplit(Split):
         cls, split: Split, label_nodes: Callable[[], Bool[np.ndarray, "image label_node"]]
     ) -> "KeyedSplit":
         """The same split; `label_nodes` is asked when they are first read."""
-        keyed = super().__new__(cls, *split)
+        keyed = super().__new__(cls, split.pixels, split.classes, split.conditions)
         keyed._label_nodes = label_nodes
         return keyed
 
