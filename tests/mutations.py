@@ -443,14 +443,14 @@ def newer_and_broken(target: Target, rng: random.Random) -> Outcome:
 
 
 def older_format(target: Target, rng: random.Random) -> Outcome:
-    """As version 1 wrote it: nothing behind the states."""
+    """As the library's first checkpoints were: nothing behind the states."""
     for path in target.folder.glob("*.eqx"):
         content = path.read_bytes()
         path.write_bytes(content[: content.rindex(b"\x93NUMPY")])
     target.rehash()
     if rng.random() < 0.2:
         return "refused"
-    target.write_manifest(target.manifest | {"format_version": 1})
+    target.write_manifest(target.manifest | {"steps_identified": False})
     return "same"
 
 

@@ -98,7 +98,7 @@ class GenerationConfig(Section, name="generation"):
     steps_warmup: Annotated[
         int, Must("of at least 1 and at most 10**7", lambda n: 1 <= n <= MOST_SWEEPS)
     ] = 600
-    """Sweeps per step: 1 to 10**7."""
+    """Sweeps per step: at least 1, at most 10**7."""
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,10 @@ def read_state(checkpoint: Manifest, index: int, like: State) -> tuple[State, St
         state = eqx.tree_deserialise_leaves(file, like, filter_spec=_read_leaf)
         return state, _read_identity(file)
     except (RuntimeError, ValueError) as error:
-        reason = shortened(error.__cause__ or error)
+        leaf = jax.tree_util.keystr(getattr(error, "path", ()))  # what Equinox says it stopped at
+        while isinstance(error, RuntimeError) and error.__cause__:
+            error = error.__cause__
+        reason = f"{leaf} {shortened(error)}".strip()
         raise CheckpointError(
             f"{checkpoint.folder / name} does not fit the config it is loaded with (another number "
             "of parameters, another optimiser, or another version of the library): step "
@@ -150,7 +153,7 @@ def _read_leaf(file: io.BytesIO, leaf: Any) -> Any:
 
 
 def _read_identity(file: io.BytesIO) -> StepIdentity | None:
-    """What follows the last leaf; nothing does in checkpoints of version 1."""
+    """What follows the last leaf; nothing does in the library's first ones."""
     if not file.getbuffer()[file.tell() :]:
         return None
     shape, dtype = read_header(file)
