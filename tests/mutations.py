@@ -293,7 +293,7 @@ def forged_state(target: Target, rng: random.Random) -> Outcome:
         case 4:
             array = np.zeros_like(array)
         case 5:
-            array = np.full_like(array, rng.choice([-1, 1, 100]))
+            array = np.full_like(array, np.array(rng.choice([-1, 1, 100])).astype(array.dtype))
         case 6:
             del arrays[at:]
             outcome = "refused"

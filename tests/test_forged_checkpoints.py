@@ -142,6 +142,10 @@ def endless_array(target: Target) -> None:
     path.write_bytes(header("<f4", (10**18,)) + path.read_bytes())
 
 
+def sparse(target: Target) -> None:
+    os.truncate(target.folder / "step_00.eqx", 2**21)
+
+
 def graph_of_a_gigabyte(target: Target) -> None:
     path = target.folder / "step_00_graph.npz"
     with ZipFile(path) as entries:
@@ -155,6 +159,7 @@ def graph_of_a_gigabyte(target: Target) -> None:
     ("forge", "message"),
     [
         (endless_array, r"step_00\.eqx .*biases an array .*\(1000000000000000000,\) was saved"),
+        (sparse, r"step_00\.eqx: it has 2,097,152 bytes, and such a file has at most"),
         (graph_of_a_gigabyte, r"step_00_graph\.npz .*no graph is so large"),
     ],
 )

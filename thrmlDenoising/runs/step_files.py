@@ -21,8 +21,8 @@ State = TypeVar("State")
 
 _LARGEST_GRAPH = 2**28
 """Bytes of a graph in memory, and the most of its file: 20 million edges."""
-_LARGEST_STATE = 2**32
 _LONGEST_IDENTITY = 1000
+_LONGEST_HEADER = 1000
 _ENTRY_OF_ZIP = b"PK\x01\x02"
 
 
@@ -84,7 +84,10 @@ def read_state(checkpoint: Manifest, index: int, like: State) -> tuple[State, St
         CheckpointError: the file does not fit, so it comes from another config or version.
     """
     name = state_file(index)
-    file = io.BytesIO(checkpoint.read_file(name, _LARGEST_STATE))
+    leaves = jax.tree.leaves(like)
+    n_bytes = sum(np.asarray(leaf).nbytes for leaf in leaves)
+    at_most = n_bytes + _LONGEST_HEADER * len(leaves) + 2 * _LONGEST_IDENTITY
+    file = io.BytesIO(checkpoint.read_file(name, at_most))
     try:
         state = eqx.tree_deserialise_leaves(file, like, filter_spec=_read_leaf)
         return state, _read_identity(file)
