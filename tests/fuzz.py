@@ -1,6 +1,6 @@
 """Damaged and hostile checkpoints, configs, tables and IDX files, as many as are asked for.
 
-    python -m tests.fuzz --n 10000 --seed 0 --output results.txt    # some hours on one core
+    python -m tests.fuzz --n 10000 --seed 0 --output results.txt    # about an hour on one core
 
 Every case has to end in the right model (or table, or images), or in a ValueError or OSError that
 names the file, within 5 seconds of the processor and 1 GiB of memory, and import nothing that a

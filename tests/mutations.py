@@ -293,7 +293,7 @@ def forged_state(target: Target, rng: random.Random) -> Outcome:
         case 4:
             array = np.zeros_like(array)
         case 5:
-            array = np.full_like(array, rng.choice([-1, 1, 100]))
+            array = np.full_like(array, np.array(rng.choice([-1, 1, 100])).astype(array.dtype))
         case 6:
             del arrays[at:]
             outcome = "refused"
@@ -443,14 +443,14 @@ def newer_and_broken(target: Target, rng: random.Random) -> Outcome:
 
 
 def older_format(target: Target, rng: random.Random) -> Outcome:
-    """As version 1 wrote it: nothing behind the states."""
+    """As the library's first checkpoints were: nothing behind the states."""
     for path in target.folder.glob("*.eqx"):
         content = path.read_bytes()
         path.write_bytes(content[: content.rindex(b"\x93NUMPY")])
     target.rehash()
     if rng.random() < 0.2:
         return "refused"
-    target.write_manifest(target.manifest | {"format_version": 1})
+    target.write_manifest(target.manifest | {"steps_identified": False})
     return "same"
 
 

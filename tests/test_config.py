@@ -2,6 +2,7 @@
 
 import re
 import sys
+import time
 import warnings
 from dataclasses import FrozenInstanceError, asdict, fields
 
@@ -464,6 +465,69 @@ def test_yaml_as_people_write_it():
     assert cfg.exp.descriptor == "1e-3"
     assert DTMConfig.from_yaml(cfg.to_yaml()) == cfg
     assert DTMConfig.from_yaml("") == DTMConfig()
+
+
+def repeated(first: str, more: str) -> str:
+    """Values that stand for nine of the one before, eight times over."""
+    return first + "".join(more.format(n, ",".join([f"*a{n - 1}"] * 9)) for n in range(1, 9))
+
+
+BUSY = {
+    "aliases": repeated("a0: &a0 [1]\n", "a{0}: &a{0} [{1}]\n"),
+    "merged": repeated("a0: &a0 {{b: 1}}\n", "a{0}: &a{0} {{{{<<: [{1}]}}}}\n"),
+    "endless": "exp: &a {seed: *a}",
+    "deep list": "[" * 50_000,
+    "deep mapping": "{a: " * 50_000,
+    "deep block": "- " * 50_000,
+    "sections": "".join(f"name{n}: 1\n" for n in range(15_000)),
+    "fields": f"exp: {{{', '.join(f'name{n}: 1' for n in range(15_000))}}}",
+    "values": f"cp: {{correlation_penalty: [{', '.join(['1'] * 50_000)}]}}",
+    "digits": f"exp: {{seed: 1{'0' * 5000}}}",
+    "hexadecimal digits": f"exp: {{seed: 0x{'f' * 50_000}}}",
+    "sixties": f"exp: {{seed: 1{':10' * 5000}}}",
+    "no integer": 'exp: {seed: !!int ""}',
+    "no truth": 'exp: {seed: !!bool "x"}',
+    "no time": 'exp: {seed: !!timestamp "x"}',
+    "text": f"data: {{dataset_name: {'a' * 200_000}}}",
+    "steps": "diffusion_schedule: {num_diffusion_steps: 10000000}",
+    "labels": "graph: {num_label_spots: 1000000000}",
+    "side": "graph: {side: 1000000, connection_rules: [[0, 1]]}",
+    "sweeps": "sampling: {n_samples: 1000000, steps_per_sample: 1000000}",
+    "generation": "generation: {steps_warmup: 1000000000}",
+    "large file": "#" * 300_000,
+}
+
+
+@pytest.mark.parametrize("name", BUSY)
+def test_a_file_that_would_keep_a_reader_busy_is_refused_in_few_words(tmp_path, name):
+    path = tmp_path / "busy.yaml"
+    path.write_text(BUSY[name])
+    started = time.process_time()
+    with pytest.raises(ValueError, match=r"busy\.yaml") as caught:
+        DTMConfig.load(path)
+    assert time.process_time() - started < 3
+    assert len(str(caught.value)) < 3000
+
+
+def test_yaml_may_repeat_values_by_aliases():
+    cfg = DTMConfig.from_yaml(
+        "cp: &same {controller: paper}\nwd: *same\noptim: {step_learning_rates: &r [0.1]}"
+    )
+    assert cfg.wd.controller == "paper"
+
+
+def test_a_config_of_thousands_of_classes_is_read_again(tmp_path):
+    n = 4000
+    cfg = DTMConfig().replace(
+        data=dict(
+            dataset_name="characters", target_classes=range(n), image_shape=(4, 4),
+            train_counts=(4,) * n, test_counts=(1,) * n, images_sha256="0" * 64,
+            class_names=[f"character number {k}" for k in range(n)],
+        ),
+        graph=dict(graph_preset_architecture=120_36, num_label_spots=1),
+    )  # fmt: skip
+    cfg.save(tmp_path / "cfg.yaml")
+    assert DTMConfig.load(tmp_path / "cfg.yaml") == cfg
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """Image data sets: their content, quantising, class subsets, and what users get wrong."""
 
 import gzip
+import hashlib
 import os
 import subprocess
 import sys
+import tracemalloc
 import types
 from collections.abc import Callable
 from importlib import resources
@@ -19,7 +21,7 @@ from thrmlDenoising.data import (
     load_dataset,
     one_hot_labels,
 )
-from thrmlDenoising.data.idx import encode_idx
+from thrmlDenoising.data.idx import encode_idx, read_idx
 
 REPOSITORY = Path(__file__).parents[1]
 ALL = tuple(range(10))
@@ -362,6 +364,37 @@ def test_damaged_gzip_is_named(tmp_path: Path, damage: Callable[[bytes], bytes])
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(ValueError, match=rf"{FILES[0]}\.gz: its gzip compression is broken"):
         load("mnist", data_dir=tmp_path)
+
+
+@pytest.mark.parametrize("write", [Path.write_bytes, write_gzipped])
+def test_a_file_that_unpacks_to_gigabytes_is_refused_by_its_header(tmp_path: Path, write: Callable):
+    folder = write_files(tmp_path / "MNIST" / "raw", write)
+    header = bytes((0, 0, 8, 3)) + (2**31).to_bytes(4, "big") * 3
+    write(folder / FILES[0], header + bytes(10**6))
+    with pytest.raises(ValueError, match=rf"{FILES[0]}.*its header promises \d+ bytes"):
+        load("mnist", data_dir=tmp_path)
+
+
+def test_more_than_the_header_says_is_not_unpacked(tmp_path: Path):
+    packed = gzip.compress(encode_idx(np.zeros(5, np.uint8)) + bytes(10**8), 1)
+    (tmp_path / "images.gz").write_bytes(packed)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"images\.gz: too long: expected 13 bytes"):
+        read_idx(tmp_path / "images.gz", "0" * 64)
+    assert tracemalloc.get_traced_memory()[1] < 10**7
+    tracemalloc.stop()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
+def test_a_pipe_holds_nothing_up_and_a_link_is_followed(tmp_path: Path):
+    content = encode_idx(np.arange(5, dtype=np.uint8))
+    (tmp_path / "file").write_bytes(content)
+    (tmp_path / "link").symlink_to("file")
+    expected = hashlib.sha256(content).hexdigest()
+    assert read_idx(tmp_path / "link", expected).tolist() == [0, 1, 2, 3, 4]
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="pipe is a named pipe"):
+        read_idx(tmp_path / "pipe", expected)
 
 
 def test_one_flipped_bit_is_noticed(tmp_path: Path, shared_data: Path):

@@ -308,6 +308,21 @@ class TestTable:
         history.append(EpochRecord(4, 0.0, (0.0,), (0.0,), (0.0,), {"free_classifier_fd": 1.0}))
         assert RunTable.of(history, {}).best("classifier_fd") == best
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *("", "# a: b\n", "epoch\n", "a,b\n1,2\n", "epoch,epoch\n1,2\n", "epoch,a\n1\n"),
+            *("epoch\nx\n", "epoch\nnan\n", "epoch\n1.5\n", "# no colon\nepoch\n1\n", "\0"),
+            'epoch\n"' + "1" * 200_000,
+        ],
+        ids=lambda text: repr(text)[:20],
+    )
+    def test_what_is_no_table_is_refused_by_name(self, tmp_path, text):
+        (tmp_path / "a.csv").write_text(text)
+        with pytest.raises(ValueError, match=r"a\.csv is no table of a run") as caught:
+            RunTable.read(tmp_path / "a.csv")
+        assert len(str(caught.value)) < 1000
+
     def test_mistakes_are_named(self, tmp_path):
         with pytest.raises(ValueError, match=r"'fid'; there are epoch, autocorr_step_0"):
             RunTable.of(self.HISTORY, {}).series("fid")

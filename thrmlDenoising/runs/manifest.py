@@ -16,11 +16,9 @@ from typing import Any, NamedTuple
 from thrmlDenoising.hints import shortened, shown
 from thrmlDenoising.reading import open_regular, read_text
 
-FORMAT_VERSION = 2
-"""Version 1 had no `StepIdentity` in its steps."""
-
+FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
-_READABLE_VERSIONS = (1, FORMAT_VERSION)
+_IDENTIFIED = "steps_identified"
 _LARGEST_MANIFEST = 2**20
 
 
@@ -39,12 +37,14 @@ class Manifest(NamedTuple):
     """The manifest of the checkpoint in a folder: which files belong to it.
 
     Attributes:
+        steps_identified: whether every step says which one it is, see `StepIdentity`. Those of
+            the library's first checkpoints do not.
         files: by their paths relative to the folder.
     """
 
     folder: Path
-    version: int
     epoch: int
+    steps_identified: bool
     files: dict[str, FileEntry]
 
     @classmethod
@@ -169,6 +169,7 @@ def write_manifest(folder: Path, epoch: int, made_with: Mapping[str, Any]) -> No
         "format_version": FORMAT_VERSION,
         "epoch": epoch,
         "made_with": dict(made_with),
+        _IDENTIFIED: True,
         "files": {
             path.relative_to(folder).as_posix(): {
                 "sha256": sha256_of(path),
@@ -207,23 +208,24 @@ def _parse_manifest(folder: Path) -> Manifest:
     if not isinstance(content, dict):
         raise ValueError("it is missing or unreadable (no manifest, but some other JSON)")
     version = content.get("format_version")
-    if not _is_count(version) or version not in _READABLE_VERSIONS:
+    if not _is_count(version) or version != FORMAT_VERSION:
         raise ValueError(
             f"format version {shown(version)} is unknown to this version of thrmlDenoising, which "
-            f"reads {', '.join(map(str, _READABLE_VERSIONS))} (a newer one may have written it: "
-            "then update the library)"
+            f"reads {FORMAT_VERSION} (a newer one may have written it: then update the library)"
         )
     if not _is_count(content.get("epoch")) or content["epoch"] != epoch:
         raise ValueError(
             f"it was written for epoch {shown(content.get('epoch'))}, the folder has been renamed"
         )
-    files = content.get("files")
+    identified, files = content.get(_IDENTIFIED, False), content.get("files")
+    if not isinstance(identified, bool):
+        raise ValueError(f"{_IDENTIFIED} is {shown(identified)}, not true or false")
     if not isinstance(files, dict) or not files or not all(map(_is_entry, files.values())):
         raise ValueError("its list of files is damaged")
     for name in files:
         _check_inside(name)
     entries = {name: FileEntry(entry["sha256"], entry["bytes"]) for name, entry in files.items()}
-    return Manifest(folder, version, epoch, entries)
+    return Manifest(folder, epoch, identified, entries)
 
 
 def _epoch_of(folder: Path) -> int:

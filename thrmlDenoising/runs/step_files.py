@@ -21,8 +21,8 @@ State = TypeVar("State")
 
 _LARGEST_GRAPH = 2**28
 """Bytes of a graph in memory, and the most of its file: 20 million edges."""
-_LARGEST_STATE = 2**32
 _LONGEST_IDENTITY = 1000
+_LONGEST_HEADER = 1000
 _ENTRY_OF_ZIP = b"PK\x01\x02"
 
 
@@ -84,12 +84,18 @@ def read_state(checkpoint: Manifest, index: int, like: State) -> tuple[State, St
         CheckpointError: the file does not fit, so it comes from another config or version.
     """
     name = state_file(index)
-    file = io.BytesIO(checkpoint.read_file(name, _LARGEST_STATE))
+    leaves = jax.tree.leaves(like)
+    n_bytes = sum(np.asarray(leaf).nbytes for leaf in leaves)
+    at_most = n_bytes + _LONGEST_HEADER * len(leaves) + 2 * _LONGEST_IDENTITY
+    file = io.BytesIO(checkpoint.read_file(name, at_most))
     try:
         state = eqx.tree_deserialise_leaves(file, like, filter_spec=_read_leaf)
         return state, _read_identity(file)
     except (RuntimeError, ValueError) as error:
-        reason = shortened(error.__cause__ or error)
+        leaf = jax.tree_util.keystr(getattr(error, "path", ()))  # what Equinox says it stopped at
+        while isinstance(error, RuntimeError) and error.__cause__:
+            error = error.__cause__
+        reason = f"{leaf} {shortened(error)}".strip()
         raise CheckpointError(
             f"{checkpoint.folder / name} does not fit the config it is loaded with (another number "
             "of parameters, another optimiser, or another version of the library): step "
@@ -150,7 +156,7 @@ def _read_leaf(file: io.BytesIO, leaf: Any) -> Any:
 
 
 def _read_identity(file: io.BytesIO) -> StepIdentity | None:
-    """What follows the last leaf; nothing does in checkpoints of version 1."""
+    """What follows the last leaf; nothing does in the library's first ones."""
     if not file.getbuffer()[file.tell() :]:
         return None
     shape, dtype = read_header(file)

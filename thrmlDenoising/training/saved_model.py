@@ -192,7 +192,7 @@ class SavedModel(NamedTuple):
         self, index: int, state: TrainState, identity: StepIdentity | None
     ) -> str | None:
         """Whether this is the step it should be, and as far in its training."""
-        if identity is None and self.checkpoint.version > 1:
+        if identity is None and self.checkpoint.steps_identified:
             return "it does not say which step it is"
         stitched = _is_stitched(self.history, self.checkpoint.epoch)
         n_steps = self.cfg.diffusion_schedule.num_diffusion_steps
