@@ -12,6 +12,7 @@ from tiny import TINY
 
 from thrmlDenoising import DTM, DTMConfig, make_cfg
 from thrmlDenoising.data import OwnImages
+from thrmlDenoising.hints import shortened
 from thrmlDenoising.plots import (
     ComparedRun,
     Curve,
@@ -25,7 +26,7 @@ from thrmlDenoising.plots import (
     write_gif,
 )
 from thrmlDenoising.plots.lettering import text, title
-from thrmlDenoising.user_text import let_terminals_show_all, one_line, shortened
+from thrmlDenoising.user_text import let_terminals_show_all, one_line
 
 NAMES = {
     "dollars": "$x_1$ and $10^{-3",

@@ -565,7 +565,7 @@ class DTM:
     def _resume(self, path: str | Path) -> RunRecorder:
         """Goes back to the last complete checkpoint of a run, and on in its folder."""
         saved = SavedModel.open(StepSource(path), [self.cfg.graph.manager_class])
-        check_resumable(self.cfg, saved)
+        check_resumable(self.cfg, saved.cfg, saved.run)
         model: Model | None = vars(self).get("_model")  # self._model would build untrained steps
         if model and model.epoch and model.history.to_json() != saved.history.to_json():
             raise ValueError(

@@ -20,11 +20,14 @@ def shown(value: object) -> str:
     return shortened(_SHORT.repr(value))
 
 
-def shortened(text: object, longest: int = 500) -> str:
-    """A text, or the words of an error, for a message: its middle is left out if it is long."""
+def shortened(text: object, most: int = 500) -> str:
+    """A text, or the words of an error, in at most so many characters: its middle is left out."""
     text = str(text)
-    half = longest // 2
-    return text if len(text) <= longest else f"{text[:half]} ... {text[-half:]}"
+    if len(text) <= most:
+        return text
+    n_begin = most // 2
+    n_end = most - 1 - n_begin
+    return f"{text[:n_begin]}…{text[len(text) - n_end :]}"
 
 
 class _Short(reprlib.Repr):

@@ -10,6 +10,8 @@ import io
 import sys
 import unicodedata
 
+from thrmlDenoising.hints import shortened
+
 MOST_CHARACTERS = 200
 
 _UNSHOWABLE = {
@@ -48,15 +50,6 @@ def one_line(words: str) -> str:
         else character
         for character in words
     )
-
-
-def shortened(words: str, most: int) -> str:
-    """The words in at most so many characters: an ellipsis for the middle if they have more."""
-    if len(words) <= most:
-        return words
-    n_begin = most // 2
-    n_end = most - 1 - n_begin
-    return f"{words[:n_begin]}…{words[len(words) - n_end :]}"
 
 
 def let_terminals_show_all() -> None:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullFormatter
 
+from thrmlDenoising.hints import shortened
 from thrmlDenoising.plots.style import (
     MOST_IN_LEGEND,
     MetricStyle,
@@ -25,7 +26,6 @@ from thrmlDenoising.plots.style import (
     save_png,
     write,
 )
-from thrmlDenoising.user_text import shortened
 
 _LINE_STYLES: dict[str, Literal["-", "--"]] = {"clamped": "-", "free": "--"}
 _RATIO_FOR_LOG = 5

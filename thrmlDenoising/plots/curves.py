@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from thrmlDenoising.hints import shortened
 from thrmlDenoising.plots.style import (
     MetricStyle,
     foot_of,
@@ -24,7 +25,6 @@ from thrmlDenoising.plots.style import (
     save_png,
     write,
 )
-from thrmlDenoising.user_text import shortened
 
 _LONGEST_NAME = 60
 

@@ -1,5 +1,6 @@
 """Training: gradient, penalty, controllers, the epoch loop, its state and what it leaves."""
 
+from thrmlDenoising.training.compatible import check_resumable
 from thrmlDenoising.training.examples import Examples, ImagesInMemory, StreamedBatches
 from thrmlDenoising.training.gradient import kl_gradient
 from thrmlDenoising.training.loop import TrainingLoop, check_epochs, draw_animations
@@ -14,15 +15,11 @@ from thrmlDenoising.training.model import (
 )
 from thrmlDenoising.training.randomness import checked_key, purpose_key
 from thrmlDenoising.training.recorder import RunRecorder, draw_headline
-from thrmlDenoising.training.saved_model import (
-    SavedModel,
-    StepSource,
-    check_resumable,
-    load_steps,
-)
+from thrmlDenoising.training.saved_model import SavedModel, load_steps
 from thrmlDenoising.training.signals import StopSignals, Terminated
 from thrmlDenoising.training.spending import updates_per_epoch
 from thrmlDenoising.training.state import TrainState
+from thrmlDenoising.training.step_source import StepSource
 from thrmlDenoising.training.stream import Batches, Stream
 from thrmlDenoising.training.task import Task
 from thrmlDenoising.training.trainer import Trainer

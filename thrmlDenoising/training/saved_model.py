@@ -1,8 +1,7 @@
 """Saving the steps of a model and loading them again, from one run or stitched from several."""
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,104 +29,17 @@ from thrmlDenoising.runs import (
     state_file,
     write_step,
 )
+from thrmlDenoising.training.compatible import check_compatible
 from thrmlDenoising.training.foreign_run import refuse_run_of_dtm_replication
 from thrmlDenoising.training.model import Model, ModelStep, build_steps, put_on
 from thrmlDenoising.training.state import TrainState
+from thrmlDenoising.training.step_source import StepSource
 from thrmlDenoising.training.trainer import Trainer
 
 _LARGEST_HISTORY = 2**24
 """Bytes: ten thousand epochs of ten steps."""
 
 _CONFIG, _HISTORY = "config.yaml", "history.json"
-_FREE_TO_CHANGE = {
-    "exp.descriptor",
-    "exp.autocorr_every_epoch",
-    "exp.generate_gif",
-    "exp.drawn_images_per_digit",
-    "exp.animated_images_per_digit",
-    "exp.steps_per_sample_in_gif",
-    "exp.n_cores",
-    "data.data_dir",
-    "evaluation.extractors",
-    "evaluation.inception_weights",
-    "evaluation.bootstrap_replicates",
-}
-"""Fields that a resumed run may have changed: they do not touch what is trained."""
-
-
-class StepSource(NamedTuple):
-    """Where one step of a stitched model comes from; epoch None is the last complete one."""
-
-    run: str | Path
-    epoch: int | None = None
-
-    @classmethod
-    def of(cls, path: str | Path, epoch: int | None = None) -> "StepSource":
-        """A run folder and an epoch, or a checkpoint's own folder, such as `.../epoch_005`.
-
-        Raises:
-            ValueError: the folder is that of another epoch, or it is one step's file.
-        """
-        place = _Place.of(path)
-        if place.step is not None:
-            raise ValueError(
-                f"{path} is one step of a model: give its run folder, or all steps as step_sources"
-            )
-        if None not in (epoch, place.epoch) and epoch != place.epoch:
-            raise ValueError(f"{path} is the checkpoint of epoch {place.epoch}, not of {epoch}")
-        return cls(place.run, place.epoch if epoch is None else epoch)
-
-    @classmethod
-    def parse(cls, source: Any, base: str | Path, index: int) -> "StepSource":
-        """Where step `index` comes from, in any of the forms that `DTM.load` takes.
-
-        Args:
-            source: an epoch of the run `base`, a pair of a run and an epoch, a checkpoint's
-                folder, or a step's file in it.
-
-        Raises:
-            ValueError: it is none of them, or the file of another step.
-        """
-        match source:
-            case int() | np.integer():
-                return cls(_Place.of(base).run, int(source))
-            case (str() | Path() as run, None | int() | np.integer() as epoch):
-                return cls.of(run, None if epoch is None else int(epoch))
-            case str() | Path() if (place := _Place.of(source)).epoch is not None:
-                if place.step not in (None, index):
-                    raise ValueError(
-                        f"step_sources[{index}] is {source}, the file of step {place.step}: steps "
-                        f"stand in their order, so give a step_{index:02d}.eqx there"
-                    )
-                return cls(place.run, place.epoch)
-        raise ValueError(
-            f"step source {source!r} is neither an epoch, such as 5, nor a run and an epoch, such "
-            "as ('model_logging_and_saving/run_20261122_101500', 5), nor a checkpoint or a step's "
-            f"file in it, such as 'RUN/model_saving/epoch_005/step_{index:02d}.eqx'"
-        )
-
-
-class _Place(NamedTuple):
-    """What a path leads to: a run, one of its checkpoints, or one step in a checkpoint."""
-
-    run: Path
-    epoch: int | None = None
-    step: int | None = None
-
-    @classmethod
-    def of(cls, path: str | Path) -> "_Place":
-        resolved = user_path(path).resolve()
-        step = _number("step_", resolved.name.removesuffix(".eqx"))
-        folder = resolved if step is None else resolved.parent
-        is_run = (folder / "model_saving").is_dir()  # whatever somebody has called it
-        epoch = None if is_run else _number("epoch_", folder.name)
-        return cls(Path(path)) if epoch is None else cls(folder.parent, epoch, step)
-
-
-def _number(prefix: str, name: str) -> int | None:
-    """The number of a file or folder that is called by this word and a number."""
-    match = re.fullmatch(rf"{prefix}([0-9]{{1,9}})", name)
-    return int(match[1]) if match else None
 
 
 class SavedModel(NamedTuple):
@@ -258,7 +170,7 @@ def load_steps(
             f"{len(saved)} step sources for a model of {n_steps} steps: give one for each step"
         )
     for source in saved:
-        _check_compatible(cfg, source)
+        check_compatible(cfg, source.cfg, source.run)
     graphs = [_graph_for(manager, source, index) for index, source in enumerate(saved)]
     for index, (source, graph) in enumerate(zip(saved, graphs, strict=True)):
         _check_memory(cfg, trainer, source, index, graph)
@@ -350,68 +262,3 @@ def _graph_for(manager: AbstractBaseGraphManager, saved: SavedModel, index: int)
             f"{saved.folder} was saved when {type(manager).__name__} was another class: {error}"
         ) from error
     return graph
-
-
-def check_resumable(cfg: DTMConfig, saved: SavedModel) -> None:
-    """Raises ValueError, naming the fields, if `cfg` would not continue the run as it began."""
-    theirs, ours = _flat(saved.cfg), _flat(cfg)
-    differing = [name for name in theirs if theirs[name] != ours[name]]
-    differing = [name for name in differing if name not in _FREE_TO_CHANGE]
-    if differing:
-        raise ValueError(
-            f"cannot resume {saved.run}: its config differs in {_compare(differing, theirs, ours)}."
-            f" Start from its own config, DTMConfig.load({str(saved.folder / _CONFIG)!r}), or "
-            "train into a new folder."
-        )
-
-
-def _check_compatible(cfg: DTMConfig, saved: SavedModel) -> None:
-    theirs, ours = _kind_of_step(saved.cfg), _kind_of_step(cfg)
-    differing = [name for name in ours if theirs[name] != ours[name]]
-    if differing:
-        raise ValueError(
-            f"steps of {saved.run} do not fit this model: they differ in "
-            f"{_compare(differing, theirs, ours)}"
-        )
-
-
-def _kind_of_step(cfg: DTMConfig) -> dict[str, Any]:
-    """What two configs must share for the steps of one to work in a model of the other."""
-    sections = ("diffusion_schedule.", "diffusion_rates.")
-    return {
-        "data.dataset_name": cfg.data.dataset_name,
-        "data.images_sha256": cfg.data.images_sha256,
-        "data.target_classes": cfg.target_classes,
-        "data.pixel_threshold_for_single_trials": cfg.data.pixel_threshold_for_single_trials,
-        "graph.graph_preset_architecture": cfg.graph.lattice,
-        "graph.num_label_spots": cfg.graph.num_label_spots,
-        "graph.grayscale_levels": cfg.graph.grayscale_levels,
-        "graph.base_graph_manager": cfg.graph.manager_class,
-        "sampling.training_beta": cfg.sampling.training_beta,
-        "sampling.negative_start": cfg.sampling.negative_start,
-        **{name: value for name, value in _flat(cfg).items() if name.startswith(sections)},
-    }
-
-
-def _compare(names: list[str], theirs: dict[str, Any], ours: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{name} ({shown(theirs[name])} there, {shown(ours[name])} here)" for name in names
-    )
-
-
-def _flat(cfg: DTMConfig) -> dict[str, Any]:
-    """All fields, those that can be written in several ways by their meaning."""
-    flat = {
-        f"{section}.{name}": value
-        for section, values in asdict(cfg).items()
-        for name, value in values.items()
-    }
-    meanings = {
-        "graph.graph_preset_architecture": cfg.graph.lattice,
-        "graph.image_jumps": cfg.graph.jumps,
-        "graph.base_graph_manager": cfg.graph.manager_class,
-        "optim.step_learning_rates": cfg.per_step(cfg.optim.step_learning_rates),
-        "cp.correlation_penalty": cfg.per_step(cfg.cp.correlation_penalty),
-        "wd.weight_decay": cfg.per_step(cfg.wd.weight_decay),
-    }
-    return flat | meanings
