@@ -34,7 +34,7 @@ from thrmlDenoising.reading import read_text
 
 T = TypeVar("T")
 
-_LARGEST_FILE = 2**18
+LARGEST_FILE = 2**18
 """Bytes of a config in YAML: a hundred times those of one with all fields."""
 
 _MOST_VISIBLE_BITS = 10**6
@@ -195,7 +195,7 @@ class DTMConfig:
             ValueError: the file holds no valid config; names the file.
         """
         try:
-            text = read_text(path, _LARGEST_FILE)
+            text = read_text(path, LARGEST_FILE)
         except FileNotFoundError:
             raise FileNotFoundError(f"there is no config file {str(path)!r}") from None
         try:
