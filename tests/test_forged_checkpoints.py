@@ -170,6 +170,18 @@ def test_nothing_larger_than_the_model_is_read(target, forge, message):
         DTM.load(target.run)
 
 
+@pytest.mark.parametrize(
+    "name", ["config.yaml", "history.json", "step_00.eqx", "step_00_graph.npz"]
+)
+def test_a_file_of_many_gigabytes_is_not_even_hashed(target, name):
+    os.truncate(target.folder / name, 2**36)
+    manifest = target.manifest
+    manifest["files"][name]["bytes"] = 2**36
+    target.write_manifest(manifest)
+    with pytest.raises(ValueError, match=rf"{name}: it has 68,719,476,736 bytes"):
+        DTM.load(target.run)
+
+
 def test_a_pipe_in_place_of_a_file_holds_nothing_up(target):
     for path in (target.folder / "history.json", target.folder / "step_01.eqx"):
         content = path.read_bytes()

@@ -35,7 +35,7 @@ from thrmlDenoising.hints import shortened, shown
 from thrmlDenoising.paths import user_path
 from thrmlDenoising.reading import read_text
 
-_LARGEST_FILE = 2**18
+LARGEST_FILE = 2**18
 """Bytes of a config in YAML: a hundred times those of one with all fields."""
 
 _MOST_VISIBLE_BITS = 10**6
@@ -205,7 +205,7 @@ class DTMConfig:
             ValueError: the file holds no valid config; names the file.
         """
         try:
-            text = read_text(user_path(path), _LARGEST_FILE)
+            text = read_text(user_path(path), LARGEST_FILE)
         except FileNotFoundError:
             raise FileNotFoundError(f"there is no config file {str(path)!r}") from None
         try:

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph, check_graph
 from thrmlDenoising.config import DTMConfig, Named
-from thrmlDenoising.hints import shortened, shown
+from thrmlDenoising.config.dtm_config import LARGEST_FILE
+from thrmlDenoising.hints import shortened
 from thrmlDenoising.paths import user_path
 from thrmlDenoising.reading import decoded
 from thrmlDenoising.runs import (
@@ -33,6 +32,7 @@ from thrmlDenoising.training.compatible import check_compatible
 from thrmlDenoising.training.foreign_run import refuse_run_of_dtm_replication
 from thrmlDenoising.training.model import Model, ModelStep, build_steps, put_on
 from thrmlDenoising.training.state import TrainState
+from thrmlDenoising.training.step_checks import identity_problem, is_stitched, numbers_problem
 from thrmlDenoising.training.step_source import StepSource
 from thrmlDenoising.training.trainer import Trainer
 
@@ -71,7 +71,7 @@ class SavedModel(NamedTuple):
         folder = checkpoint_path(run.model_saving, source.epoch)
         checkpoint = Manifest.read(folder)
         if _CONFIG in checkpoint.files:
-            checkpoint.verify(_CONFIG)
+            checkpoint.read_file(_CONFIG, LARGEST_FILE)
         cfg = DTMConfig.load(folder / _CONFIG, classes)
         checkpoint.check_names(_files_of(cfg))
         return cls(run.root, folder, cfg, _read_history(checkpoint, cfg), checkpoint)
@@ -94,31 +94,18 @@ class SavedModel(NamedTuple):
                 parameters that are not finite.
         """
         state, identity = read_state(self.checkpoint, index, like)
-        problem = _numbers_problem(state) or self._identity_problem(index, state, identity)
-        if problem:
-            what = f"step {index} of epoch {self.checkpoint.epoch}: {problem}"
+        epoch, n_steps = self.checkpoint.epoch, self.cfg.diffusion_schedule.num_diffusion_steps
+        stitched = is_stitched(self.history, epoch)
+        graph = self.checkpoint.files[graph_file(index)].sha256
+        wanted = StepIdentity(index, n_steps, epoch, stitched, graph)
+        if identity is None and self.checkpoint.steps_identified:
+            problem = "it does not say which step it is"
+        else:
+            problem = identity_problem(wanted, state, identity)
+        if problem := numbers_problem(state) or problem:
+            what = f"step {index} of epoch {epoch}: {problem}"
             raise damaged(self.folder, state_file(index), what)
         return state
-
-    def _identity_problem(
-        self, index: int, state: TrainState, identity: StepIdentity | None
-    ) -> str | None:
-        """Whether this is the step it should be, and as far in its training."""
-        if identity is None and self.checkpoint.steps_identified:
-            return "it does not say which step it is"
-        stitched = _is_stitched(self.history, self.checkpoint.epoch)
-        n_steps = self.cfg.diffusion_schedule.num_diffusion_steps
-        graph = self.checkpoint.files[graph_file(index)].sha256
-        ours = StepIdentity(index, n_steps, self.checkpoint.epoch, stitched, graph)
-        if identity and identity.stitched != stitched:
-            return f"{_HISTORY} begins at another epoch than when it was saved"
-        for name, value in ours._asdict().items() if identity else ():
-            found = getattr(identity, name)
-            if found != value:
-                return f"it says that its {name} is {shown(found)}, where {shown(value)} belongs"
-        if state.epoch != self.checkpoint.epoch and not (stitched and state.epoch < ours.epoch):
-            return f"it has been trained for {state.epoch} epochs"
-        return None
 
     @property
     def graphs(self) -> list[BaseGraph]:
@@ -139,7 +126,7 @@ def save_model(
     """
 
     n_steps = len(model.steps)
-    stitched = _is_stitched(model.history, model.epoch)
+    stitched = is_stitched(model.history, model.epoch)
 
     def write(folder: Path) -> None:
         cfg.save(folder / _CONFIG)
@@ -210,32 +197,6 @@ def _read_history(checkpoint: Manifest, cfg: DTMConfig) -> History:
             )
             raise damaged(checkpoint.folder, _HISTORY, what)
     return history
-
-
-def _is_stitched(history: History, epoch: int) -> bool:
-    """Whether the steps of a model come from several checkpoints, and may be of several epochs.
-
-    The history of a stitched model begins where it was stitched, that of any other at epoch 0.
-    """
-    first = history.records[0].epoch if history.records else epoch
-    return first > 0
-
-
-def _numbers_problem(state: TrainState) -> str | None:
-    """What is wrong with the numbers of a state."""
-    parameters = np.concatenate([np.ravel(leaf) for leaf in state.parameters])
-    n_bad = int((~np.isfinite(parameters)).sum())
-    if n_bad:
-        return f"{n_bad} of its {len(parameters)} parameters are not finite (NaN or infinite)"
-    if any(np.isnan(np.asarray(leaf, float)).any() for leaf in jax.tree.leaves(state)):
-        return "a number that training goes on from is NaN"
-    strengths = state.correlation_penalty.value, state.weight_decay.value
-    if not all(0 <= strength < np.inf for strength in strengths):
-        return f"its penalty and weight decay are {strengths}: finite and at least 0 are possible"
-    optimizer = jax.tree.leaves(state.optimizer)
-    if any((leaf < 0).any() for leaf in optimizer if leaf.dtype == jnp.int32):
-        return "its optimiser has counted below 0"
-    return None
 
 
 def _check_memory(
