@@ -2,11 +2,20 @@
 
 python training_script.py                                   # SHORT_RUN below
 python training_script.py my_config.yaml --exp.seed 7       # a YAML file, then overrides
+python training_script.py my_config.yaml --trust my_graphs  # which may name classes of that module
 python training_script.py --resume model_logging_and_saving/short_20261121_120000
 """
 
 import argparse
+import os
+import signal
 import sys
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Ctrl-C while libraries are imported, which takes seconds, deserves no traceback; `main` then
+    # has a handler that says more.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -14,8 +23,11 @@ from typing import Annotated
 import tyro
 
 from thrmlDenoising import DTM, DTMConfig, make_cfg
-from thrmlDenoising.runs import complete_epochs
+from thrmlDenoising.imports import add_trust_option, trust
+from thrmlDenoising.paths import user_path
+from thrmlDenoising.runs import check_can_hold_files, complete_epochs
 from thrmlDenoising.training import SavedModel, StepSource
+from thrmlDenoising.user_text import let_terminals_show_all
 
 SHORT_RUN = make_cfg(
     exp=dict(descriptor="short"),
@@ -34,32 +46,43 @@ class Arguments:
     epochs: int = 4
     """How many epochs to train, or, with --resume, how many more."""
     evaluate_every: int = 2
-    """Epochs between two evaluations, which generate, judge and draw images."""
+    """Epochs between two evaluations, which generate, judge and draw images; 0
+    trains without evaluating."""
     resume: Path | None = None
     """Run folder to go on with, from its last complete checkpoint."""
     output_dir: Path = Path("model_logging_and_saving")
     """Where the run folder is made; a resumed run stays where it is."""
+    trust: tuple[str, ...] = ()
+    """Modules to import: their code runs, and the config may name what is in them."""
     cfg: Annotated[DTMConfig, tyro.conf.arg(name="")] = field(default_factory=lambda: SHORT_RUN)
 
 
 def parse(argv: list[str]) -> Arguments:
     """Arguments from the command line; the YAML file, or the resumed run's, is the default."""
     default = Arguments()
-    resumed = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    resumed.add_argument("--resume", type=Path)
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--resume", type=user_path)
+    add_trust_option(first)
+    known, _ = first.parse_known_args(argv)
+    trust(known.trust)
     if argv and not argv[0].startswith("-"):
         default.cfg = DTMConfig.load(argv[0])
         argv = argv[1:]
-    elif path := resumed.parse_known_args(argv)[0].resume:
-        default.cfg = SavedModel.open(StepSource(path)).cfg
+    elif known.resume:
+        default.cfg = SavedModel.open(StepSource(known.resume)).cfg
     return tyro.cli(Arguments, args=argv, default=default, config=(tyro.conf.FlagConversionOff,))
 
 
 def main() -> None:
     """Parses, trains, and says where to look."""
+    let_terminals_show_all()
     dtm = None
     try:
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in the background
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         arguments = parse(sys.argv[1:])
+        if arguments.resume is None:
+            check_can_hold_files(user_path(arguments.output_dir), "--output-dir")
         dtm = DTM(arguments.cfg, base_dir=arguments.output_dir)
         dtm.train(arguments.epochs, arguments.evaluate_every, arguments.resume)
     except (ValueError, OSError, ImportError) as error:

@@ -16,6 +16,8 @@ import numpy as np
 
 from thrmlDenoising import DTM, DTMConfig
 from thrmlDenoising.markdown import table
+from thrmlDenoising.paths import user_path
+from thrmlDenoising.runs import check_can_hold_files
 from thrmlDenoising.training import draw_graphs, make_manager, updates_per_epoch
 from training_script import SHORT_RUN
 
@@ -135,8 +137,13 @@ def main() -> None:
     )
     parser.add_argument("comparison", choices=COMPARISONS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--keep", type=Path, help="folder to leave the runs in")
+    parser.add_argument("--keep", type=user_path, help="folder to leave the runs in")
     given = parser.parse_args()
+    if given.keep:
+        try:
+            check_can_hold_files(given.keep, "--keep")
+        except OSError as error:
+            parser.error(str(error))
     with tempfile.TemporaryDirectory() as temporary:
         print(compare(given.comparison, given.seeds, given.keep or Path(temporary)))
 

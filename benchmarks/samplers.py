@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import tables
@@ -18,6 +17,8 @@ from benchmarks.child import run_in_child
 from benchmarks.records import Machine, Record, n_cores, write
 from benchmarks.startup import start_up
 from benchmarks.timing import LONG
+from thrmlDenoising.paths import user_path
+from thrmlDenoising.runs import check_can_be_written
 from thrmlDenoising.sampling import sampler_type
 
 BACKENDS = ("thrml", "cpu", "xla")
@@ -145,7 +146,7 @@ def parse() -> argparse.Namespace:
         f"call that takes longer than {LONG:.0f} s is repeated once only.",
     )
     parser.add_argument("--quick", action="store_true", help="one graph, in under a minute")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the records here")
+    parser.add_argument("--json", type=user_path, metavar="FILE", help="write the records here")
     parser.add_argument("--repeats", type=int, default=5, help="calls a median is taken of")
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=BACKENDS)
     arguments = parser.parse_args()
@@ -158,6 +159,11 @@ def parse() -> argparse.Namespace:
             sampler_type(name)
         except ImportError as error:
             parser.error(f"--backends {name}: {error}")
+    if arguments.json:
+        try:
+            check_can_be_written(arguments.json, "--json")
+        except OSError as error:
+            parser.error(str(error))
     return arguments
 
 

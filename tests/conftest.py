@@ -10,7 +10,11 @@ from tiny import HAS_NUMBA
 
 # What cannot be imported everywhere is not collected there.
 collect_ignore = [
-    *([] if HAS_NUMBA else ["test_backends.py", "test_cpu_sampler.py", "test_lanes.py"]),
+    *(
+        []
+        if HAS_NUMBA
+        else ["test_backends.py", "test_cpu_sampler.py", "test_kernel_cache.py", "test_lanes.py"]
+    ),
     *([] if sys.platform == "linux" else ["test_benchmarks.py"]),
 ]
 

@@ -29,11 +29,13 @@ def test_a_class_without_images_is_refused():
         NearestCentroid.fit(np.zeros((2, 1, 3), np.float32), np.array([0, 2]))
 
 
-def test_toy_images_are_judged_by_their_nearest_centroid_and_clothes_by_the_classifier():
+def test_toy_images_are_exactly_right_or_wrong_and_clothes_judged_by_the_classifier():
     toy, clothes = load("smoke_testing_3_1_3"), load("fashion_mnist_10k")
     judge = class_judge(toy)
-    assert judge.name == "nearest centroid"
+    assert judge.name == "exact match"
     np.testing.assert_array_equal(judge(toy.brightness(toy.test.pixels)), toy.test.classes)
+    # Near the image of class 0, but not it.
+    np.testing.assert_array_equal(judge(toy.brightness(np.array([[1, 1, 0]], np.uint8))), [-1])
     judge = class_judge(clothes)
     assert judge.name == "classifier"
     right = judge(clothes.brightness(clothes.test.pixels)) == clothes.test.classes

@@ -99,17 +99,16 @@ def test_chains_stuck_in_different_places_stay_correlated():
     np.testing.assert_allclose(stationary_curve(x).values, 1, atol=1e-9)
 
 
-def test_frozen_directions_do_not_count():
+def test_directions_along_which_nothing_moves_count_as_one():
     rng = np.random.default_rng(0)
     x = ar1(rng, 0.7, (200, 2, 4, 3))
     # 0.1 and 0.7 have no exact binary form: the mean of many differs from them by rounding
     constant = np.broadcast_to([0.1, 0.7], (200, 2, 4, 2))
     frozen = np.concatenate([x, constant], axis=-1)
-    np.testing.assert_allclose(stationary_curve(frozen).values, stationary_curve(x).values)
-    # in dtm-replication's average they count as 0
-    np.testing.assert_allclose(
-        replication_curve(frozen).values, replication_curve(x).values * 3 / 5, atol=1e-12
-    )
+    for estimate in (stationary_curve, replication_curve):
+        wanted = (estimate(x).values * 3 + 2) / 5
+        np.testing.assert_allclose(estimate(frozen).values, wanted, atol=1e-12)
+        assert estimate(frozen).still == 0  # every chain moves along other directions
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.8, 0.9])
@@ -129,11 +128,25 @@ def test_integrated_time_of_an_autoregressive_process(rho, seed):
 
 
 @pytest.mark.parametrize("estimate", [stationary_curve, replication_curve])
-def test_chains_that_never_move_have_no_integrated_time(estimate):
-    curve = estimate(np.full((33, 2, 7, 3), 0.1))
-    np.testing.assert_array_equal(curve.values, 0)
-    assert np.isnan(integrated_time(curve))
-    assert np.isnan(effective_sample_size(33, curve))
+@pytest.mark.parametrize("states", ["one for all", "one each", "some move", "one moves once"])
+def test_chains_that_never_move_forget_nothing(estimate, states):
+    rng = np.random.default_rng(0)
+    x = np.full((33, 2, 7, 3), 0.1)
+    if states == "one each":
+        x[:] = rng.normal(size=(7, 3))
+    if states == "some move":
+        x[:, 1, :5] = rng.normal(size=(33, 5, 3))
+    if states == "one moves once":
+        x[3, :, 0] = 0.2
+    curve = estimate(x)
+    still = {"some move": 9 / 14, "one moves once": 6 / 7}.get(states, 1)
+    assert curve.still == pytest.approx(still)
+    assert curve.is_frozen
+    assert curve.tail >= still - 1e-9
+    if still == 1:
+        np.testing.assert_allclose(curve.values, 1, atol=1e-9)
+        assert integrated_time(curve) == pytest.approx(33)  # all there is: 17 lags
+        assert effective_sample_size(33, curve) == pytest.approx(1)
 
 
 def test_integrated_time_of_an_exact_curve():

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from thrmlDenoising.base_graphs import (
     MANAGERS,
+    AbstractBaseGraphManager,
     BaseGraph,
     BinaryRepresentationGraphManager,
     BinomialIsingGraphManager,
@@ -102,7 +103,8 @@ LONG += [(47, 20), (4, 5), (2, 9), (1, 14), (17, 8), (8, 21)]
 LONG += [(11, 26), (21, 24), (31, 18), (23, 34)]
 LONG_PRESETS = {"70_36", "70_52", "60_40", "60_44", "120_36"}
 LONG_PRESETS |= {"80_24", "80_36", "80_48", "80_60", "100_40", "100_60", "100_76"}
-SHORT_PRESETS = {"3_4", "4_4", "6_4", "8_8", "20_8", "42_8", "70_24", "60_32"}
+LONG_PRESETS |= {"60_24", "90_36", "90_44", "108_60", "120_24", "120_72", "180_36", "180_72"}
+SHORT_PRESETS = {"3_4", "4_4", "6_4", "8_8", "20_8", "42_8", "70_24", "60_32", "140_12", "150_12"}
 SHORT_PRESETS |= {f"{side}_{d}" for side in (44, 50, 60, 70, 80, 90) for d in (8, 12, 16, 20)}
 REPLICATION_PRESETS = [name for name in preset_names() if not name.endswith("_paper")]
 
@@ -128,6 +130,9 @@ def test_a_third_number_joins_pixels():
     for n, jumps in enumerate([((0, 1),), ((0, 1), (1, 2)), ((0, 1), (1, 2), (2, 1))], start=1):
         assert parse_preset(f"70_36_{n}") == plain._replace(image_jumps=jumps)
     assert parse_preset(70_36_1) == parse_preset(70361) == parse_preset("70_36_1")
+    # Degree 24 is of another family on 70 than on 60, 80 and 120.
+    assert parse_preset(60_24_1).rules == parse_preset(120_24_1).rules == tuple(LONG[:6])
+    assert parse_preset(70_24_1).rules == tuple(SHORT[:6])
     with pytest.raises(ValueError, match="unknown graph preset '70_36_5'"):
         parse_preset("70_36_5")
 
@@ -258,6 +263,11 @@ def test_managers_are_found_by_full_name_short_name_and_class():
         ("poisson_binomial_ising_graph_manager", PoissonBinomialIsingGraphManager),
         ("poisson_binomial", PoissonBinomialIsingGraphManager),
         ("binary_representation_graph_manager", BinaryRepresentationGraphManager),
+        ("binary_representation_ising_graph_manager", BinaryRepresentationGraphManager),
+        (
+            "convolved_poisson_binomial_ising_graph_manager",
+            ConvolvedPoissonBinomialIsingGraphManager,
+        ),
         ("binary_representation", BinaryRepresentationGraphManager),
         ("binomial_ising_graph_manager", BinomialIsingGraphManager),
         ("binomial", BinomialIsingGraphManager),
@@ -269,6 +279,17 @@ def test_managers_are_found_by_full_name_short_name_and_class():
         resolve_manager("poison_binomial")
     with pytest.raises(ValueError, match="int is no base-graph manager"):
         resolve_manager(int)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="class of the user's own: give yours"):
+        resolve_manager("custom_base_graph_manager")
+
+
+def test_a_manager_written_for_dtm_replication_is_told_what_to_write():
+    class Theirs(AbstractBaseGraphManager):
+        def make_base_graph(self, key, graph_preset_arch, n_image_pixels, n_label_nodes, torus):
+            raise NotImplementedError
+
+    with pytest.raises(ValueError, match=r"Theirs is written for.*encode, decode and build_graph"):
+        resolve_manager(Theirs)
 
 
 # --- graphs built by hand ------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import re
 import sys
 import time
+import warnings
 from dataclasses import FrozenInstanceError, asdict, fields
 
 import numpy as np
@@ -28,6 +29,7 @@ PUBLISHED = {
         "graph_seeds": (),
         "descriptor": "",
         "compute_autocorr": True,
+        "autocorr_every_epoch": False,
         "autocorr_protocol": "replication",
         "generate_gif": True,
         "drawn_images_per_digit": 4,
@@ -44,6 +46,8 @@ PUBLISHED = {
         "train_counts": (),
         "test_counts": (),
         "class_names": (),
+        "n_condition_bits": 0,
+        "toy_levels": None,
         "images_sha256": None,
     },
     "graph": {
@@ -59,6 +63,7 @@ PUBLISHED = {
     },
     "sampling": {
         "batch_size": 400,
+        "batches_per_epoch": None,
         "n_samples": 50,
         "steps_per_sample": 8,
         "steps_warmup": 400,
@@ -149,10 +154,97 @@ def test_own_side_and_rules_replace_the_preset():
 def test_per_step_extends_by_the_last_value():
     cfg = make_cfg(diffusion_schedule={"num_diffusion_steps": 4})
     assert cfg.per_step((0.3, 0.2)) == (0.3, 0.2, 0.2, 0.2)
-    with pytest.raises(ValueError, match="5 values"):
-        cfg.per_step((1, 2, 3, 4, 5))
-    with pytest.raises(ValueError, match="0 values"):
-        cfg.per_step(())
+    assert cfg.per_step(()) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "values", "beyond"),
+    [
+        ("optim", "step_learning_rates", (0.1, 0.2, 0.3), "(0.3,)"),
+        ("cp", "correlation_penalty", (0.0, 0.1, 0.2, 0.3), "(0.2, 0.3)"),
+        ("wd", "weight_decay", (0.1, 0.2, 0.0), "(0.0,)"),
+        ("exp", "graph_seeds", (1, 2, 3), "(3,)"),
+    ],
+)
+def test_values_beyond_the_steps_are_warned_about_once_and_left_out(section, name, values, beyond):
+    sections = {section: {name: values}, "diffusion_schedule": {"num_diffusion_steps": 2}}
+    with pytest.warns(UserWarning, match=re.escape(f"{beyond} serve no step and are left out")):
+        cfg = make_cfg(**sections)
+    assert getattr(getattr(cfg, section), name) == values[:2]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert DTMConfig.from_yaml(cfg.to_yaml()) == cfg
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"cp": {"adaptive_threshold": 0}},
+        {"cp": {"adaptive_threshold": 0.0, "adaptive_cp": False, "correlation_penalty": ()}},
+        {"wd": {"weight_decay": (), "wd_min": 0}, "exp": {"graph_seeds": ()}},
+        {"cp": {"correlation_penalty": (), "adaptive_cp": True}},
+        {"optim": {"step_learning_rates": (0,)}},
+        {"diffusion_rates": {"label_rate": 0}, "graph": {"num_label_spots": 0}},
+        {"exp": {"n_cores": 1}, "graph": {"base_graph_manager": "binary_representation_ising"}},
+    ],
+    ids=str,
+)
+def test_what_is_switched_off_may_say_so(sections):
+    cfg = make_cfg(**sections)
+    assert DTMConfig.from_yaml(cfg.to_yaml()) == cfg
+
+
+# As dtm-replication saves it: every section in the order of the alphabet, lists for tuples.
+SAVED_THERE = """
+cp: {adaptive_cp: true, adaptive_threshold: 0.06, correlation_penalty: [0.0], cp_min: 0.001}
+data:
+  dataset_name: fashion_mnist
+  pixel_threshold_for_single_trials: 0.1
+  target_classes: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+diffusion_rates: {image_rate: 0.9, label_rate: 0.2}
+diffusion_schedule: {diffusion_offset: 0.15, kind: log, num_diffusion_steps: 8}
+exp:
+  animated_images_per_digit: 2
+  compute_autocorr: true
+  descriptor: DTM_ACP_gs
+  drawn_images_per_digit: 4
+  generate_gif: true
+  graph_seeds: [1, 2, 3, 4, 5, 6, 7, 8]
+  n_cores: 2
+  seed: 1
+  steps_per_sample_in_gif: 10
+generation:
+  fid_images_per_digit: 512
+  generation_beta_end: 1.2
+  generation_beta_start: 0.8
+  steps_warmup: 800
+graph:
+  base_graph_manager: binary_representation_ising_graph_manager
+  graph_preset_architecture: 8048
+  grayscale_levels: 7
+  num_label_spots: 20
+  torus: true
+optim:
+  alpha_cosine_decay: 0.2
+  b2_adam: 0.999
+  momentum: 0.9
+  n_epochs_for_lrd: 20
+  step_learning_rates: [0.012]
+sampling:
+  batch_size: 400
+  n_samples: 50
+  steps_per_sample: 8
+  steps_warmup: 400
+  training_beta: 1.0
+wd: {adaptive_wd: false, wd_min: 0.001, weight_decay: [0.0]}
+"""
+
+
+def test_a_config_that_dtm_replication_has_saved_is_read():
+    cfg = DTMConfig.from_yaml(SAVED_THERE)
+    theirs, ours = yaml.safe_load(SAVED_THERE), yaml.safe_load(cfg.to_yaml())
+    for section, values in theirs.items():
+        assert values.items() <= ours[section].items()
 
 
 def test_toy_sets_ignore_batch_and_classes():
@@ -183,11 +275,12 @@ MISTAKES = [
     ({"diffusion_schedule": {"diffusion_offset": 1.1}}, ["from 0 to 1", "1.1"]),
     ({"optim": {"momentum": 1.0}}, ["optim.momentum", "below 1"]),
     ({"optim": {"step_learning_rates": 0.1}}, ["tuple", "a single value is written (0.1,)"]),
-    ({"optim": {"step_learning_rates": ()}}, ["optim.step_learning_rates", "at least one entry"]),
-    ({"optim": {"step_learning_rates": (0.1, 0.2)}}, ["optim.step_learning_rates", "2 values"]),
+    ({"optim": {"step_learning_rates": ()}}, ["optim.step_learning_rates", "(0,) trains no step"]),
+    ({"optim": {"step_learning_rates": (-0.1,)}}, ["optim.step_learning_rates", "at least 0"]),
     ({"cp": {"correlation_penalty": (-0.1,)}}, ["cp.correlation_penalty", "at least 0"]),
-    ({"wd": {"weight_decay": (0.1, 0.1)}}, ["wd.weight_decay", "num_diffusion_steps=1"]),
-    ({"exp": {"graph_seeds": (1, 2)}}, ["exp.graph_seeds", "num_diffusion_steps=1"]),
+    ({"wd": {"weight_decay": (-0.1,)}}, ["wd.weight_decay", "at least 0"]),
+    ({"diffusion_rates": {"label_rate": 0}}, ["label_rate=0", "num_label_spots=0", "0.2"]),
+    ({"diffusion_rates": {"image_rate": 0}}, ["diffusion_rates.image_rate", "above 0"]),
     ({"exp": {"seed": 2**32}}, ["exp.seed", "2**32 - 1"]),
     ({"exp": {"descriptor": "a/b"}}, ["exp.descriptor", "'a/b'"]),
     ({"exp": {"descriptor": "ü" * 101}}, ["exp.descriptor", "200 bytes"]),
@@ -198,9 +291,13 @@ MISTAKES = [
     ({"data": {"pixel_threshold_for_single_trials": 1}}, ["below 1"]),
     ({"graph": {"graph_preset_architecture": 61_12}}, ["6112", "60_12"]),
     ({"graph": {"base_graph_manager": "binary_reprsentation"}}, ["'binary_representation'"]),
+    ({"graph": {"base_graph_manager": 1}}, ["base_graph_manager=1", "'poisson_binomial'"]),
     ({"graph": {"base_graph_manager": int}}, ["int", "AbstractBaseGraphManager"]),
-    ({"graph": {"base_graph_manager": "no_such_module:X"}}, ["'no_such_module'", "PYTHONPATH"]),
-    ({"graph": {"base_graph_manager": "json:loads"}}, ["json:loads", "not a class"]),
+    (
+        {"graph": {"base_graph_manager": "no_such_module:X"}},
+        ["not imported", "--trust no_such_module"],
+    ),
+    ({"graph": {"base_graph_manager": "json:loads"}}, ["json:loads", "part of Python itself"]),
     ({"graph": {"side": 60}}, ["graph.side=60", "graph.connection_rules=()", "both"]),
     ({"graph": {"connection_rules": ((0, 1),)}}, ["graph.side=None", "both"]),
     ({"graph": {"side": 61, "connection_rules": ((0, 1),)}}, ["side=61", "torus", "even side"]),
@@ -220,7 +317,23 @@ MISTAKES = [
         {"wd": {"adaptive_wd": True}, "exp": {"compute_autocorr": False}},
         ["wd.adaptive_wd", "exp.compute_autocorr"],
     ),
+    (
+        {"exp": {"autocorr_every_epoch": True, "compute_autocorr": False}},
+        ["exp.autocorr_every_epoch=True", "exp.compute_autocorr=True"],
+    ),
     ({"cp": {"adaptive_cp": True, "cp_min": 0}}, ["cp.cp_min", "above 0"]),
+    (
+        {"cp": {"adaptive_cp": True, "cp_min": 0, "correlation_penalty": ()}},
+        ["cp.cp_min", "above 0"],
+    ),
+    (
+        {"cp": {"adaptive_cp": True, "adaptive_threshold": 0}},
+        ["adaptive_threshold=0", "cp.adaptive_cp=False"],
+    ),
+    (
+        {"wd": {"adaptive_wd": True}, "cp": {"adaptive_threshold": 0}},
+        ["adaptive_threshold=0", "wd.adaptive_wd=False"],
+    ),
     ({"wd": {"adaptive_wd": True, "wd_min": 0}}, ["wd.wd_min", "above 0"]),
 ]
 

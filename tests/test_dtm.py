@@ -51,10 +51,10 @@ def test_labels_are_repeated_once_for_every_spot(tmp_path):
 
 def test_what_was_measured(dtm):
     assert dtm.epoch == 3
-    assert dtm.eval_epochs == [2, 3]
+    assert dtm.eval_epochs == [0, 2, 3]
     assert set(dtm.fids_dict) == {"free", "clamped"}
     for values in dtm.fids_dict.values():
-        assert len(values) == 2
+        assert len(values) == 3
         assert all(0 <= value <= 100 for value in values)
     for step in dtm.steps:
         assert list(step.autocorrelations) == [0, 1, 2, 3]
@@ -83,18 +83,28 @@ def test_the_seed_settles_everything(dtm, tmp_path):
 
 @pytest.mark.parametrize("free", [True, False])
 def test_images_of_every_class_after_every_step(dtm, free):
-    grid, votes, final = dtm.gen_images(
+    """As dtm-replication lays them out: class by class, and in each step by step."""
+    drawn, labels, final = dtm.gen_images(
         jax.random.key(1), batch_size=4, free=free, drawn_images_per_digit=2
     )
-    assert grid.shape == (N_CLASSES, N_STEPS, 2, N_PIXELS)
-    assert votes.shape == (N_CLASSES, N_STEPS, 2, N_CLASSES)
-    assert final.shape == (N_CLASSES * 4, N_PIXELS)
-    assert grid.dtype == final.dtype == np.uint8
-    assert final.max() <= 1
-    # The last step of the grid is what the images end as, class by class.
-    np.testing.assert_array_equal(grid[:, -1], final.reshape(N_CLASSES, 4, N_PIXELS)[:, :2])
-    wanted = np.eye(3)[:, None, None, :]
-    assert (votes == wanted).all() != free
+    assert drawn.shape == (N_CLASSES * N_STEPS, 2, N_PIXELS)
+    assert labels.shape == (N_CLASSES * N_STEPS, 2, dtm.n_label_nodes)
+    assert final.shape == (N_CLASSES, 4, N_PIXELS)
+    assert drawn.dtype == final.dtype == np.float32
+    assert labels.dtype == bool
+    # The last step of a class is what its images end as.
+    np.testing.assert_array_equal(drawn[N_STEPS - 1 :: N_STEPS], final[:, :2])
+    wanted = np.repeat(dtm.one_hot_target_labels, N_STEPS, axis=0)[:, None]
+    assert (labels == wanted).all() != free
+    images = dtm.class_images(jax.random.key(1), "free" if free else "clamped", 4)
+    np.testing.assert_array_equal(images.final_pixels, final.reshape(12, N_PIXELS))
+    np.testing.assert_array_equal(np.concatenate(images.grid(2).pixels), drawn)
+
+
+def test_brightness_is_a_share_of_the_grey_levels(tmp_path):
+    cfg = tiny_cfg(data=dict(dataset_name="smoke_testing_2_2_2"), graph=dict(grayscale_levels=2))
+    drawn, _, final = DTM(cfg, base_dir=tmp_path).gen_images(jax.random.key(0), 40, True, 40)
+    assert set(np.unique(drawn)) == set(np.unique(final)) == {0, 0.5, 1}
 
 
 @pytest.mark.parametrize("labels", [None, 2, [2, 0, 1, 1, 0], np.array([0, 1, 2, 0, 1])])
@@ -142,9 +152,22 @@ def test_image_counts_that_make_no_sense_are_refused(dtm, batch_size, drawn, mes
         dtm.gen_images(jax.random.key(0), batch_size, free=True, drawn_images_per_digit=drawn)
 
 
-@pytest.mark.parametrize(("n_epochs", "evaluate_every"), [(0, 1), (1, 0), (-1, 5)])
-def test_epoch_counts_below_one_are_refused(tmp_path, n_epochs, evaluate_every):
-    with pytest.raises(ValueError, match=f"n_epochs={n_epochs}.*at least 1"):
+@pytest.mark.parametrize(
+    ("n_epochs", "evaluate_every", "message"),
+    [
+        (0, 1, r"n_epochs=0: .*at least 1; eval_epoch"),
+        (-1, 5, "n_epochs=-1"),
+        (2.0, 1, "n_epochs=2.0: give a whole number"),
+        (True, 1, "n_epochs=True: give a whole number"),
+        (None, 1, "n_epochs=None"),
+        (1, -1, "evaluate_every=-1: .*0 or None to train without evaluating"),
+        (1, 1.5, "evaluate_every=1.5: give a whole number"),
+        (1, False, "evaluate_every=False.*0 or None"),
+        (1, np.True_, "evaluate_every=.*True"),
+    ],
+)
+def test_numbers_of_epochs_that_cannot_be_are_refused(tmp_path, n_epochs, evaluate_every, message):
+    with pytest.raises(ValueError, match=message):
         DTM(TINY, base_dir=tmp_path).train(n_epochs, evaluate_every)
     assert not list(tmp_path.iterdir())
 
@@ -157,19 +180,21 @@ def test_an_unlabelled_model_trains_and_samples(unlabelled):
     assert unlabelled.one_hot_target_labels.shape == (3, 0)
     assert unlabelled.epoch == 1
     assert unlabelled.sample(5).shape == (5, 1, 3)
-    grid, votes, final = unlabelled.gen_images(
+    drawn, labels, final = unlabelled.gen_images(
         jax.random.key(0), batch_size=4, free=True, drawn_images_per_digit=2
     )
-    assert grid.shape == (3, 2, 2, 3)
-    assert votes.shape == (3, 2, 2, 0)
-    assert final.shape == (12, 3)
+    assert (drawn.shape, labels.shape, final.shape) == ((6, 2, 3), (6, 2, 0), (3, 4, 3))
+    assert unlabelled.class_images(jax.random.key(0), "free", 4).grid(2).votes.shape[-1] == 0
 
 
 def test_an_unlabelled_model_judges_nothing_and_draws_free_images(unlabelled):
     assert unlabelled.eval_epochs == []
     assert unlabelled.fids_dict == {"free": [], "clamped": []}
     pictures: Path = unlabelled.logging_and_saving_dir / "images"
-    assert [path.name for path in pictures.iterdir()] == ["epoch1_free.png"]
+    assert sorted(path.name for path in pictures.iterdir()) == [
+        "epoch0_free.png",
+        "epoch1_free.png",
+    ]
 
 
 def test_an_unlabelled_model_cannot_clamp_labels(unlabelled):

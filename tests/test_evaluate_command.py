@@ -22,8 +22,8 @@ from thrmlDenoising.runs import EpochRecord
 
 N_CLASSES, N_STEPS = 3, TINY.diffusion_schedule.num_diffusion_steps
 ACCURACIES = {
-    "free_label_agreement": (10.0, 90.5, 40.0),
-    "clamped_conditional_accuracy": (50.0, 60.0, 70.0),
+    "free_exact_accuracy": (10.0, 90.5, 40.0),
+    "clamped_exact_accuracy": (50.0, 60.0, 70.0),
 }
 Outcome = tuple[int | str | None, str, str]
 
@@ -277,7 +277,7 @@ def test_runs_measured_in_different_ways_are_pointed_out(evaluate, run, tmp_path
     file.write_text(file.read_text().replace('"n_images": 12', '"n_images": 13'))
     out = evaluate("compare", run, other)[1]
     assert "perhaps not measured in the same way" in out
-    assert "other: 13 images by nearest centroid against dataset smoke_testing_3_1_3" in out
+    assert "other: 13 images by exact match against dataset smoke_testing_3_1_3" in out
     shutil.rmtree(other / "evaluations")
     assert "other: no longer written down" in evaluate("compare", run, other)[1]
 

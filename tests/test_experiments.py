@@ -1,14 +1,19 @@
 """Experiments: variants of a config trained side by side, into tables; figures drawn from them."""
 
+import json
 import os
 import shutil
-from dataclasses import dataclass
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from tiny import tiny_cfg
+from tiny import REPOSITORY, python, tiny_cfg
 
 from thrmlDenoising import DTM, DTMConfig
 from thrmlDenoising.experiments import (
@@ -23,7 +28,7 @@ from thrmlDenoising.experiments import (
     train_command,
     train_run,
 )
-from thrmlDenoising.runs import EpochRecord, History
+from thrmlDenoising.runs import EpochRecord, History, InUseError, complete_epochs
 
 VARIANTS = {"plain": dict(cp=dict(adaptive_cp=False)), "adaptive": {}}
 SCALE = Scale(tiny_cfg(), VARIANTS, n_epochs=3, evaluate_every=2, seeds=(0, 1))
@@ -159,6 +164,74 @@ class TestTraining:
     def test_needs_a_process(self, tmp_path):
         with pytest.raises(ValueError, match="jobs=0"):
             train_all(SCALE.runs(), places_in(tmp_path), n_jobs=0)
+
+
+ENDLESS = """
+import sys
+from pathlib import Path
+from test_experiments import ENDLESS_RUN, places_in, train_all
+
+if __name__ == "__main__":
+    train_all([ENDLESS_RUN], places_in(Path(sys.argv[1])), n_jobs=1)
+"""
+
+(ENDLESS_RUN,) = Scale(
+    tiny_cfg(exp=dict(compute_autocorr=False), cp=dict(adaptive_cp=False)),
+    {"one": {}},
+    n_epochs=10**6,
+    evaluate_every=10**6,
+).runs()
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    ends = time.monotonic() + 300
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def lives(pid: int) -> bool:
+    """Zombies, which nobody has waited for, do not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGKILL,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+    ],
+)
+def test_a_worker_ends_with_its_parent_and_a_restart_goes_on(tmp_path, monkeypatch, number):
+    places = places_in(tmp_path)
+    script = tmp_path / "train.py"
+    script.write_text(ENDLESS)
+    parent = python(script, tmp_path, PYTHONPATH=f"{REPOSITORY}:{REPOSITORY / 'tests'}")
+    try:
+        wait_until(lambda: list(tmp_path.glob("runs/*/model_saving/epoch_002")))
+        holder = places.lock(ENDLESS_RUN).with_name(".one_seed0.lock.holder")
+        worker = json.loads(holder.read_text())["pid"]
+        assert worker != parent.pid
+        monkeypatch.setattr("thrmlDenoising.experiments.training._SECONDS_FOR_THE_DYING", 0)
+        with pytest.raises(InUseError, match=f"one_seed0 in .* by process {worker}"):
+            train_run(ENDLESS_RUN, places)
+        parent.send_signal(number)
+        wait_until(lambda: not lives(worker))
+        parent.communicate(timeout=60)
+    finally:
+        parent.kill()
+    assert parent.returncode != 0
+
+    (folder,) = tmp_path.glob("runs/one_seed0_*")
+    epoch = complete_epochs(folder / "model_saving")[-1]
+    train_run(replace(ENDLESS_RUN, n_epochs=epoch + 1), places)
+    assert [folder] == list(tmp_path.glob("runs/one_seed0_*"))
+    assert complete_epochs(folder / "model_saving") == list(range(epoch + 2))
 
 
 class TestCommand:

@@ -96,6 +96,7 @@ class TestPaperScale:
         assert (cfg.graph.grayscale_levels, cfg.graph.num_label_spots) == (7, 20)
         assert cfg.diffusion_schedule.num_diffusion_steps == 8
         assert (cfg.optim.step_learning_rates, cfg.cp.adaptive_threshold) == ((0.012,), 0.06)
+        assert (published(grey, "DTM").n_epochs, cfg.optim.alpha_cosine_decay) == (100, 0.2)
 
     def test_the_dtms_of_figure_1_spend_what_the_paper_says(self):
         published_joules = {1: 1.961e-9, 2: 3.921e-9, 4: 7.843e-9, 6: 1.176e-8, 8: 1.568e-8}

@@ -1,18 +1,26 @@
-"""Ctrl-C and a full disk: a clear message, and every checkpoint announced still loads."""
+"""Ctrl-C, SIGTERM, a full disk: a clear message, and every checkpoint announced still loads."""
 
 import errno
 import os
 import re
 import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
+from time import sleep
+from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
-from tiny import REPOSITORY, TINY, assert_same_states, finished, measured, python, trained
+from tiny import REPOSITORY, TINY, assert_same_states, measured, python, trained
 from tqdm import tqdm
 
 from thrmlDenoising import DTM
+from thrmlDenoising.runs import History
+from thrmlDenoising.training import StopSignals
 
 # Runs the training script; prints a line at the moment to interrupt, and then takes its time.
 SCRIPT = """
@@ -23,11 +31,13 @@ from tqdm import tqdm
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent may have switched it off
 moment, script, *arguments = sys.argv[1:]
 
+once = iter([True])
+
 def slowed(call, is_it):
     def wrapped(*arguments):
-        if is_it(*arguments):
+        if is_it(*arguments) and next(once, False):
             print("now", flush=True)
-            time.sleep(60)
+            time.sleep(1)
         return call(*arguments)
     return wrapped
 
@@ -54,42 +64,80 @@ def assert_announced_load(run: Path) -> None:
         assert DTM.load(run, epoch=epoch).epoch == epoch
 
 
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory) -> DTM:
+    return trained(tmp_path_factory.mktemp("straight"), 4)
+
+
+# What reaches the script, the epochs that are saved by then, the exit status, and what it says.
+CTRL_C = 130, "interrupted; complete checkpoints: {}"
+SIGTERM = 143, "stopped by SIGTERM; complete checkpoints: {}"
+STOPS = {
+    "Ctrl-C in an epoch": ("epoch", [signal.SIGINT], [0, 1, 2], *CTRL_C),
+    "Ctrl-C waits for a save": ("save", [signal.SIGINT], [0, 1, 2], *CTRL_C),
+    "a second Ctrl-C does not": ("save", [signal.SIGINT, signal.SIGINT], [0, 1], *CTRL_C),
+    "SIGTERM in an epoch": ("epoch", [signal.SIGTERM], [0, 1, 2], *SIGTERM),
+}
+
+
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="finds the moment through /proc")
-@pytest.mark.parametrize("moment", ["epoch", "save"])
-def test_ctrl_c_ends_the_script_and_resume_goes_on(tmp_path, moment):
+@pytest.mark.parametrize("stop", STOPS)
+def test_a_signal_ends_the_script_and_resume_goes_on(tmp_path, straight, stop):
+    moment, signals, expected, status, says = STOPS[stop]
     TINY.save(tmp_path / "tiny.yaml")
     script = REPOSITORY / "training_script.py"
     arguments = [tmp_path / "tiny.yaml", "--epochs", "4", "--output_dir", tmp_path / "runs"]
     process = python("-c", SCRIPT, moment, script, *arguments)
     assert process.stdout is not None
     assert process.stdout.readline() == "now\n"
-    process.send_signal(signal.SIGINT)
-    out, errors = process.communicate(timeout=30)
+    for number in signals:
+        process.send_signal(number)
+        sleep(0.2)  # two at once would be one
+    _, errors = process.communicate(timeout=60)
 
-    assert process.returncode == 130
+    assert process.returncode == status
     assert "Traceback" not in errors
     (run,) = (tmp_path / "runs").iterdir()
-    expected = {"epoch": [0, 1, 2], "save": [0, 1]}[moment]
-    assert f"interrupted; complete checkpoints: {expected}" in errors
+    assert says.format(expected) in errors
     assert f"--resume {run}" in errors
     assert announced(run) == expected
     assert_announced_load(run)
-    assert "stopped by KeyboardInterrupt" in (run / "training_log_tiny.txt").read_text()
+    name = "SIGTERM" if signal.SIGTERM in signals else "KeyboardInterrupt"
+    assert f"stopped by {name}" in (run / "training_log_tiny.txt").read_text()
 
-    out = finished(python(script, "--resume", run, "--epochs", str(5 - expected[-1])))
-    assert str(run) in out
-    straight = trained(tmp_path / "straight", 5)
-    assert_same_states(DTM.load(run), straight)
+    resumed = DTM(TINY)
+    resumed.train(4 - expected[-1], evaluate_every=2, resume=run)
+    assert_same_states(resumed, straight)
+
+
+# Imports JAX for a long time, and says when it begins.
+SLOW_IMPORT = """
+import runpy, signal, sys, time
+
+class Slow:
+    def find_spec(self, name, *_):
+        if name == "jax":
+            print("now", flush=True)
+            time.sleep(60)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Slow())
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+def test_ctrl_c_while_libraries_are_imported_says_nothing():
+    process = python("-c", SLOW_IMPORT, REPOSITORY / "training_script.py")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "now\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == ("", "")
+    assert process.returncode == 130
 
 
 @pytest.fixture
 def dtm(tmp_path) -> DTM:
     return trained(tmp_path / "run", 2)
-
-
-@pytest.fixture(scope="module")
-def straight(tmp_path_factory) -> DTM:
-    return trained(tmp_path_factory.mktemp("straight"), 4)
 
 
 def assert_stands_at(dtm: DTM, epoch: int) -> None:
@@ -130,16 +178,60 @@ def test_an_epoch_that_fails_leaves_the_model_as_it_was(dtm, straight, monkeypat
     assert_it_goes_on(dtm, straight)
 
 
-def test_a_disk_too_full_for_pictures_costs_no_trained_epoch(dtm, straight, monkeypatch):
-    def save(*_arguments: object, **_options: object) -> None:
+def test_a_disk_too_full_for_tables_costs_no_trained_epoch(dtm, straight, monkeypatch):
+    def write(*_arguments: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Figure, "savefig", save)
+        patch.setattr(History, "write_csv", write)
         with pytest.raises(OSError, match=r"epoch 3, whose checkpoint is complete.*No space"):
             dtm.train(2, evaluate_every=2)
     assert_stands_at(dtm, 3)
     assert_it_goes_on(dtm, straight)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left"), RuntimeError("latex could not be found")]
+)
+def test_pictures_that_cannot_be_drawn_cost_themselves(tmp_path, straight, monkeypatch, error):
+    def save(*_arguments: object, **_options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Figure, "savefig", save)
+    with pytest.warns(UserWarning, match="could not be drawn") as warned:
+        dtm = trained(tmp_path, 4)
+    assert_same_states(dtm, straight)
+    assert measured(dtm) == measured(straight)
+    run = dtm.logging_and_saving_dir
+    log = (run / "training_log_tiny.txt").read_text()
+    for picture in ("fid_vs_epoch.png", "autocorr_vs_epoch.png", "autocorrelation_vs_lags/epoch3"):
+        assert any(f"{picture}" in str(warning.message) for warning in warned)
+        assert f"warning: {picture}" in log
+    assert not list(run.glob("*.png"))
+    assert len(list((run / "images").iterdir())) == 6  # which another library draws
+    assert (run / "metrics.csv").is_file()
+
+
+@pytest.mark.parametrize("number", range(1, 6, 2))
+def test_one_picture_that_fails_costs_no_other(tmp_path, monkeypatch, number):
+    """The untrained model has five: curves over epochs, lags, and images, free and clamped."""
+    numbers, save = count(1), Image.Image.save
+
+    def failing(*arguments: Any, **options: Any) -> None:
+        if next(numbers) == number:
+            raise Image.DecompressionBombError("too large")
+        save(*arguments, **options)
+
+    monkeypatch.setattr(Image.Image, "save", failing)
+    dtm = DTM(TINY, base_dir=tmp_path)
+    with pytest.warns(UserWarning, match="could not be drawn: .*too large") as warned:
+        dtm.train(1, evaluate_every=1)
+    (warning,) = warned
+    # those over the epochs are drawn again after the next one
+    pictures = {path.name for path in dtm.logging_and_saving_dir.rglob("*.png")}
+    again = "_vs_epoch.png" in str(warning.message)
+    assert len(pictures) == (8 if again else 7)
+    assert any(name in str(warning.message) for name in pictures) == again
 
 
 def test_an_interrupted_drawing_costs_no_trained_epoch(dtm, straight, monkeypatch):
@@ -165,3 +257,102 @@ def test_a_full_disk_is_named_and_what_was_saved_stands(dtm, straight, monkeypat
     assert error.value.errno == errno.ENOSPC
     assert_stands_at(dtm, 2)
     assert_it_goes_on(dtm, straight)
+
+
+# Signals within a process
+
+
+@pytest.fixture
+def default_handlers() -> Iterator[None]:
+    """Python's own, whatever runs the tests."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def at_an_update(monkeypatch, act: Callable[[], None]) -> None:
+    """Does it in the next batch."""
+    acts = iter([act])
+    monkeypatch.setattr(tqdm, "update", lambda _bar: next(acts, lambda: None)())
+
+
+def send(number: signal.Signals) -> None:
+    """To this process; an exception that it raises is dropped, as callbacks of JAX do."""
+    with suppress(BaseException):
+        os.kill(os.getpid(), number)
+        sleep(0.01)
+
+
+@pytest.mark.usefixtures("default_handlers")
+@pytest.mark.parametrize(
+    ("number", "stop"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)]
+)
+def test_no_signal_is_lost(dtm, straight, monkeypatch, capsys, number, stop):
+    with monkeypatch.context() as patch:
+        at_an_update(patch, lambda: send(number))
+        with pytest.raises(stop) as stopped:
+            dtm.train(2, evaluate_every=2)
+    assert_stands_at(dtm, 2)
+    terminated = number == signal.SIGTERM
+    assert stopped.value.args == ((143,) if terminated else ())
+    errors = capsys.readouterr().err
+    assert ("stopped by SIGTERM; complete checkpoints: [0, 1, 2]" in errors) == terminated
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert_it_goes_on(dtm, straight)
+
+
+@pytest.mark.usefixtures("default_handlers")
+def test_a_signal_after_the_last_batch_is_not_lost(tmp_path, monkeypatch):
+    write = History.write_csv
+
+    def interrupted(history: History, path: Path) -> None:
+        write(history, path)
+        if history.records[-1].epoch == 2:
+            send(signal.SIGINT)
+
+    monkeypatch.setattr(History, "write_csv", interrupted)
+    dtm = DTM(TINY, base_dir=tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        dtm.train(2, evaluate_every=2)
+    assert_stands_at(dtm, 2)
+
+
+@pytest.mark.usefixtures("default_handlers")
+def test_handlers_of_the_users_own_stay(dtm, straight, monkeypatch):
+    received = []
+    signal.signal(signal.SIGTERM, lambda number, _: received.append(number))
+    with monkeypatch.context() as patch:
+        at_an_update(patch, lambda: send(signal.SIGTERM))
+        dtm.train(2, evaluate_every=2)
+    assert received == [signal.SIGTERM]
+    assert_same_states(dtm, straight)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning", "ignore:.*fork:DeprecationWarning")
+@pytest.mark.usefixtures("default_handlers")
+def test_processes_that_are_forked_meanwhile_can_be_terminated():
+    """As the workers of a pool are, whose end would be waited for in vain."""
+    reads, writes = os.pipe()
+    with StopSignals() as signals:
+        child = os.fork()
+        if child == 0:
+            os.write(writes, b"!")
+            sleep(60)
+            os._exit(0)
+        os.read(reads, 1)  # before that Python forgets signals in a fork
+        os.kill(child, signal.SIGTERM)
+        _, status = os.waitpid(child, 0)
+        signals.look()
+    assert os.WTERMSIG(status) == signal.SIGTERM
+
+
+def test_training_works_outside_the_main_thread(dtm, straight):
+    thread = threading.Thread(target=dtm.train, args=(2, 2))
+    thread.start()
+    thread.join()
+    assert_same_states(dtm, straight)

@@ -49,6 +49,10 @@ def test_without_a_distance_it_is_the_accuracy_of_this_and_of_older_runs(names: 
     assert found is not None
     assert found[1:] == (False, {"free": free, "clamped": clamped})
     assert headline(["free_copied_percent", "seconds"]) is None
+    # A toy run that an older version began, and this one went on with.
+    both = headline([free, clamped, "free_exact_accuracy", "clamped_exact_accuracy"])
+    assert both is not None
+    assert both.names == {"free": "free_exact_accuracy", "clamped": "clamped_exact_accuracy"}
 
 
 # Models
@@ -80,7 +84,7 @@ def test_a_model_is_judged_in_own_features(n_spots: int, accuracy: set[str], tmp
 def test_a_model_of_toys_is_judged_in_own_features(tmp_path: Path):
     extractor = CallableFeatures(lambda images: images.reshape(len(images), -1), "plain")
     report = DTM(TINY, base_dir=tmp_path).quality("clamped", 8, [extractor])
-    assert {"conditional_accuracy", "plain_fd", "plain_kd"} <= set(report.values)
+    assert {"exact_accuracy", "plain_fd", "plain_kd"} <= set(report.values)
     assert "3 real images are too few to have 5 neighbours" in report.notes[0]
 
 
@@ -90,8 +94,8 @@ def test_training_goes_on_without_inception_weights(tmp_path: Path, monkeypatch)
     with pytest.warns(UserWarning, match=r"'inception' is left out.*Fetch https://.*\.pth"):
         dtm.train(2, evaluate_every=1)
     assert dtm.epoch == 2
-    assert dtm.eval_epochs == [1, 2]
-    for epoch in (1, 2):
+    assert dtm.eval_epochs == [0, 1, 2]
+    for epoch in (0, 1, 2):
         file = dtm.logging_and_saving_dir / "evaluations" / f"epoch{epoch}.json"
         content = json.loads(file.read_text(encoding="utf-8"))
         for mode in ("free", "clamped"):
@@ -118,7 +122,7 @@ def test_mistakes_in_asking_are_explained(tmp_path: Path):
     with pytest.raises(ValueError, match="the model is at epoch 0"):
         dtm.eval_epoch(1)
     unknown = DTM(tiny_cfg(evaluation=dict(extractors=("nowhere:none",))), base_dir=tmp_path)
-    with pytest.raises(ValueError, match="cannot import 'nowhere:none'"):
+    with pytest.raises(ValueError, match=r"'nowhere' is not imported here.*--trust nowhere"):
         unknown.train(1)
     assert not unknown.logging_and_saving_dir.exists()
 
@@ -135,21 +139,90 @@ def test_an_own_function_is_asked_for_a_batch_at_a_time():
     assert sizes == [500, 500, 201]
 
 
-def test_an_extractor_that_fails_costs_no_epoch(tmp_path: Path, monkeypatch):
-    (tmp_path / "failing.py").write_text("def features(images):\n    raise OSError('no memory')\n")
-    monkeypatch.syspath_prepend(tmp_path)
+def fails(_images: np.ndarray) -> np.ndarray:
+    raise KeyError("no memory")
+
+
+def not_finite(images: np.ndarray) -> np.ndarray:
+    return np.where(images[:, 0] > 0, np.nan, 1.0)
+
+
+def one_for_all(images: np.ndarray) -> np.ndarray:
+    return images.mean(axis=0)
+
+
+def words(images: np.ndarray) -> np.ndarray:
+    return np.array([["a", "b"]] * len(images))
+
+
+def objects(images: np.ndarray) -> np.ndarray:
+    return images[:, 0].astype(object)
+
+
+def nothing(_images: np.ndarray) -> None:
+    return None
+
+
+def in_place(images: np.ndarray) -> np.ndarray:
+    """No mistake: it works in its own copy."""
+    images[:] = 0
+    return np.random.default_rng(0).random((len(images), 2))
+
+
+BAD = (fails, not_finite, one_for_all, words, objects, nothing)
+
+
+def test_extractors_that_fail_cost_themselves_alone(tmp_path: Path):
+    """No epoch, no picture, and no measurement of another."""
     cfg = tiny_cfg(
-        evaluation=dict(extractors=("failing:features",)), generation=dict(fid_images_per_digit=8)
+        evaluation=dict(extractors=(*BAD, in_place), bootstrap_replicates=20),
+        generation=dict(fid_images_per_digit=8),
     )
     dtm = DTM(cfg, base_dir=tmp_path)
-    with pytest.warns(
-        UserWarning, match=r"epoch 2: .* could not be judged: OSError\('no memory'\)"
-    ):
-        dtm.train(2, evaluate_every=2)
-    assert dtm.epoch == 2
-    assert DTM.load(dtm.logging_and_saving_dir).epoch == 2
-    log = (dtm.logging_and_saving_dir / "training_log_tiny.txt").read_text()
+    with pytest.warns(UserWarning, match="could not be measured") as warned:
+        dtm.train(1)
+    assert len(warned) == 2 * 2 * len(BAD)  # modes, epochs
+    run = dtm.logging_and_saving_dir
+    log = (run / "training_log_tiny.txt").read_text()
+    for record in dtm.history.records:
+        assert {"free_in_place_fd", "clamped_in_place_fd"} <= set(record.metrics)
+        assert {"free_label_agreement", "clamped_conditional_accuracy"} <= set(record.metrics)
+        assert not any(f.__name__ in name for f in BAD for name in record.metrics)
+        content = json.loads((run / f"evaluations/epoch{record.epoch}.json").read_text())
+        for extractor in BAD:
+            assert any(note.startswith(extractor.__name__) for note in content["free"]["notes"])
+            assert f"epoch {record.epoch}: {extractor.__name__} of free images could not" in log
+    assert len(list((run / "images").iterdir())) == 4
     assert "no memory" in log
+    assert "NaN or infinite features for" in log
+    with pytest.warns(UserWarning, match="could not be measured"):
+        assert dtm.eval_epoch(1) == dtm.history.records[-1].metrics
+
+
+def test_what_in_place_work_does_to_images_is_seen_by_no_other(tmp_path: Path):
+    dtm = DTM(TINY, base_dir=tmp_path)
+    plain, worked_on = (dtm.quality("clamped", 8, own).values for own in ([], [in_place]))
+    assert {name: worked_on[name] for name in plain} == plain
+
+
+@pytest.mark.parametrize(
+    ("extractor", "error"), [(fails, KeyError), *((f, ValueError) for f in BAD[1:])]
+)
+def test_whoever_asks_for_an_extractor_is_told_why_it_fails(tmp_path: Path, extractor, error):
+    with pytest.raises(error):
+        DTM(TINY, base_dir=tmp_path).quality("free", 8, [extractor])
+
+
+def leaves(_images: np.ndarray) -> np.ndarray:
+    raise SystemExit(3)
+
+
+def test_an_extractor_may_end_the_process(tmp_path: Path):
+    cfg = tiny_cfg(evaluation=dict(extractors=(leaves,)), generation=dict(fid_images_per_digit=8))
+    dtm = DTM(cfg, base_dir=tmp_path)
+    with pytest.raises(SystemExit):
+        dtm.train(1)
+    assert dtm.history.records == ()
 
 
 def test_every_step_is_measured_by_itself(monkeypatch):

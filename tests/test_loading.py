@@ -114,6 +114,75 @@ def test_steps_of_several_runs(dtm, other_seed, tmp_path):
     np.testing.assert_array_equal(again.sample(6, key=jax.random.key(0)), images)
 
 
+def step_file(dtm: DTM, epoch: int, step: int) -> Path:
+    return dtm.model_saving_path / f"epoch_{epoch:03d}" / f"step_{step:02d}.eqx"
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_steps_by_their_files(dtm, other_seed, kind):
+    """The form of dtm-replication: the path says run, epoch and step."""
+    files = [kind(step_file(other_seed, 1, 0)), kind(step_file(dtm, 2, 1))]
+    stitched = DTM.load(dtm.model_saving_path, step_sources=files)
+    runs = (other_seed.logging_and_saving_dir, 1), (dtm.logging_and_saving_dir, 2)
+    same = DTM.load(dtm.logging_and_saving_dir, step_sources=runs)
+    assert_same_states(stitched, same)
+    assert stitched.cfg == dtm.cfg, "the config is that of the base path"
+    stitched.train(1, evaluate_every=1)
+    assert stitched.epoch == 3
+
+
+def test_forms_of_sources_may_be_mixed(dtm, other_seed, monkeypatch, tmp_path):
+    monkeypatch.chdir(dtm.logging_and_saving_dir)
+    run = dtm.logging_and_saving_dir
+    wanted = DTM.load(run, step_sources=[3, (run, 2)])
+    through = "model_saving/epoch_001/../epoch_002/step_01.eqx"
+    (tmp_path / "best").symlink_to(dtm.model_saving_path / "epoch_002")
+    for second in (
+        "model_saving/epoch_002/step_01.eqx",
+        through,
+        "./model_saving/epoch_002",
+        dtm.model_saving_path / "epoch_002/",
+        tmp_path / "best/step_01.eqx",
+        (dtm.model_saving_path / "epoch_002", None),
+        (dtm.model_saving_path / "epoch_002", 2),
+    ):
+        assert_same_states(DTM.load(".", step_sources=[3, second]), wanted)
+
+
+def test_a_checkpoints_folder_is_loaded(dtm):
+    folder = dtm.model_saving_path / "epoch_002"
+    assert_same_states(DTM.load(folder), DTM.load(dtm.logging_and_saving_dir, epoch=2))
+    assert DTM.load(str(folder), epoch=2).epoch == 2
+    assert DTM.load(folder, step_sources=[1, 3]).epoch == 3
+    with pytest.raises(ValueError, match=r"epoch_002 is the checkpoint of epoch 2, not of 3"):
+        DTM.load(folder, epoch=3)
+    with pytest.raises(ValueError, match=r"step_00.eqx is one step of a model"):
+        DTM.load(folder / "step_00.eqx")
+
+
+def test_a_run_may_be_called_like_a_checkpoint(dtm, tmp_path):
+    run = copy_of_run(dtm, tmp_path).rename(tmp_path / "epoch_001")
+    assert DTM.load(run).epoch == 3
+
+
+def test_a_step_in_the_place_of_another_is_refused_by_name(dtm):
+    files = [step_file(dtm, 2, 1), step_file(dtm, 2, 0)]
+    with pytest.raises(ValueError, match=r"step_sources\[0\].*step_01.eqx.*step_00.eqx there"):
+        DTM.load(dtm.model_saving_path, step_sources=files)
+
+
+@pytest.mark.parametrize("name", ["epoch_009/step_00.eqx", "epoch_009"])
+def test_a_step_of_an_epoch_there_is_not_names_those_there_are(dtm, name):
+    with pytest.raises(FileNotFoundError, match=r"epoch 9 .*epochs 0, 1, 2, 3"):
+        DTM.load(dtm.model_saving_path, step_sources=[dtm.model_saving_path / name, 1])
+
+
+@pytest.mark.parametrize("name", ["step_00.eqx", "epoch_002/step_00_graph.npz", "step_0.eqx"])
+def test_other_files_are_no_sources(dtm, name):
+    with pytest.raises(ValueError, match=r"neither an epoch.*nor a checkpoint or a step's file"):
+        DTM.load(dtm.model_saving_path, step_sources=[dtm.model_saving_path / name, 1])
+
+
 @pytest.mark.parametrize("sources", [[1], [1, 2, 3]])
 def test_a_wrong_number_of_sources_is_refused(dtm, sources):
     with pytest.raises(ValueError, match=rf"{len(sources)} step sources for a model of 2 steps"):
@@ -143,7 +212,7 @@ def test_steps_of_another_kind_are_refused_with_the_fields_named(dtm, sections, 
 def test_a_source_that_is_only_a_path_is_refused(dtm):
     run = str(dtm.logging_and_saving_dir)
     with pytest.raises(ValueError, match=r"neither an epoch.*nor a run and an epoch"):
-        DTM.load(run, step_sources=[run, run])  # pyright: ignore[reportArgumentType]
+        DTM.load(run, step_sources=[run, run])
 
 
 # What cannot be loaded

@@ -80,7 +80,7 @@ def test_a_model_of_own_images_trains_and_is_measured_without_a_classifier(tmp_p
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         dtm = trained(bars(), tmp_path)
-    assert dtm.eval_epochs == [2, 4]
+    assert dtm.eval_epochs == [0, 2, 4]
     names = dtm.history.metric_names
     assert {"free_label_agreement", "clamped_conditional_accuracy"} <= set(names)
     assert not [name for name in names if "classifier" in name]
@@ -153,8 +153,8 @@ def test_loading_and_generating_need_no_images(dtm):
         ours, theirs = (model.sample(6, labels, jax.random.key(3)) for model in (loaded, dtm))
         np.testing.assert_array_equal(ours, theirs)
     assert loaded.generate_gif(4).is_file()
-    grids, _, final = loaded.gen_images(jax.random.key(0), 3, False, 2)
-    assert (grids.shape[2:], final.shape) == ((2, ROWS * COLUMNS), (9, ROWS * COLUMNS))
+    drawn, _, final = loaded.gen_images(jax.random.key(0), 3, False, 2)
+    assert (drawn.shape[1:], final.shape) == ((2, ROWS * COLUMNS), (3, 3, ROWS * COLUMNS))
 
 
 def test_measuring_a_loaded_model_gives_the_same_numbers(dtm):

@@ -1,5 +1,6 @@
 """A graph of the user's own: as little as it asks for, and what it is told when it is wrong."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from thrmlDenoising.base_graphs import (
     BaseGraph,
     PoissonBinomialIsingGraphManager,
 )
+from thrmlDenoising.diffusion import Noised
 
 
 class RestrictedManager(AbstractBaseGraphManager):
@@ -114,6 +116,20 @@ def test_a_class_that_has_changed_since_is_named(tmp_path, monkeypatch):
     words = r"saved when RestrictedManager was another class: .* \(3,\), but .* 6 image bits"
     with pytest.raises(ValueError, match=words):
         DTM.load(dtm.logging_and_saving_dir)
+
+
+def test_a_class_that_is_edited_in_place_is_not_run_as_it_was(monkeypatch):
+    """As `%autoreload` of IPython edits it, or an assignment to a method."""
+    cfg = cfg_of(RestrictedManager)
+    clean = Noised(jnp.zeros((20, 3), jnp.uint8), jnp.zeros((20, 3), bool))
+
+    def noisy_images() -> np.ndarray:
+        return np.asarray(DTM(cfg).steps[0].diffusion.noisy_input(jax.random.key(0), clean))[:, :3]
+
+    before = noisy_images()
+    monkeypatch.setattr(RestrictedManager, "encode", lambda self, pixels: pixels == 0)
+    monkeypatch.setattr(RestrictedManager, "decode", lambda self, bits: (~bits).astype(jnp.uint8))
+    np.testing.assert_array_equal(noisy_images(), ~before)
 
 
 # --- mistakes ------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def in_a_new_process(run: Path, unused: Path) -> DTM:
 def test_five_and_five_epochs_are_ten(stopped_run, straight, tmp_path):
     resumed = in_a_new_process(stopped_run, tmp_path / "unused")
     assert resumed.epoch == 10
-    assert resumed.eval_epochs == [5, 10]
+    assert resumed.eval_epochs == [0, 5, 10]
     assert_same_models(resumed, straight)
 
 
@@ -107,10 +107,10 @@ def test_a_resumed_run_has_one_table_and_one_log(stopped_run, straight):
 def test_how_often_a_run_is_evaluated_does_not_change_what_it_learns(straight, tmp_path):
     often = DTM(tiny_cfg(), base_dir=tmp_path)
     often.train(10, evaluate_every=1)
-    assert often.eval_epochs == list(range(1, 11))
+    assert often.eval_epochs == list(range(11))
     assert_same_states(often, straight)
-    assert [values[4] for values in often.fids_dict.values()] == [
-        values[0] for values in straight.fids_dict.values()
+    assert [values[5] for values in often.fids_dict.values()] == [
+        values[1] for values in straight.fids_dict.values()
     ]
 
 

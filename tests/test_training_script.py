@@ -65,7 +65,7 @@ def test_a_yaml_file_with_overrides_is_trained_into_the_output_folder(script, ti
     wanted = tiny_cfg(exp=dict(seed=7), optim=dict(step_learning_rates=(0.01, 0.02)))
     assert DTMConfig.load(run / "model_saving/config.yaml") == wanted
     dtm = DTM.load(run)
-    assert (dtm.epoch, dtm.eval_epochs) == (2, [1, 2])
+    assert (dtm.epoch, dtm.eval_epochs) == (2, [0, 1, 2])
     assert not (tmp_path / "model_logging_and_saving").exists()
 
 

@@ -1,7 +1,7 @@
 """Toy data sets that a working model learns in seconds, and how well it has learnt them.
 
-The sets are `smoke_testing_{pixels}_{levels}_{classes}` with one image for each class, so an
-image is either exactly right or wrong.
+The sets are `smoke_testing_{pixels}_{levels}_{classes}`, or a `ToySet` of your own, with one image
+for each class, so an image is either exactly right or wrong.
 
     from thrmlDenoising import DTM
     from thrmlDenoising.smoke_testing import compute_conditional_accuracy, smoke_testing_cfg
@@ -9,35 +9,58 @@ image is either exactly right or wrong.
     dtm = DTM(smoke_testing_cfg("4_1_4"))
     dtm.train(n_epochs=200, evaluate_every=100)
     compute_conditional_accuracy(dtm, jax.random.key(0), batch_size=100)
+
+    toy = ToySet("rows", [[[1, 1], [0, 0]], [[0, 0], [1, 1]]])
+    dtm = DTM(smoke_testing_cfg(toy), data=toy)
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Array, Bool, Int, Key, UInt8
 
 from thrmlDenoising.config import DTMConfig
-from thrmlDenoising.data import dataset_facts
+from thrmlDenoising.data import DatasetFacts, ToySet, dataset_facts
 from thrmlDenoising.DTM import DTM
 from thrmlDenoising.evaluation.quality import headline
+from thrmlDenoising.paths import user_path
+from thrmlDenoising.replication import SMOKE_TESTING_NAMES, module_tells
 from thrmlDenoising.training import draw_headline
 from thrmlDenoising.utils import make_cfg
 
+if not TYPE_CHECKING:
+    __getattr__ = module_tells(__name__, SMOKE_TESTING_NAMES)
 
-def smoke_testing_cfg(sizes: str, n_steps: int = 2, seed: int = 42) -> DTMConfig:
-    """A config that learns `smoke_testing_{sizes}`, such as "4_1_4", in 200 epochs.
+_LABEL_SPOTS = 4
+_PLACES_OF_PRESETS = {8_8: 32, 20_8: 200, 44_12: 968, 60_12: 1800}
+
+
+def smoke_testing_cfg(toy: str | ToySet, n_steps: int = 2, seed: int = 42) -> DTMConfig:
+    """A config that learns a toy set in 200 epochs.
+
+    Args:
+        toy: the sizes of one of the package, such as "4_1_4" for `smoke_testing_4_1_4`, or one of
+            your own.
 
     Raises:
-        ValueError: there is no such toy set.
+        ValueError: there is no such toy set, or an own one is too large for the largest grid.
     """
-    name = f"smoke_testing_{sizes}"
+    own = isinstance(toy, ToySet)
+    data = toy.cfg if own else dict(dataset_name=f"smoke_testing_{toy}")
+    facts = toy.facts if own else dataset_facts(data["dataset_name"])
     return make_cfg(
-        exp=dict(seed=seed, descriptor=name, generate_gif=False, compute_autocorr=False),
-        data=dict(dataset_name=name),
+        exp=dict(
+            seed=seed,
+            descriptor="toy" if own else data["dataset_name"],
+            generate_gif=False,
+            compute_autocorr=False,
+        ),
+        data=data,
         graph=dict(
-            graph_preset_architecture=8_8,
-            num_label_spots=4,
-            grayscale_levels=dataset_facts(name).n_levels,
+            graph_preset_architecture=_preset(facts),
+            num_label_spots=_LABEL_SPOTS,
+            grayscale_levels=facts.n_levels,
         ),
         sampling=dict(n_samples=40, steps_per_sample=4, steps_warmup=80),
         generation=dict(steps_warmup=100, fid_images_per_digit=100),
@@ -47,21 +70,23 @@ def smoke_testing_cfg(sizes: str, n_steps: int = 2, seed: int = 42) -> DTMConfig
 
 
 def compute_conditional_accuracy(
-    dtm: DTM, key: Key[Array, ""], batch_size: int, n_print: int = 10
+    dtm: DTM, key: Key[Array, ""], batch_size: int, n_print: int | None = 10
 ) -> float:
     """Per cent of clamped images that are exactly the image of the class asked for.
 
     Args:
         batch_size: images per class.
-        n_print: how many images to print beside their target.
+        n_print: how many images of each class to print beside their target.
     """
+    targets = _class_images(dtm)
     images = dtm.class_images(key, "clamped", batch_size)
-    asked = np.repeat(np.arange(images.n_classes), batch_size)
-    return _accuracy(dtm, images.final_pixels, asked, n_print)
+    asked = np.repeat(np.arange(len(images.classes)), batch_size)
+    shown = np.tile(np.arange(batch_size) < (n_print or 0), len(images.classes))
+    return _accuracy(images.final_pixels, targets, asked, shown)
 
 
 def compute_free_accuracy(
-    dtm: DTM, key: Key[Array, ""], batch_size: int, n_print: int = 10
+    dtm: DTM, key: Key[Array, ""], batch_size: int, n_print: int | None = 10
 ) -> float:
     """Per cent of free images that are exactly the image of the class they chose themselves.
 
@@ -69,12 +94,14 @@ def compute_free_accuracy(
         batch_size: images per class.
         n_print: how many images to print beside their target.
     """
+    targets = _class_images(dtm)
     images = dtm.class_images(key, "free", batch_size)
-    return _accuracy(dtm, images.final_pixels, images.final_classes, n_print)
+    shown = np.arange(len(images.final_pixels)) < (n_print or 0)
+    return _accuracy(images.final_pixels, targets, images.final_classes, shown)
 
 
-def save_accuracy_plot(dtm: DTM) -> Path:
-    """Draws how many images were of their label's class during training; returns the file.
+def save_accuracy_plot(dtm: DTM, filename: str = "accuracy_vs_epoch.png") -> Path:
+    """Draws the accuracy over the epochs of training into the run folder; returns the file.
 
     Raises:
         ValueError: nothing has been measured yet.
@@ -82,30 +109,39 @@ def save_accuracy_plot(dtm: DTM) -> Path:
     chosen = headline(dtm.history.metric_names)
     if not chosen:
         raise ValueError("no accuracy has been measured yet: train the model first")
-    path = dtm.open_run().folder.root / "accuracy_vs_epoch.png"
+    path = dtm.open_run().folder.root / user_path(filename)
     draw_headline(chosen, dtm.history, path)
     return path
 
 
+def _preset(facts: DatasetFacts) -> int:
+    """The smallest lattice on whose even colour the visible nodes have room."""
+    rows, columns = facts.image_shape
+    n_visible = rows * columns * (facts.n_levels or 1) + _LABEL_SPOTS * facts.n_classes
+    enough = [preset for preset, places in _PLACES_OF_PRESETS.items() if places >= n_visible]
+    return enough[0] if enough else max(_PLACES_OF_PRESETS)
+
+
 def _accuracy(
-    dtm: DTM,
     pixels: UInt8[np.ndarray, "image pixel"],
+    targets: UInt8[np.ndarray, "class pixel"],
     classes: Int[np.ndarray, " image"],
-    n_print: int,
+    shown: Bool[np.ndarray, " image"],
 ) -> float:
     """Per cent of the images that equal the training image of their class, pixel by pixel."""
-    targets = _class_images(dtm)[classes]
-    right: Bool[np.ndarray, " image"] = (pixels == targets).all(axis=1)
-    for image, target, label in list(zip(pixels, targets, classes, strict=True))[:n_print]:
-        print(f"class {label}: wanted {target}, generated {image}")
+    wanted = targets[classes]
+    right: Bool[np.ndarray, " image"] = (pixels == wanted).all(axis=1)
+    for image in np.flatnonzero(shown):
+        print(f"class {classes[image]}: wanted {wanted[image]}, generated {pixels[image]}")
     return 100.0 * float(right.mean())
 
 
 def _class_images(dtm: DTM) -> UInt8[np.ndarray, "class pixel"]:
-    if not dtm.cfg.data.facts.is_toy:
+    if not dtm.is_smoke_test:
         raise ValueError(
-            f"exact accuracy needs one image per class, as the smoke_testing sets have; "
-            f"{dtm.cfg.data.dataset_name} has many"
+            f"exact accuracy needs one image per class, as toy sets have; "
+            f"{dtm.cfg.data.dataset_name} has many. quality(mode) measures such models, and a toy "
+            "set of your own is ToySet(name, images) of thrmlDenoising.data"
         )
     train = dtm.train_dataset
     return train.pixels[np.argsort(train.classes)]

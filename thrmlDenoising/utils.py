@@ -1,9 +1,13 @@
 """The import path that users of dtm-replication know."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from thrmlDenoising.config import DTMConfig, Section
+from thrmlDenoising.replication import UTILS_NAMES, module_tells
+
+if not TYPE_CHECKING:
+    __getattr__ = module_tells(__name__, UTILS_NAMES)
 
 
 def make_cfg(**sections: Mapping[str, Any] | Section) -> DTMConfig:

@@ -22,6 +22,9 @@ from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 from thrmlDenoising.evaluation import Mode
 from thrmlDenoising.evaluation.hardware_energy import QUOTED_TOTALS, HardwareEnergy, hardware_energy
 from thrmlDenoising.experiments import FigureData, PaperFigure
+from thrmlDenoising.imports import parse_trusting
+from thrmlDenoising.paths import user_path
+from thrmlDenoising.plots.style import our_style, write
 from thrmlDenoising.runs import History, written_aside
 from thrmlDenoising.training import SavedModel, StepSource
 
@@ -154,7 +157,9 @@ def draw(
     handles = [_draw_run(axes, run, marker) for run, marker in zip(runs, markers, strict=False)]
     if runs:
         under = {"loc": "outside lower left", "title": _caption(runs), "title_fontsize": 7.5}
-        figure.legend(handles=handles, **under, **_LEGEND)
+        legend = figure.legend(handles, ["."] * len(handles), **under, **_LEGEND)
+        for place, handle in zip(legend.get_texts(), handles, strict=True):
+            write(place, str(handle.get_label()))  # labels such as "_run" would be left out
     return figure
 
 
@@ -200,13 +205,18 @@ def _draw_ours(axes: Axes, points: Sequence[OurPoint], distance: str) -> None:
         colour, marker = _FAMILIES[family]
         joules = [point.joules for point in members]
         faces: dict[Mode, str] = {"free": colour, "clamped": "white"}
-        for mode, face in faces.items():
+        # A model without labels has free images alone.
+        measured: list[Mode] = [
+            mode for mode in faces if all(mode in m.best[distance][0] for m in members)
+        ]
+        for mode in measured:
             seeds = [[best[mode] for best in point.best[distance]] for point in members]
             low, means, high = (
                 np.array([f(values) for values in seeds]) for f in (min, np.mean, max)
             )
             bars = means - low, high - means
-            style = {"marker": marker, "markersize": 4.5, "markerfacecolor": face, "ls": "--"}
+            style = {"marker": marker, "markersize": 4.5, "ls": "--"}
+            style["markerfacecolor"] = faces[mode]
             label = f"{family}, {mode} labels"
             axes.errorbar(joules, means, bars, color=colour, linewidth=1.2, label=label, **style)
         # DTM and MEBM may spend the same: names to the left of one, to the right of the other.
@@ -262,19 +272,20 @@ def main(argv: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("runs", nargs="*", metavar="RUN", help="run folder to draw on top")
-    parser.add_argument("--output", type=Path, default=Path("energy_vs_quality.png"))
+    parser.add_argument("--output", type=user_path, default=Path("energy_vs_quality.png"))
     parser.add_argument("--scale", default="laptop", help="whose tables are ours")
     parser.add_argument("--e-cell", choices=QUOTED_TOTALS, default="figure_1")
-    given = parser.parse_args(argv)
+    given = parse_trusting(parser, argv)
     files = files_for(given.output)
     runs = [Run.read(path, given.e_cell) for path in given.runs]
     ours = read_ours(FigureData(FIGURE.folder, given.scale), given.e_cell)
-    figure = draw(read_published(), runs, ours)
-    for file in files:
-        # TrueType, since publishers refuse the default
-        with written_aside(file) as aside, rc_context({"pdf.fonttype": 42}):
-            figure.savefig(aside, format=file.suffix[1:], dpi=200)
-        print(file)
+    # TrueType, since publishers refuse the default
+    with our_style(), rc_context({"pdf.fonttype": 42}):
+        figure = draw(read_published(), runs, ours)
+        for file in files:
+            with written_aside(file) as aside:
+                figure.savefig(aside, format=file.suffix[1:], dpi=200)
+            print(file)
     for run in runs:
         print(f"\n{run.name}\n{run.energy}")
 

@@ -10,7 +10,7 @@ PAPER = PUBLISHED.replace(
         grayscale_levels=7,
         base_graph_manager="binomial",
     ),
-    optim=dict(step_learning_rates=(0.012,)),
+    optim=dict(step_learning_rates=(0.012,), alpha_cosine_decay=0.2),
     cp=dict(adaptive_threshold=0.06),
 )
 
@@ -24,6 +24,6 @@ LAPTOP_GREY = LAPTOP.replace(
 )
 GREY = {"DTM": {}}
 SCALES = {
-    "paper": Scale(PAPER, GREY, n_epochs=150, evaluate_every=5),
+    "paper": Scale(PAPER, GREY, n_epochs=100, evaluate_every=5),
     "laptop": Scale(LAPTOP_GREY, GREY, n_epochs=6, evaluate_every=2),
 }

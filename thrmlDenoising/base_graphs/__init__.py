@@ -21,12 +21,16 @@ from thrmlDenoising.base_graphs.presets import Preset, parse_preset, preset_name
 from thrmlDenoising.base_graphs.registry import MANAGERS, resolve_manager
 from thrmlDenoising.base_graphs.spec import GraphSpec
 
+BinaryRepresentationIsingGraphManager = BinaryRepresentationGraphManager
+"""dtm-replication's name of the class."""
+
 __all__ = [
     "MANAGERS",
     "PLACEMENTS",
     "AbstractBaseGraphManager",
     "BaseGraph",
     "BinaryRepresentationGraphManager",
+    "BinaryRepresentationIsingGraphManager",
     "BinomialIsingGraphManager",
     "ConvolvedPoissonBinomialIsingGraphManager",
     "GraphSpec",

@@ -4,7 +4,7 @@ import warnings
 from functools import cached_property
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Integer
+from jaxtyping import Array, Bool, Int32, Integer
 
 from thrmlDenoising.base_graphs.lattice_manager import LatticeGraphManager
 from thrmlDenoising.base_graphs.manager import Pixels
@@ -44,15 +44,17 @@ class BinaryRepresentationGraphManager(LatticeGraphManager):
 
     def encode(self, pixels: Pixels) -> Bool[Array, "*batch image_bit"]:
         """The binary digits of every level, lowest first."""
-        digits = (jnp.asarray(pixels, jnp.int32)[..., None] >> self._digits) & 1
-        return digits.astype(bool).reshape(*pixels.shape[:-1], -1)
+        levels = jnp.asarray(pixels, jnp.int32)
+        digits = (levels[..., None] >> self._digits(levels.ndim)) & 1
+        return digits.astype(bool).reshape(*levels.shape[:-1], -1)
 
     def decode(self, bits: Bool[Array, "*batch image_bit"]) -> Integer[Array, "*batch pixel"]:
         """The number the digits write; unused codes above the top level count as the top level."""
-        digits = bits.reshape(*bits.shape[:-1], self.n_pixels, len(self._digits))
-        levels = (digits * 2**self._digits).sum(axis=-1)
+        digits = bits.reshape(*bits.shape[:-1], self.n_pixels, -1).astype(jnp.int32)
+        levels = (digits << self._digits(bits.ndim)).sum(axis=-1)
         return jnp.minimum(levels, self.n_levels).astype(jnp.uint8)
 
-    @property
-    def _digits(self) -> Integer[Array, " digit"]:
-        return jnp.arange(self.n_levels.bit_length())
+    def _digits(self, n_axes: int) -> Int32[Array, "..."]:
+        """The number of each digit, after so many axes of length 1."""
+        numbers = jnp.arange(self.n_levels.bit_length(), dtype=jnp.int32)
+        return numbers.reshape(*[1] * n_axes, -1)

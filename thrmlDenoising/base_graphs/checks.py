@@ -10,8 +10,10 @@ from jaxtyping import Array
 
 from thrmlDenoising.base_graphs.graph import BaseGraph
 from thrmlDenoising.base_graphs.manager import AbstractBaseGraphManager
+from thrmlDenoising.process_settings import changed_settings, library_settings
 
 
+@library_settings()
 def check_encoding(manager: AbstractBaseGraphManager) -> None:
     """Encodes every level at every pixel, decodes it again, and decodes codes that no level has.
 
@@ -112,7 +114,7 @@ def _shape(method: Callable[[Any], Array], shape: tuple[int, ...], kind: Any, to
     except Exception as error:
         raise ValueError(
             f"{method.__qualname__} fails under jax.jit on an array {shape}: {error}\nUse "
-            "jax.numpy in it, and keep any axes before the last as they are"
+            f"jax.numpy in it, and keep any axes before the last as they are{_what_does_not_hold()}"
         ) from error
     if dtype != to:
         raise ValueError(
@@ -120,6 +122,12 @@ def _shape(method: Callable[[Any], Array], shape: tuple[int, ...], kind: Any, to
             f"{jnp.dtype(to).name}"
         )
     return result
+
+
+def _what_does_not_hold() -> str:
+    """Settings that a method may count on."""
+    changed = ", ".join(f"{name}={value}" for name, value in changed_settings().items())
+    return f". It runs under JAX's own settings, not under {changed}" if changed else ""
 
 
 def check_graph(manager: AbstractBaseGraphManager, graph: BaseGraph) -> None:

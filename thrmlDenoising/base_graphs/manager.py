@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Integer
 from thrmlDenoising.base_graphs.graph import BaseGraph
 from thrmlDenoising.base_graphs.lattice import Lattice
 from thrmlDenoising.base_graphs.spec import GraphSpec
+from thrmlDenoising.process_settings import library_settings
 
 Pixels = Integer[Array, "*batch pixel"] | Integer[np.ndarray, "*batch pixel"]
 
@@ -99,4 +100,5 @@ class AbstractBaseGraphManager(abc.ABC):
         process that is going to fork.
         """
         image = jax.ShapeDtypeStruct((self.n_pixels,), np.uint8)
-        return jax.eval_shape(self.encode, image).shape[-1]
+        with library_settings():
+            return jax.eval_shape(self.encode, image).shape[-1]

@@ -2,6 +2,7 @@
 
 from functools import cached_property
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Integer
 
@@ -28,8 +29,9 @@ class PoissonBinomialIsingGraphManager(LatticeGraphManager):
 
     def encode(self, pixels: Pixels) -> Bool[Array, "*batch image_bit"]:
         """Level k becomes k ones followed by n - k zeros."""
-        trials = jnp.asarray(pixels)[..., None] > jnp.arange(self.n_levels)
-        return trials.reshape(*pixels.shape[:-1], -1)
+        levels = jnp.asarray(pixels)
+        trial = jax.lax.broadcasted_iota(levels.dtype, (*levels.shape, self.n_levels), levels.ndim)
+        return (levels[..., None] > trial).reshape(*levels.shape[:-1], -1)
 
     def decode(self, bits: Bool[Array, "*batch image_bit"]) -> Integer[Array, "*batch pixel"]:
         """Counts the ones of every pixel, wherever they stand."""

@@ -24,6 +24,14 @@ _PRESETS: dict[tuple[int, int], tuple[Rule, ...]] = {
     **{(80, degree): _LONG_RANGE for degree in (24, 36, 48, 60)},
     **{(100, degree): _LONG_RANGE for degree in (40, 60, 76)},
     (120, 36): _LONG_RANGE,
+    # Of these dtm-replication has the convolved ones alone, such as 60_24_1.
+    (60, 24): _LONG_RANGE,
+    **{(90, degree): _LONG_RANGE for degree in (36, 44)},
+    (108, 60): _LONG_RANGE,
+    **{(120, degree): _LONG_RANGE for degree in (24, 72)},
+    **{(180, degree): _LONG_RANGE for degree in (36, 72)},
+    # And these are named by scripts written for it.
+    **{(side, 12): _SHORT_RANGE for side in (140, 150)},
 }
 
 # The paper's own rules (arXiv 2510.23972) at the degree where they are known to differ.

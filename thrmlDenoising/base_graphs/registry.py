@@ -1,5 +1,7 @@
 """The managers by name."""
 
+from inspect import isabstract
+
 from thrmlDenoising.base_graphs.binary_representation import BinaryRepresentationGraphManager
 from thrmlDenoising.base_graphs.binomial import BinomialIsingGraphManager
 from thrmlDenoising.base_graphs.convolved import ConvolvedPoissonBinomialIsingGraphManager
@@ -10,14 +12,17 @@ from thrmlDenoising.hints import did_you_mean
 MANAGERS: dict[str, type[AbstractBaseGraphManager]] = {
     "binomial_ising_graph_manager": BinomialIsingGraphManager,
     "poisson_binomial_ising_graph_manager": PoissonBinomialIsingGraphManager,
-    "binary_representation_graph_manager": BinaryRepresentationGraphManager,
+    "binary_representation_ising_graph_manager": BinaryRepresentationGraphManager,
     "convolved_poisson_binomial_ising_graph_manager": ConvolvedPoissonBinomialIsingGraphManager,
 }
 """By the names of dtm-replication; each has a short name too."""
 
+_OWN_CLASS = ", which dtm-replication writes in place of any class of the user's own: give yours."
+_METHODS_THERE = ("make_base_graph", "convert_pixels_to_output_blocks")
+
 
 def short_name(name: str) -> str:
-    """`poisson_binomial_ising_graph_manager` to `poisson_binomial`."""
+    """`poisson_binomial_ising_graph_manager`, or without its `_ising`, to `poisson_binomial`."""
     return name.removesuffix("_graph_manager").removesuffix("_ising")
 
 
@@ -27,7 +32,7 @@ def resolve_manager(
     """The manager class for a full name, a short name or a class of the user's own.
 
     Raises:
-        ValueError: unknown name, or a class that is no `AbstractBaseGraphManager`.
+        ValueError: unknown name, or a class that is no (whole) `AbstractBaseGraphManager`.
     """
     if isinstance(name_or_class, type):
         if not issubclass(name_or_class, AbstractBaseGraphManager):
@@ -35,13 +40,27 @@ def resolve_manager(
                 f"{name_or_class.__name__} is no base-graph manager: derive it from "
                 "thrmlDenoising.base_graphs.AbstractBaseGraphManager"
             )
+        if isabstract(name_or_class):
+            raise ValueError(_not_whole(name_or_class))
         return name_or_class
-    by_name = MANAGERS | {short_name(name): manager for name, manager in MANAGERS.items()}
-    if name_or_class not in by_name:
-        hint = did_you_mean(name_or_class, by_name)
-        allowed = ", ".join(short_name(name) for name in MANAGERS)
+    by_name = {short_name(name): manager for name, manager in MANAGERS.items()}
+    if short_name(name_or_class) not in by_name:
+        hint = _OWN_CLASS if name_or_class == "custom_base_graph_manager" else ""
+        hint = hint or did_you_mean(name_or_class, by_name)
         raise ValueError(
-            f"unknown base_graph_manager {name_or_class!r}{hint} The managers are {allowed}, or "
-            "give a class derived from AbstractBaseGraphManager."
+            f"unknown base_graph_manager {name_or_class!r}{hint} The managers are "
+            f"{', '.join(by_name)}, or give a class derived from AbstractBaseGraphManager."
         )
-    return by_name[name_or_class]
+    return by_name[short_name(name_or_class)]
+
+
+def _not_whole(manager: type[AbstractBaseGraphManager]) -> str:
+    """What is wrong with a class that leaves something of a manager unwritten."""
+    if any(hasattr(manager, method) for method in _METHODS_THERE):
+        return (
+            f"{manager.__name__} is written for dtm-replication: here a manager has encode, decode "
+            "and build_graph instead of make_base_graph and convert_...; docs/base_graphs.md has "
+            "an example, 'A manager of your own'"
+        )
+    missing = ", ".join(sorted(manager.__abstractmethods__))
+    return f"{manager.__name__} is no whole manager: write {missing} too"

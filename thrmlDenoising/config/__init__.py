@@ -4,6 +4,7 @@
 `fields` checks single values, `classes` and `yaml_text` take a config to text and back.
 """
 
+from thrmlDenoising.config.classes import Named
 from thrmlDenoising.config.dtm_config import DTMConfig
 from thrmlDenoising.config.experiment import (
     DataConfig,
@@ -16,6 +17,7 @@ from thrmlDenoising.config.fields import Section
 from thrmlDenoising.config.training import (
     CorrelationPenaltyConfig,
     EvaluationConfig,
+    Extractor,
     GenerationConfig,
     OptimConfig,
     SamplingConfig,
@@ -30,8 +32,10 @@ __all__ = [
     "DiffusionScheduleConfig",
     "EvaluationConfig",
     "ExpConfig",
+    "Extractor",
     "GenerationConfig",
     "GraphConfig",
+    "Named",
     "OptimConfig",
     "SamplingConfig",
     "Section",

@@ -1,64 +1,95 @@
-"""Classes named in a config: as text "module:QualifiedName" in YAML and on the command line."""
+"""Own classes and functions in a config: as text "module:QualifiedName" in YAML and elsewhere."""
 
-import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import tyro
 
-from thrmlDenoising.imports import import_object
+from thrmlDenoising.imports import find_object, reference_of
+
+Named = type | Callable[..., Any]
 
 
-def class_reference(cls: type) -> str:
-    """`module:QualifiedName` of a class, from which `import_class` gets it back.
+def named_reference(named: Named) -> str:
+    """`module:QualifiedName` of a class or function, from which it is found again.
 
-    A class of a notebook or a script is `__main__:Name`: another process finds it once it has
-    defined or imported a class of that name too.
+    One of a notebook or a script is `__main__:Name`: another process finds it once it has
+    defined or imported one of that name too.
 
     Raises:
-        ValueError: the name leads to no class, or to another one.
+        ValueError: the name leads to nothing, or to another object.
     """
-    reference = _spelt(cls)
+    reference = reference_of(named)
     try:
-        found = import_class(reference)
+        found = find_object(reference)
     except ValueError:
         found = None
-    if found is not cls:
+    if found is not named:
+        kind = "class" if isinstance(named, type) else "function"
         raise ValueError(
-            f"the class {reference!r} cannot be written to YAML, because that name does not lead "
+            f"the {kind} {reference!r} cannot be written to YAML, because that name does not lead "
             "to it: define it outside of any function; if you have run its cell again since, make "
-            "the config again with the new class"
+            f"the config again with the new {kind}"
         )
     return reference
 
 
-def import_class(reference: str) -> type:
+def find_class(reference: str) -> type:
     """The class that `module:QualifiedName` names.
 
     Raises:
-        ValueError: there is no such module, or no such class in it.
+        ValueError: there is no such class in what is imported.
     """
-    module, _, name = reference.partition(":")
-    if module == "__main__" and not hasattr(sys.modules["__main__"], name.partition(".")[0]):
-        raise ValueError(
-            f"the class {name!r} is needed, which was defined in a notebook or a script: define "
-            "it here too, or import it under that name, and try again"
-        )
-    found = import_object(reference)
-    if not isinstance(found, type):
-        raise ValueError(f"{reference!r} is {found!r}, not a class")
+    found = find_object(reference)
+    if not issubclass(type(found), type):
+        raise ValueError(f"{reference!r} is of type {type(found).__name__}, and no class")
     return found
 
 
-def _spelt(name_or_class: str | type) -> str:
-    if isinstance(name_or_class, str):
-        return name_or_class
-    return f"{name_or_class.__module__}:{name_or_class.__qualname__}"
+def with_given(sections: Mapping[str, Any], classes: Sequence[Named]) -> dict[str, Any]:
+    """Sections of a config in which classes and functions stand in place of their names.
+
+    Args:
+        sections: as `parse` reads them from YAML.
+
+    Raises:
+        ValueError: something else than a class or function is given, or two of one name.
+    """
+    if callable(classes):
+        raise ValueError("classes= takes a list: classes=[MyManager]")
+    given = {reference_of(named): named for named in classes}
+    if len(given) < len(classes):
+        raise ValueError(f"classes=[...] of one name: {', '.join(map(reference_of, classes))}")
+
+    def known(value: Any) -> Any:
+        return given.get(value, value) if isinstance(value, str) else value
+
+    return {
+        name: {
+            field: [known(entry) for entry in value] if isinstance(value, list) else known(value)
+            for field, value in section.items()
+        }
+        if isinstance(section, dict)
+        else section
+        for name, section in sections.items()
+    }
 
 
-# On the command line a name or a class is one word, whatever it becomes in the config.
-NAME_OR_CLASS_ARGUMENT = tyro.constructors.PrimitiveConstructorSpec(
-    nargs=1,
-    metavar="NAME|MODULE:CLASS",
-    instance_from_str=lambda words: words[0],
-    is_instance=lambda value: isinstance(value, (str, type)),
-    str_from_instance=lambda value: [_spelt(value)],
-)
+def name_of(named: str | Named) -> str:
+    """The text that stands for a class or function; text as it is."""
+    return named if isinstance(named, str) else reference_of(named)
+
+
+def _one_word(metavar: str) -> tyro.constructors.PrimitiveConstructorSpec[Any]:
+    """On the command line this is one word, whatever it becomes in the config."""
+    return tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=metavar,
+        instance_from_str=lambda words: words[0],
+        is_instance=lambda value: isinstance(value, str) or callable(value),
+        str_from_instance=lambda value: [name_of(value)],
+    )
+
+
+NAME_OR_CLASS_ARGUMENT = _one_word("NAME|MODULE:CLASS")
+NAME_OR_FUNCTION_ARGUMENT = _one_word("NAME|MODULE:FUNCTION")

@@ -5,13 +5,15 @@ The hyperparameters themselves are documented, each once, in `experiment` and
 `training`.
 """
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, GraphSpec
+from thrmlDenoising.config.classes import Named, with_given
 from thrmlDenoising.config.experiment import (
     DataConfig,
     DiffusionRatesConfig,
@@ -30,9 +32,8 @@ from thrmlDenoising.config.training import (
 )
 from thrmlDenoising.config.yaml_text import dump, parse
 from thrmlDenoising.hints import shortened, shown
+from thrmlDenoising.paths import user_path
 from thrmlDenoising.reading import read_text
-
-T = TypeVar("T")
 
 LARGEST_FILE = 2**18
 """Bytes of a config in YAML: a hundred times those of one with all fields."""
@@ -65,8 +66,9 @@ class DTMConfig:
     def __post_init__(self) -> None:
         _check_sections(self)
         _check_sizes(self)
-        _check_per_step_values(self)
+        _leave_out_values_beyond_the_steps(self)
         _check_controllers_have_their_input(self)
+        _check_labels_are_noised(self)
         _check_enough_images_to_draw(self)
         _check_data_go_with_the_rest(self)
         _ = self.manager  # raises where the visible nodes do not fit
@@ -88,20 +90,14 @@ class DTMConfig:
             updated[name] = _updated(updated[name], change)
         return type(self)(**updated)
 
-    def per_step(self, values: tuple[T, ...]) -> tuple[T, ...]:
-        """One value for each diffusion step: the last given one serves the remaining steps.
+    def per_step(self, values: tuple[float, ...]) -> tuple[float, ...]:
+        """One number for each diffusion step: the last given one serves the remaining steps.
 
-        Raises:
-            ValueError: there are more values than steps, or none at all.
+        None given is 0 for each, as an empty penalty means no penalty.
         """
         n_steps = self.diffusion_schedule.num_diffusion_steps
-        if not 1 <= len(values) <= n_steps:
-            raise ValueError(
-                f"{len(values)} values, {shown(values)}, where "
-                f"diffusion_schedule.num_diffusion_steps={n_steps}: give at least one "
-                "value and at most one for each step"
-            )
-        return values + values[-1:] * (n_steps - len(values))
+        given = values or (0.0,)
+        return given[:n_steps] + given[-1:] * (n_steps - len(given))
 
     @property
     def image_shape(self) -> tuple[int, int]:
@@ -123,6 +119,8 @@ class DTMConfig:
     @property
     def class_names(self) -> list[str]:
         """The target classes in words, for pictures."""
+        if self.data.n_condition_bits:
+            return list(self.data.class_names) or ["all images"]
         names = self.data.facts.class_names
         return [names[target] for target in self.target_classes]
 
@@ -146,14 +144,19 @@ class DTMConfig:
 
     @property
     def n_label_nodes(self) -> int:
-        """Label spots times classes."""
-        return self.graph.num_label_spots * len(self.target_classes)
+        """Label spots times classes, or times the bits of a condition."""
+        return self.graph.num_label_spots * (self.data.n_condition_bits or len(self.target_classes))
 
     @property
     def n_train(self) -> int:
         """Training images of the target classes."""
         counts = self.data.facts.train_counts
         return sum(counts[target] for target in self.target_classes)
+
+    @property
+    def n_batches(self) -> int:
+        """Batches an epoch, one update each."""
+        return self.sampling.batches_per_epoch or self.n_train // self.batch_size
 
     @property
     def is_adaptive(self) -> bool:
@@ -169,37 +172,44 @@ class DTMConfig:
         """The config as YAML, every field written out; `from_yaml` gives back an equal config.
 
         Raises:
-            ValueError: `graph.base_graph_manager` is a class that cannot be imported again.
+            ValueError: the name of an own class or function in it does not lead to it.
         """
         return dump(asdict(self))
 
     @classmethod
-    def from_yaml(cls, text: str) -> Self:
+    def from_yaml(cls, text: str, classes: Sequence[Named] = ()) -> Self:
         """Reads a config from YAML; what the text does not mention keeps its default.
+
+        Args:
+            classes: own classes and functions that the text may name. It imports none: another
+                one has to be imported already.
 
         Raises:
             ValueError: no valid YAML, or not a valid config.
         """
-        return cls().replace(**parse(text))
+        return cls().replace(**with_given(parse(text), classes))
 
     def save(self, path: str | Path) -> None:
         """Writes the config to a YAML file."""
-        Path(path).write_text(self.to_yaml(), encoding="utf-8")
+        user_path(path).write_text(self.to_yaml(), encoding="utf-8")
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path, classes: Sequence[Named] = ()) -> Self:
         """Reads a config from a YAML file.
+
+        Args:
+            classes: own classes and functions that the file may name, see `from_yaml`.
 
         Raises:
             FileNotFoundError: there is no such file.
             ValueError: the file holds no valid config; names the file.
         """
         try:
-            text = read_text(path, LARGEST_FILE)
+            text = read_text(user_path(path), LARGEST_FILE)
         except FileNotFoundError:
             raise FileNotFoundError(f"there is no config file {str(path)!r}") from None
         try:
-            return cls.from_yaml(text)
+            return cls.from_yaml(text, classes)
         except ValueError as error:
             raise ValueError(f"{path}: {shortened(error, 2000)}") from error
 
@@ -244,19 +254,29 @@ def _check_sizes(cfg: DTMConfig) -> None:
         )
 
 
-def _check_per_step_values(cfg: DTMConfig) -> None:
-    per_step_values: dict[str, tuple[float, ...]] = {
-        "optim.step_learning_rates": cfg.optim.step_learning_rates,
-        "cp.correlation_penalty": cfg.cp.correlation_penalty,
-        "wd.weight_decay": cfg.wd.weight_decay,
-    }
-    if cfg.exp.graph_seeds:
-        per_step_values["exp.graph_seeds"] = cfg.exp.graph_seeds
-    for name, values in per_step_values.items():
-        try:
-            cfg.per_step(values)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
+_PER_STEP = {
+    "exp": "graph_seeds",
+    "optim": "step_learning_rates",
+    "cp": "correlation_penalty",
+    "wd": "weight_decay",
+}
+"""The field of a section that has a value for each step."""
+
+
+def _leave_out_values_beyond_the_steps(cfg: DTMConfig) -> None:
+    """Of settings that serve models of several sizes, as dtm-replication allows them."""
+    n_steps = cfg.diffusion_schedule.num_diffusion_steps
+    for section, name in _PER_STEP.items():
+        values = getattr(getattr(cfg, section), name)
+        if len(values) > n_steps:
+            warnings.warn(
+                f"{section}.{name}={shown(values)} has {len(values)} values, where "
+                f"diffusion_schedule.num_diffusion_steps={n_steps}: {shown(values[n_steps:])} "
+                "serve no step and are left out",
+                stacklevel=4,
+            )
+            shorter = getattr(cfg, section).replace(**{name: values[:n_steps]})
+            object.__setattr__(cfg, section, shorter)
 
 
 def _check_controllers_have_their_input(cfg: DTMConfig) -> None:
@@ -269,6 +289,21 @@ def _check_controllers_have_their_input(cfg: DTMConfig) -> None:
                 f"{name}=True is driven by the autocorrelation, which exp.compute_autocorr=False "
                 f"leaves out: set exp.compute_autocorr=True or {name}=False"
             )
+        if adaptive and cfg.cp.adaptive_threshold == 0:
+            raise ValueError(
+                f"{name}=True with cp.adaptive_threshold=0: no autocorrelation is below 0, so "
+                f"nothing could ever relax: use a threshold above 0, such as 0.016, or {name}=False"
+            )
+
+
+def _check_labels_are_noised(cfg: DTMConfig) -> None:
+    if cfg.diffusion_rates.label_rate == 0 and cfg.n_label_nodes:
+        raise ValueError(
+            "diffusion_rates.label_rate=0 with labels: no step would ever noise them, so each "
+            "would be tied to its input by an infinite coupling, and generation, which starts from "
+            "random labels, could never choose one. Use a rate above 0, such as 0.2 (labels can be "
+            "clamped at any rate), or graph.num_label_spots=0 for a model without labels"
+        )
 
 
 def _check_enough_images_to_draw(cfg: DTMConfig) -> None:
@@ -290,7 +325,7 @@ def _check_data_go_with_the_rest(cfg: DTMConfig) -> None:
                 f"{cfg.data.dataset_name} needs graph.grayscale_levels={facts.n_levels}"
             )
         return
-    if cfg.batch_size > cfg.n_train:
+    if cfg.sampling.batches_per_epoch is None and cfg.batch_size > cfg.n_train:
         raise ValueError(
             f"sampling.batch_size={cfg.sampling.batch_size} is more than the {cfg.n_train} "
             f"training images of {cfg.data.dataset_name} in "

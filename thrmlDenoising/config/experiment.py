@@ -15,7 +15,7 @@ from thrmlDenoising.base_graphs import (
     parse_preset,
     resolve_manager,
 )
-from thrmlDenoising.config.classes import NAME_OR_CLASS_ARGUMENT, import_class
+from thrmlDenoising.config.classes import NAME_OR_CLASS_ARGUMENT, find_class
 from thrmlDenoising.config.fields import (
     NO_REPEATS,
     NOT_EMPTY,
@@ -24,11 +24,13 @@ from thrmlDenoising.config.fields import (
     Fraction,
     FractionBelowOne,
     Must,
+    NonNegative,
     Positive,
     Section,
     Seed,
 )
 from thrmlDenoising.data import DatasetFacts, check_own_name, dataset_facts
+from thrmlDenoising.user_text import check_name
 
 _PART_OF_FILE_NAMES = Must(
     "of letters, digits and _-.,+= (at most 200 bytes: it names files), starting with a letter, a "
@@ -62,6 +64,10 @@ class ExpConfig(Section, name="exp"):
     """Measure every step's autocorrelation at each evaluation, and after each
     epoch where an adaptive controller needs it."""
 
+    autocorr_every_epoch: bool = False
+    """Measure autocorrelation after each epoch, whether it is evaluated or
+    not, as dtm-replication does."""
+
     autocorr_protocol: Literal["replication", "stationary"] = "replication"
     """How autocorrelation is measured: "replication" under the generation
     program, on which the thresholds were tuned; "stationary" at the fixed
@@ -82,6 +88,14 @@ class ExpConfig(Section, name="exp"):
     n_cores: Count | None = None
     """Accepted for configs of dtm-replication and no longer needed: the
     samplers find the cores themselves. At least 1, or None."""
+
+    def check_together(self) -> None:
+        """What is measured every epoch has to be measured at all."""
+        if self.autocorr_every_epoch and not self.compute_autocorr:
+            raise ValueError(
+                "exp.autocorr_every_epoch=True with exp.compute_autocorr=False: set "
+                "exp.compute_autocorr=True to measure autocorrelation, or leave both off"
+            )
 
 
 @dataclass(frozen=True)
@@ -105,7 +119,8 @@ class DataConfig(Section, name="data"):
     not use it."""
 
     data_dir: Annotated[str, Must("that is not empty", len)] | None = None
-    """Folder with the full data sets, laid out as torchvision does. None:
+    """Folder with the full data sets, laid out as torchvision does or under
+    other names, as the files are known by their content. None:
     the environment variable THRML_DENOISING_DATA, then datasets/, then
     the places of the system."""
 
@@ -121,6 +136,13 @@ class DataConfig(Section, name="data"):
     class_names: tuple[str, ...] = ()
     """Own images, filled in by OwnImages.cfg: what the classes show, or
     empty."""
+
+    toy_levels: Count | None = None
+    """Own toy set, filled in by ToySet.cfg: its grey levels above 0."""
+
+    n_condition_bits: CountOrZero = 0
+    """Own images, filled in by OwnImages.cfg: bits of every image's condition;
+    0 for images that have classes instead."""
 
     images_sha256: Annotated[str, _SHA256] | None = None
     """Own images, filled in by OwnImages.cfg: what they are recognised by."""
@@ -140,7 +162,11 @@ class DataConfig(Section, name="data"):
         if self.image_shape is None:
             return dataset_facts(self.dataset_name)
         return DatasetFacts(
-            self.image_shape, self.train_counts, self.test_counts, nouns=self.class_names
+            self.image_shape,
+            self.train_counts,
+            self.test_counts,
+            self.toy_levels,
+            nouns=self.class_names,
         )
 
     def check_together(self) -> None:
@@ -162,21 +188,33 @@ class DataConfig(Section, name="data"):
             "images_sha256": self.images_sha256,
         }
         missing = [name for name, value in description.items() if not value]
-        if len(missing) == len(description) and not self.class_names:
+        optional = {
+            "class_names": self.class_names,
+            "toy_levels": self.toy_levels,
+            "n_condition_bits": self.n_condition_bits,
+        }
+        if len(missing) == len(description) and not any(optional.values()):
             return
         n_classes = len(self.train_counts)
         whole = not missing and len(self.test_counts) == n_classes
         if not whole or len(self.class_names) not in (0, n_classes):
-            given = description | {"class_names": self.class_names}
+            given = description | optional
             raise ValueError(
                 f"data describes own images in part, or with unequal numbers of classes: {given}. "
                 "make_cfg(data=images.cfg), with OwnImages of thrmlDenoising.data, fills in all of "
                 "it; for a data set of this package leave all of it out"
             )
+        if self.n_condition_bits and n_classes > 1:
+            raise ValueError(
+                f"data.n_condition_bits={self.n_condition_bits} with {n_classes} classes: images "
+                "are conditioned on bits or on classes, not on both"
+            )
         try:
             check_own_name(self.dataset_name)
         except ValueError as error:
             raise ValueError(f"data.dataset_name: {error}") from None
+        for place, name in enumerate(self.class_names):
+            check_name(f"data.class_names[{place}]", name)
 
 
 @dataclass(frozen=True)
@@ -201,8 +239,8 @@ class GraphConfig(Section, name="graph"):
     `connection_rules` with it. 1 to 1000; a torus needs an even one."""
 
     num_label_spots: CountOrZero = 5
-    """How many times the one-hot label is repeated on the graph: at least 0;
-    0 makes the model unlabelled."""
+    """How many times the one-hot label, or the condition's bits, are repeated
+    on the graph: at least 0; 0 makes the model unlabelled."""
 
     grayscale_levels: Annotated[int, Must("from 1 to 255", lambda n: 1 <= n <= 255)] = 1
     """Grey levels above black: 1 (binary images) to 255."""
@@ -218,7 +256,8 @@ class GraphConfig(Section, name="graph"):
     binary_representation (the bits of the level),
     convolved_poisson_binomial (pixels joined within the image too), or an
     own subclass of AbstractBaseGraphManager, as a class or as
-    "module:ClassName". The long names of dtm-replication work as well."""
+    "module:ClassName" of an imported module. The long names of
+    dtm-replication work as well."""
 
     placement: Literal["scattered", "raster", "local"] = "scattered"
     """Where visible nodes stand on the grid: "scattered" (random places, in
@@ -232,8 +271,14 @@ class GraphConfig(Section, name="graph"):
 
     def __post_init__(self) -> None:
         manager = self.base_graph_manager
+        if isinstance(manager, int):
+            raise ValueError(
+                f"graph.base_graph_manager={manager}: managers have names, not numbers. The 1 of "
+                "dtm-replication's README means its default: write 'poisson_binomial', or leave "
+                "it out"
+            )
         if isinstance(manager, str) and ":" in manager:
-            object.__setattr__(self, "base_graph_manager", import_class(manager))
+            object.__setattr__(self, "base_graph_manager", find_class(manager))
         super().__post_init__()
 
     @property
@@ -303,5 +348,5 @@ class DiffusionRatesConfig(Section, name="diffusion_rates"):
     image_rate: Positive = 0.8
     """Rate of image bits: above 0."""
 
-    label_rate: Positive = 0.2
-    """Rate of label bits: above 0."""
+    label_rate: NonNegative = 0.2
+    """Rate of label bits: above 0, or 0 in a model without labels."""

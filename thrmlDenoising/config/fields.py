@@ -123,6 +123,8 @@ def _fit(value: Any, kind: Any) -> Any:
         return _fit_first(value, arguments)
     elif origin is tuple:
         return _fit_tuple(value, arguments)
+    elif origin is Callable:
+        _require(callable(value))
     elif kind in (int, float):
         return _fit_number(value, kind)
     else:
@@ -182,6 +184,8 @@ def _describe(kind: Any) -> str:
         return " ".join([_describe(arguments[0]), *(must.text for must in _musts(kind))])
     if origin is Literal:
         return "one of " + ", ".join(repr(choice) for choice in arguments)
+    if origin is Callable:
+        return "a function"
     if origin in (Union, types.UnionType):
         return " or ".join(_describe(argument) for argument in arguments)
     if origin is tuple and arguments[-1] is ...:

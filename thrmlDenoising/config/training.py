@@ -3,12 +3,13 @@
 Every field is documented once, below it; the command line shows the same text.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+from thrmlDenoising.config.classes import NAME_OR_FUNCTION_ARGUMENT
 from thrmlDenoising.config.fields import (
     NO_REPEATS,
-    NOT_EMPTY,
     Count,
     CountOrZero,
     Fraction,
@@ -18,14 +19,20 @@ from thrmlDenoising.config.fields import (
     Positive,
     Section,
 )
+from thrmlDenoising.imports import check_reference
 
-_EXTRACTOR_NAMES = Must(
-    'of "classifier", "inception" and "module:function"',
-    lambda names: all(name in ("classifier", "inception") or ":" in name for name in names),
+Extractor = Annotated[str | Callable[..., Any], NAME_OR_FUNCTION_ARGUMENT]
+_EXTRACTORS = Must(
+    'of "classifier", "inception", "module:function" and own functions',
+    lambda names: all(
+        hasattr(name, "__qualname__") or name in ("classifier", "inception") or ":" in name
+        for name in names
+    ),
 )
 
 MOST_SWEEPS = 10**7
 """In a row, for one gradient or one step of generation: far beyond any use."""
+_A_RATE = Must("with at least one entry ((0,) trains no step)", len)
 
 ControllerKind = Literal["replication", "paper"]
 
@@ -37,6 +44,11 @@ class SamplingConfig(Section, name="sampling"):
     batch_size: Count = 400
     """Training images per gradient step, one chain each: at least 1, at most
     the training set."""
+
+    batches_per_epoch: Count | None = None
+    """Batches in an epoch: at least 1. None: as many as the training set
+    makes. More than that needs a stream, train(batches=...); fewer are a
+    random part."""
 
     n_samples: Count = 50
     """Samples collected from each chain for one gradient: at least 1."""
@@ -98,18 +110,19 @@ class GenerationConfig(Section, name="generation"):
     steps_warmup: Annotated[
         int, Must("of at least 1 and at most 10**7", lambda n: 1 <= n <= MOST_SWEEPS)
     ] = 600
-    """Sweeps per step: at least 1, at most 10**7."""
+    """Sweeps of each diffusion step: 1 to 10**7."""
 
 
 @dataclass(frozen=True)
 class EvaluationConfig(Section, name="evaluation"):
     """How generated images are judged. None of it touches training."""
 
-    extractors: Annotated[tuple[str, ...], _EXTRACTOR_NAMES, NO_REPEATS] = ("classifier",)
+    extractors: Annotated[tuple[Extractor, ...], _EXTRACTORS, NO_REPEATS] = ("classifier",)
     """In whose features images are compared with the training images:
     "classifier" (in the package), "inception" (FID; needs its weights),
-    or an own function "module:function" that turns images (n, rows,
-    columns) of brightness 0 to 1 into features (n, features)."""
+    or an own function, also as "module:function" of an imported module,
+    that turns images (n, rows, columns) of brightness 0 to 1 into features
+    (n, features)."""
 
     inception_weights: Annotated[str, Must("that is not empty", len)] | None = None
     """File with the weights of the FID Inception. None: looked for in
@@ -118,6 +131,12 @@ class EvaluationConfig(Section, name="evaluation"):
     bootstrap_replicates: Annotated[int, Must("of at least 20", lambda n: n >= 20)] = 100
     """Resamples of the generated images behind each interval: at least 20.
     Inception's 2048 features take a second or two for each."""
+
+    def check_together(self) -> None:
+        """Names that can never be own functions are known before anything is measured."""
+        for extractor in self.extractors:
+            if isinstance(extractor, str) and ":" in extractor:
+                check_reference(extractor)
 
 
 @dataclass(frozen=True)
@@ -130,9 +149,9 @@ class OptimConfig(Section, name="optim"):
     b2_adam: FractionBelowOne = 0.999
     """Adam's decay of the mean squared gradient (beta 2): 0 to below 1."""
 
-    step_learning_rates: Annotated[tuple[Positive, ...], NOT_EMPTY] = (0.05,)
-    """Initial learning rate of each diffusion step: above 0; the last one
-    serves the remaining steps."""
+    step_learning_rates: Annotated[tuple[NonNegative, ...], _A_RATE] = (0.05,)
+    """Initial learning rate of each diffusion step: at least 0, and with 0 a
+    step stays as it is; the last one serves the remaining steps."""
 
     alpha_cosine_decay: Fraction = 0.2
     """Learning rate at the end of the decay, as a fraction of the initial
@@ -147,9 +166,9 @@ class OptimConfig(Section, name="optim"):
 class CorrelationPenaltyConfig(Section, name="cp"):
     """The total-correlation penalty, which keeps the negative phase fast to sample."""
 
-    correlation_penalty: Annotated[tuple[NonNegative, ...], NOT_EMPTY] = (0.0,)
+    correlation_penalty: tuple[NonNegative, ...] = (0.0,)
     """Penalty lambda of each diffusion step, the initial one if adaptive: at
-    least 0; the last one serves the remaining steps."""
+    least 0; the last one serves the remaining steps. Empty: 0."""
 
     adaptive_cp: bool = False
     """Control the penalty by the step's autocorrelation, once an epoch."""
@@ -158,9 +177,9 @@ class CorrelationPenaltyConfig(Section, name="cp"):
     """Floor of the adaptive penalty: at least 0; a penalty below becomes 0,
     and restarts here."""
 
-    adaptive_threshold: Positive = 0.016
+    adaptive_threshold: NonNegative = 0.016
     """Autocorrelation below which the controllers of penalty and weight
-    decay relax: above 0."""
+    decay relax: above 0, or 0 where neither is adaptive."""
 
     controller: ControllerKind = "replication"
     """Rule of the adaptive penalty: dtm-replication's or the paper's."""
@@ -179,9 +198,9 @@ class CorrelationPenaltyConfig(Section, name="cp"):
 class WeightDecayConfig(Section, name="wd"):
     """Decay of the base graph's weights."""
 
-    weight_decay: Annotated[tuple[NonNegative, ...], NOT_EMPTY] = (0.0,)
+    weight_decay: tuple[NonNegative, ...] = (0.0,)
     """Decay of each diffusion step, the initial one if adaptive: at least 0;
-    the last one serves the remaining steps."""
+    the last one serves the remaining steps. Empty: 0."""
 
     adaptive_wd: bool = False
     """Control the decay by the step's autocorrelation, once an epoch; the
@@ -203,7 +222,7 @@ def _check_can_grow(
     section: Section, adaptive: bool, strengths: tuple[float, ...], floor: float
 ) -> None:
     # The controllers multiply: only a floor above 0 gets them away from 0.
-    if adaptive and floor == 0 and 0 in strengths:
+    if adaptive and floor == 0 and 0 in (strengths or (0,)):
         name = section.section_name
         raise ValueError(
             f"{name}.adaptive_{name} with {name}.{name}_min=0 can never leave a strength of 0: "

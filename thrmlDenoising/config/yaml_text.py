@@ -11,7 +11,7 @@ try:  # ten times faster than the other, which a file of many values would keep 
 except ImportError:
     from yaml import SafeLoader
 
-from thrmlDenoising.config.classes import class_reference
+from thrmlDenoising.config.classes import named_reference
 from thrmlDenoising.hints import shortened, shown
 
 _MOST_VALUES = 100_000
@@ -23,7 +23,7 @@ _EXPONENT_WITHOUT_DOT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes tuples on one line, and classes as module:QualifiedName."""
+    """Writes tuples on one line, classes and functions as module:QualifiedName."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -48,12 +48,12 @@ def _represent_tuple(dumper: yaml.SafeDumper, values: tuple[Any, ...]) -> yaml.N
     return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=True)
 
 
-def _represent_class(dumper: yaml.SafeDumper, cls: type) -> yaml.Node:
-    return dumper.represent_str(class_reference(cls))
+def _represent_named(dumper: yaml.SafeDumper, named: Any) -> yaml.Node:
+    return dumper.represent_str(named_reference(named))
 
 
 _Dumper.add_representer(tuple, _represent_tuple)
-_Dumper.add_multi_representer(type, _represent_class)
+_Dumper.add_multi_representer(object, _represent_named)  # nothing else is left
 # Both, so that the text "1e-3" is written in quotes.
 for _reader_or_writer in (_Dumper, _Loader):
     _reader_or_writer.add_implicit_resolver(_FLOAT_TAG, _EXPONENT_WITHOUT_DOT, list("-+0123456789"))
@@ -63,7 +63,7 @@ def dump(sections: dict[str, dict[str, Any]]) -> str:
     """YAML text of the sections, in their order.
 
     Raises:
-        ValueError: a class among the values cannot be imported again.
+        ValueError: the name of a class or function among the values does not lead to it.
     """
     return yaml.dump(sections, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 

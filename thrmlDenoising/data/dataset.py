@@ -2,21 +2,39 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from jaxtyping import Bool, Float, Int32, Int64, UInt8
 
 
-class Split(NamedTuple):
-    """One half of a data set: its training or its test images.
-
-    In an `ImageDataset`, pixels are grey levels 0..n_levels and classes are positions in
-    `target_classes`. Before quantising, pixels are 0..255 and classes the original numbers.
-    """
+class _PixelsAndClasses(NamedTuple):
+    """The pair that a split is unpacked into."""
 
     pixels: UInt8[np.ndarray, "image pixel"]
     classes: Int32[np.ndarray, " image"]
+
+
+class Split(_PixelsAndClasses):
+    """One half of a data set, its training or its test images: the pair of pixels and classes.
+
+    In an `ImageDataset`, pixels are grey levels 0..n_levels and classes are positions in
+    `target_classes`. Before quantising, pixels are 0..255 and classes the original numbers.
+    Images that are conditioned on bits are all of class 0, and have `conditions` besides.
+    """
+
+    conditions: Bool[np.ndarray, "image bit"] | None
+
+    def __new__(
+        cls,
+        pixels: UInt8[np.ndarray, "image pixel"],
+        classes: Int32[np.ndarray, " image"],
+        conditions: Bool[np.ndarray, "image bit"] | None = None,
+    ) -> Self:
+        """The pair; whoever unpacks it need not know of conditions."""
+        split = super().__new__(cls, pixels, classes)
+        split.conditions = conditions
+        return split
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +50,8 @@ class ImageDataset:
     """Rows, columns."""
     target_classes: tuple[int, ...]
     """Original class numbers; class k of the splits is `target_classes[k]`."""
+    is_toy: bool = False
+    """Whether every class has one image, so that others are exactly right or wrong."""
 
     @property
     def n_pixels(self) -> int:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from thrmlDenoising.data.toy import TOY_SIZES
 from thrmlDenoising.hints import did_you_mean
+from thrmlDenoising.user_text import check_name
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,9 @@ def dataset_facts(name: str) -> DatasetFacts:
 
 def check_own_name(name: object) -> None:
     """Raises ValueError for a name that own images cannot have."""
-    if not isinstance(name, str) or not name or name in _FACTS:
+    if isinstance(name, str):
+        check_name("the name of own images", name)
+    if not isinstance(name, str) or not name.strip() or name in _FACTS:
         raise ValueError(
             f"own images cannot be called {name!r}: give a name, as text, that no data set of this "
             f"package has ({', '.join(_FACTS)})"

@@ -30,15 +30,7 @@ def read_idx(file: Traversable, sha256: str) -> UInt8[np.ndarray, "..."]:
     Raises:
         ValueError: the file is damaged or is not the one expected.
     """
-    packed = read_regular(file, _LARGEST) if isinstance(file, Path) else file.read_bytes()
-    try:
-        if packed[:2] == _GZIP or (file.name.endswith(".gz") and packed[:3] != _BYTES):
-            # Unpacked only as far as the header says: a small file may unpack to any size.
-            content = _read_array(file, cast(IO[bytes], gzip.GzipFile(fileobj=io.BytesIO(packed))))
-        else:
-            content = _read_array(file, io.BytesIO(packed))
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        _raise_damaged(file, f"its gzip compression is broken ({error})", error)
+    content = _read_content(file)
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         _raise_damaged(
@@ -46,6 +38,18 @@ def read_idx(file: Traversable, sha256: str) -> UInt8[np.ndarray, "..."]:
         )
     shape = _shape(content)
     return np.frombuffer(content, np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
+
+
+def _read_content(file: Traversable) -> bytes:
+    """The file, unpacked."""
+    packed = read_regular(file, _LARGEST) if isinstance(file, Path) else file.read_bytes()
+    try:
+        if packed[:2] == _GZIP or (file.name.endswith(".gz") and packed[:3] != _BYTES):
+            # Unpacked only as far as the header says: a small file may unpack to any size.
+            return _read_array(file, cast(IO[bytes], gzip.GzipFile(fileobj=io.BytesIO(packed))))
+        return _read_array(file, io.BytesIO(packed))
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        _raise_damaged(file, f"its gzip compression is broken ({error})", error)
 
 
 def _read_array(file: Traversable, stream: IO[bytes]) -> bytes:
@@ -72,6 +76,14 @@ def _read_array(file: Traversable, stream: IO[bytes]) -> bytes:
 
 def _shape(header: bytes) -> tuple[int, ...]:
     return struct.unpack_from(f">{header[3]}I", header, offset=4)
+
+
+def sha256_of_idx(path: Path) -> str | None:
+    """The hash of a file, decompressed; None if it cannot be read or is no IDX file of bytes."""
+    try:
+        return hashlib.sha256(_read_content(path)).hexdigest()
+    except (OSError, ValueError):
+        return None
 
 
 def encode_idx(array: UInt8[np.ndarray, "..."]) -> bytes:

@@ -47,7 +47,7 @@ def read_embedded(name: str) -> tuple[Split, Split]:
 
 def read_complete(name: str, data_dir: str | os.PathLike[str] | None = None) -> tuple[Split, Split]:
     """Training and test images of a set from the places `find_files` describes."""
-    return _read_splits(name, find_files(name, tuple(SHA256[name]), data_dir))
+    return _read_splits(name, find_files(name, SHA256[name], data_dir))
 
 
 def _read_splits(name: str, files: Mapping[str, Traversable]) -> tuple[Split, Split]:

@@ -41,7 +41,7 @@ def load_dataset(
         _check_toy_levels(name, facts.n_levels, n_levels)
         images = read_toy(name)
         classes = tuple(range(facts.n_classes))
-        return ImageDataset(name, images, images, n_levels, facts.image_shape, classes)
+        return ImageDataset(name, images, images, n_levels, facts.image_shape, classes, is_toy=True)
     return quantised(
         name,
         facts,

@@ -24,6 +24,7 @@ from thrmlDenoising.data.idx_sets import (
     TRAIN_IMAGES,
     TRAIN_LABELS,
 )
+from thrmlDenoising.paths import user_path
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
@@ -55,14 +56,14 @@ if __name__ == "__main__":
     )
     parser.add_argument(
         "source",
-        type=Path,
+        type=user_path,
         nargs="?",
         default=DEBIAN_FOLDER,
         help=f"folder with Debian's files (default {DEBIAN_FOLDER})",
     )
     parser.add_argument(
         "--target",
-        type=Path,
+        type=user_path,
         default=EMBEDDED_FOLDER,
         help="folder to write to (default: the one inside the package)",
     )

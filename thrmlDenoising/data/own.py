@@ -6,39 +6,57 @@ dtm = DTM(cfg, data=data)
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int32, Shaped, UInt8
+from jaxtyping import Bool, Shaped
 
+from thrmlDenoising.data.conditions import checked_conditions
 from thrmlDenoising.data.dataset import ImageDataset, Split
 from thrmlDenoising.data.facts import DatasetFacts, check_own_name
+from thrmlDenoising.data.given import as_classes, as_images
 from thrmlDenoising.data.quantising import quantised
+from thrmlDenoising.user_text import check_name, shortened
 
-_NUMBER_ANY_LABELS = "class_names, classes = np.unique(labels, return_inverse=True) numbers any"
-_IDENTIFIES = ("dataset_name", "image_shape", "train_counts", "test_counts", "images_sha256")
+_SHOWN_IN_MESSAGES = 500
+_IDENTIFIES = (
+    "dataset_name",
+    "image_shape",
+    "train_counts",
+    "test_counts",
+    "n_condition_bits",
+    "images_sha256",
+)
 
 
 @dataclass(frozen=True, eq=False)
 class OwnImages:
     """Grey images of any shape, with their classes; a part of every class is held out for tests.
 
+    In place of classes every image may have a condition, any bits: the frame before it, an action,
+    a mask. A model learns its images given them, and `DTM.sample` takes new ones.
+
     Which images are held out, and the order of all, is drawn from `seed`: the same arguments
     always give the same halves. A run remembers what its images were, not the images, so these are
     given again to train on or to measure: `DTM.load(run, data=images)`.
 
     Attributes:
-        name: what results are labelled with; none of this package's data sets.
-        images: brightness 0..1 as floats, or 0..255 as uint8, of shape (image, row, column), and
-            at least half of white somewhere; kept as uint8.
-        classes: the class number of every image, 0, 1, 2, ... with none left out.
+        name: what results are labelled with; none of this package's data sets. A name, of a class
+            too, is one line of at most 200 characters.
+        images: brightness 0..1 as floats, 0..255 as uint8, or booleans, of shape (image, row,
+            column), and at least half of white somewhere; kept as uint8, to which floats up to half
+            a level beyond black and white are rounded as all are.
+        classes: the class number of every image, 0, 1, 2, ... with none left out; not given where
+            there are conditions, and then all 0.
         test_fraction: the part of every class that is held out, above 0 and below 1; of every
             class at least one image is held out and one is trained on.
         class_names: what the classes show, in words; may be left out.
         seed: of the choice of held-out images.
+        conditions: bits of shape (image, bit), or None for images with classes.
 
     Raises:
         ValueError: the arrays are not as described, or a class has less than 2 images.
@@ -46,25 +64,34 @@ class OwnImages:
 
     name: str
     images: Shaped[np.ndarray, "image row column"]
-    classes: Shaped[np.ndarray, " image"]
+    classes: Shaped[np.ndarray, " image"] = field(default_factory=lambda: np.empty(0, int))
     test_fraction: float = 0.1
     class_names: Sequence[str] = ()
     seed: int = 0
+    conditions: Shaped[np.ndarray, "image bit"] | None = None
 
     def __post_init__(self) -> None:
         check_own_name(self.name)
-        images = _as_bytes(np.asarray(self.images))
-        classes = _checked_classes(np.asarray(self.classes), len(images))
+        images = as_images(self.images)
+        conditions = _conditions_in_place_of_classes(self.conditions, self.classes, len(images))
+        classes = self.classes if conditions is None else np.zeros(len(images), int)
+        classes = as_classes(classes, len(images))
         names = _checked_names(self.class_names, n_classes=int(classes.max()) + 1)
-        if not 0 < self.test_fraction < 1:
+        if not isinstance(self.test_fraction, Real) or not 0 < self.test_fraction < 1:
             raise ValueError(
-                f"test_fraction={self.test_fraction}: give the part of every class to hold out, "
+                f"test_fraction={self.test_fraction!r}: give the part of every class to hold out, "
                 "above 0 and below 1"
             )
         if not isinstance(self.seed, int | np.integer) or self.seed < 0:
             raise ValueError(f"seed={self.seed!r}: give an integer of at least 0")
-        for field, value in {"images": images, "classes": classes, "class_names": names}.items():
-            object.__setattr__(self, field, value)
+        checked = {
+            "images": images,
+            "classes": classes,
+            "class_names": names,
+            "conditions": conditions,
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     @cached_property
     def facts(self) -> DatasetFacts:
@@ -87,6 +114,7 @@ class OwnImages:
             "train_counts": self.facts.train_counts,
             "test_counts": self.facts.test_counts,
             "class_names": self.class_names,
+            "n_condition_bits": 0 if self.conditions is None else self.conditions.shape[1],
             "images_sha256": self._sha256,
         }
 
@@ -115,9 +143,9 @@ class OwnImages:
                 f"{section['dataset_name']!r}: build it with make_cfg(data=data.cfg)"
             )
         differing = [
-            f"{field} is {section[field]!r} there, {self.cfg[field]!r} here"
-            for field in _IDENTIFIES
-            if section[field] != self.cfg[field]
+            f"{name} is {section[name]!r} there, {self.cfg[name]!r} here"
+            for name in _IDENTIFIES
+            if section[name] != self.cfg[name]
         ]
         if differing:
             raise ValueError(
@@ -138,15 +166,21 @@ class OwnImages:
         return self._split(order[~held_out]), self._split(order[held_out])
 
     def _split(self, chosen: np.ndarray) -> Split:
-        return Split(self.images[chosen].reshape(len(chosen), -1), self.classes[chosen])
+        conditions = None if self.conditions is None else self.conditions[chosen]
+        pixels = self.images[chosen].reshape(len(chosen), -1)
+        return Split(pixels, self.classes[chosen], conditions)
 
     @cached_property
     def _sha256(self) -> str:
-        """Of everything a model can learn from: shape, pixels, classes, halves and their order."""
+        """Of everything a model can learn from: shape, pixels, what is known of them, halves and
+        their order.
+        """
         digest = hashlib.sha256(repr((self.facts.image_shape, self.facts.train_counts)).encode())
         for half in self._halves:
             digest.update(half.pixels.tobytes())
             digest.update(half.classes.astype("<i4").tobytes())
+            if half.conditions is not None:
+                digest.update(half.conditions.tobytes())
         return digest.hexdigest()
 
 
@@ -154,86 +188,35 @@ def _n_held_out(n_images: int, fraction: float) -> int:
     return min(max(1, round(fraction * n_images)), n_images - 1)
 
 
-def _as_bytes(images: np.ndarray) -> UInt8[np.ndarray, "image row column"]:
-    """The images as 0..255, copied."""
-    if images.ndim != 3 or not images.size:
+def _conditions_in_place_of_classes(
+    conditions: Any, classes: Any, n_images: int
+) -> Bool[np.ndarray, "image bit"] | None:
+    """The conditions, if there are any."""
+    has_classes = classes is not None and np.size(classes) > 0
+    if conditions is None and not has_classes:
         raise ValueError(
-            f"images of shape {images.shape}: give an array (image, row, column) of at least one "
-            "pixel. Flat images are reshaped, images.reshape(len(images), rows, columns); of "
-            "colours (image, row, column, 3) the mean is taken, images.mean(axis=-1)"
+            "images with neither classes nor conditions: give one of them; where there is nothing "
+            "to tell images apart, classes=np.zeros(len(images), int), and a config with "
+            "graph=dict(num_label_spots=0)"
         )
-    if images.dtype == np.uint8:
-        pixels = images.copy()
-    elif np.issubdtype(images.dtype, np.floating):
-        _check_brightness(images)
-        pixels = np.rint(np.multiply(images, 255, dtype=np.float64)).astype(np.uint8)
-    else:
+    if conditions is None:
+        return None
+    if has_classes and np.any(classes):
         raise ValueError(
-            f"images of type {images.dtype}: give brightness 0..1 as floats, or 0..255 as uint8; "
-            "other whole numbers, such as 0..16, are divided by their maximum, "
-            "images / images.max()"
+            "images with both classes and conditions: leave classes out; a class can be a part of "
+            "the condition, as one-hot bits"
         )
-    if pixels.max() < 128:
-        raise ValueError(
-            f"the brightest pixel of all images is {images.max():.4g}, less than half of white "
-            "(1 in floats, 255 in uint8): divide them by their maximum, images / images.max()"
-        )
-    pixels.setflags(write=False)
-    return pixels
-
-
-def _check_brightness(images: np.ndarray) -> None:
-    n_missing = images.size - int(np.isfinite(images).sum())
-    if n_missing:
-        raise ValueError(
-            f"{n_missing} values of the images are NaN or infinite: leave those images out, or "
-            "give their pixels a brightness from 0 to 1"
-        )
-    low, high = images.min(), images.max()
-    if low < 0:
-        raise ValueError(
-            f"images from {low:.4g} to {high:.4g}: brightness in floats is 0 (black) to 1 (white), "
-            "so move and scale them, (images - images.min()) / (images.max() - images.min())"
-        )
-    if high > 1:
-        raise ValueError(
-            f"images from {low:.4g} to {high:.4g}: brightness in floats is 0 (black) to 1 (white), "
-            "so divide them by their maximum, images / images.max()"
-        )
-
-
-def _checked_classes(classes: np.ndarray, n_images: int) -> Int32[np.ndarray, " image"]:
-    """The classes, copied."""
-    if classes.shape != (n_images,):
-        raise ValueError(
-            f"classes of shape {classes.shape} for {n_images} images: give one class number for "
-            f"each, of shape ({n_images},)"
-        )
-    if not np.issubdtype(classes.dtype, np.integer):
-        raise ValueError(
-            f"classes of type {classes.dtype}: give integers 0, 1, 2, ...; {_NUMBER_ANY_LABELS}"
-        )
-    present, counts = np.unique(classes, return_counts=True)
-    wrong = np.flatnonzero(present != np.arange(len(present)))
-    if wrong.size:
-        raise ValueError(
-            f"class {wrong[0]} has no image, while class {present[wrong[0]]} has: number the "
-            f"classes 0, 1, 2, ... with none left out; {_NUMBER_ANY_LABELS}"
-        )
-    if counts.min() < 2:
-        raise ValueError(
-            f"class {counts.argmin()} has 1 image: every class needs at least 2, one to train on "
-            "and one to hold out"
-        )
-    checked = classes.astype(np.int32)
-    checked.setflags(write=False)
-    return checked
+    return checked_conditions(conditions, n_images)
 
 
 def _checked_names(names: Sequence[str], n_classes: int) -> tuple[str, ...]:
-    given = (names,) if isinstance(names, str) else tuple(names)
+    is_one = isinstance(names, str) or not isinstance(names, Iterable)
+    given: tuple[Any, ...] = (names,) if is_one else tuple(names)
     if not all(isinstance(name, str) for name in given) or len(given) not in (0, n_classes):
+        said = shortened(ascii(names), _SHOWN_IN_MESSAGES)
         raise ValueError(
-            f"class_names={names!r}: give {n_classes} texts, one for each class, or leave them out"
+            f"class_names={said}: give {n_classes} texts, one for each class, or leave them out"
         )
+    for place, name in enumerate(given):
+        check_name(f"class_names[{place}]", name)
     return tuple(str(name) for name in given)

@@ -27,7 +27,7 @@ def quantised(
         ValueError: classes the set does not have, or repeated; levels or threshold out of range.
     """
     classes = _checked_classes(name, target_classes, facts.n_classes)
-    level_of = _level_table(n_levels, pixel_threshold)
+    level_of = level_table(n_levels, pixel_threshold)
     position = np.full(facts.n_classes, -1, dtype=np.int32)
     position[list(classes)] = np.arange(len(classes))
     train, test = (_prepared(half, position, level_of) for half in read())
@@ -38,11 +38,16 @@ def _prepared(images: Split, position: np.ndarray, level_of: UInt8[np.ndarray, "
     """The images whose class has a position of 0 or more."""
     classes = position[images.classes]
     wanted = classes >= 0
-    return Split(level_of[images.pixels[wanted]], classes[wanted])
+    conditions = None if images.conditions is None else images.conditions[wanted]
+    return Split(level_of[images.pixels[wanted]], classes[wanted], conditions)
 
 
-def _level_table(n_levels: int, pixel_threshold: float) -> UInt8[np.ndarray, "256"]:
-    """The grey level of each of the 256 values of a pixel."""
+def level_table(n_levels: int, pixel_threshold: float) -> UInt8[np.ndarray, "256"]:
+    """The grey level of each of the 256 values of a pixel.
+
+    Raises:
+        ValueError: levels or threshold out of range.
+    """
     if n_levels not in range(1, 256):
         raise ValueError(f"n_levels={n_levels}: give a whole number of grey levels, 1..255.")
     if not 0 <= pixel_threshold < 1:

@@ -87,15 +87,18 @@ def input_coupling(rate: float, duration: float) -> float:
 
 
 def flip_probabilities(rates: Rates, duration: float) -> Flips:
-    """The chance (1 - exp(-rate duration)) / 2 that a bit has changed in this time."""
-    return Flips(*(-0.5 * float(np.expm1(-rate * duration)) for rate in rates))
+    """The chance (1 - exp(-rate duration)) / 2 that a bit has changed in this time.
+
+    At a rate of 0 none ever does, not even in infinite time.
+    """
+    return Flips(*(-0.5 * float(np.expm1(-rate * duration)) if rate else 0.0 for rate in rates))
 
 
 def flip_bits(
     key: Key[Array, ""], bits: Bool[Array, "*shape"], chance: Float[ArrayLike, ""]
 ) -> Bool[Array, "*shape"]:
     """Flips every bit with this chance."""
-    return bits ^ jax.random.bernoulli(key, chance, bits.shape)
+    return bits ^ jax.random.bernoulli(key, jnp.asarray(chance, jnp.float32), bits.shape)
 
 
 def add_noise(key: Key[Array, ""], clean: Noised, n_levels: int, flips: Flips) -> Noised:
@@ -105,7 +108,9 @@ def add_noise(key: Key[Array, ""], clean: Noised, n_levels: int, flips: Flips) -
     ones are counted again.
     """
     pixel_key, label_key = jax.random.split(key)
-    trials = jnp.asarray(clean.pixels)[..., None] > jnp.arange(n_levels)
+    pixels = jnp.asarray(clean.pixels)
+    trial = jax.lax.broadcasted_iota(pixels.dtype, (*pixels.shape, n_levels), pixels.ndim)
+    trials = pixels[..., None] > trial
     return Noised(
         flip_bits(pixel_key, trials, flips.image).sum(axis=-1, dtype=jnp.uint8),
         flip_bits(label_key, clean.labels, flips.label),

@@ -57,8 +57,12 @@ class DiffusionStep(eqx.Module):
         Couplings use the interval itself; the noise of training uses it widened by `offset`.
         """
         seen = interval.widened(offset)
-        couplings = [input_coupling(rate, interval.duration) for rate in rates]
         sizes = len(graph.image_nodes), len(graph.label_nodes)
+        # The rate of labels that are not there may be 0, which would couple them infinitely.
+        couplings = [
+            input_coupling(rate, interval.duration) if n_nodes else 0.0
+            for rate, n_nodes in zip(rates, sizes, strict=True)
+        ]
         return cls(
             manager=manager,
             sampler=sampler_type.from_graph(graph),
@@ -140,4 +144,4 @@ class DiffusionStep(eqx.Module):
 
 
 def _as_arrays(flips: Flips) -> Flips:
-    return Flips(jnp.asarray(flips.image), jnp.asarray(flips.label))
+    return Flips(*(jnp.asarray(chance, jnp.float32) for chance in flips))

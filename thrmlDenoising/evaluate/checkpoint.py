@@ -8,10 +8,12 @@ from typing import Any
 from thrmlDenoising import __version__
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.DTM import DTM
-from thrmlDenoising.evaluate.text import cell, check_can_be_a_file, parser
+from thrmlDenoising.evaluate.text import cell, parser
 from thrmlDenoising.evaluation import SWEEPS_PER_SAMPLE, AutocorrelationCurve, Mixing
+from thrmlDenoising.imports import parse_trusting
 from thrmlDenoising.markdown import table
-from thrmlDenoising.runs import RunFolder, write_json
+from thrmlDenoising.paths import user_path
+from thrmlDenoising.runs import RunFolder, check_can_be_written, write_json
 from thrmlDenoising.training import Task
 
 
@@ -20,7 +22,7 @@ def checkpoint_command(words: list[str]) -> None:
     given = _parse(words)
     dtm = DTM.load(given.run, given.epoch)
     output = given.output or _place_in(RunFolder.open(given.run), dtm.epoch)
-    check_can_be_a_file(output)
+    check_can_be_written(output, "--output")
     task = Task(_changed(dtm.cfg, given))
     content: dict[str, Any] = {"thrmlDenoising": __version__, "epoch": dtm.epoch}
     for mode in task.modes:
@@ -52,14 +54,16 @@ def _place_in(run: RunFolder, epoch: int) -> Path:
 
 def _parse(words: list[str]) -> Namespace:
     arguments = parser("")
-    arguments.add_argument("run", type=Path, help="run folder")
+    arguments.add_argument("run", type=user_path, help="run folder")
     arguments.add_argument("--epoch", type=int, help="the last complete one if left out")
     arguments.add_argument("--images-per-class", type=int, help="that of the config")
     arguments.add_argument("--extractors", nargs="+", help="those of the config")
     arguments.add_argument("--inception-weights", help="file with the weights of FID's network")
     arguments.add_argument("--data-dir", help="folder with the full data sets on this machine")
-    arguments.add_argument("--output", type=Path, help="evaluations/epochN_full.json if left out")
-    return arguments.parse_args(words)
+    arguments.add_argument(
+        "--output", type=user_path, help="evaluations/epochN_full.json if left out"
+    )
+    return parse_trusting(arguments, words)
 
 
 def _changed(cfg: DTMConfig, given: Namespace) -> DTMConfig:
@@ -92,7 +96,12 @@ def _mixing_table(mixing: Sequence[Mixing], curves: Sequence[AutocorrelationCurv
         ]
         for index, (step, curve) in enumerate(zip(mixing, curves, strict=True))
     ]
-    return table([head, *rows])
+    frozen = [
+        f"step {index} is frozen: {curve.in_words}"
+        for index, curve in enumerate(curves)
+        if curve.is_frozen
+    ]
+    return "\n".join([table([head, *rows]), *frozen])
 
 
 def _mixing_numbers(step: Mixing, replication: AutocorrelationCurve) -> dict[str, Any]:
@@ -100,6 +109,7 @@ def _mixing_numbers(step: Mixing, replication: AutocorrelationCurve) -> dict[str
     return {
         "replication_autocorrelation": replication.tail,
         "replication_curve": replication.values.tolist(),
+        "share_of_chains_that_never_moved": replication.still,
         "curve": step.curve.values.tolist(),
         "standard_errors": step.standard_errors.tolist(),
         "integrated_time": step.integrated_time._asdict(),

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from thrmlDenoising.evaluate.text import check_can_be_a_file, parser
+from thrmlDenoising.evaluate.text import parser
 from thrmlDenoising.evaluation import Mode
 from thrmlDenoising.evaluation.quality import Headline, headline
 from thrmlDenoising.hints import shortened
+from thrmlDenoising.imports import parse_trusting
+from thrmlDenoising.paths import user_path
 from thrmlDenoising.plots import ComparedRun, Curve, MetricStyle, draw_comparison
 from thrmlDenoising.reading import read_text
-from thrmlDenoising.runs import History, RunFolder
+from thrmlDenoising.runs import History, RunFolder, check_can_be_written
 from thrmlDenoising.training import SavedModel, StepSource, updates_per_epoch
 
 _LARGEST_EVALUATION = 2**24
@@ -23,10 +25,12 @@ _LARGEST_EVALUATION = 2**24
 def compare_command(words: list[str]) -> None:
     """Draws the headline metric and the autocorrelation of several runs."""
     arguments = parser("compare")
-    arguments.add_argument("runs", type=Path, nargs="+", help="run folders")
-    arguments.add_argument("--output", type=Path, default=Path("comparison.png"), help="PNG file")
-    given = arguments.parse_args(words)
-    check_can_be_a_file(given.output)
+    arguments.add_argument("runs", type=user_path, nargs="+", help="run folders")
+    arguments.add_argument(
+        "--output", type=user_path, default=Path("comparison.png"), help="PNG file"
+    )
+    given = parse_trusting(arguments, words)
+    check_can_be_written(given.output, "--output")
     saved = _opened(given.runs)
     chosen = _common_headline(saved)
     runs = [_compared(name, model, chosen) for name, model in saved.items()]

@@ -1,7 +1,6 @@
 """What the metrics say of images whose quality is known beforehand."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from thrmlDenoising.evaluation.quality import (
     RealImages,
     control_images,
 )
+from thrmlDenoising.imports import parse_trusting
 from thrmlDenoising.markdown import table
 
 _FEWEST_IMAGES = 100
@@ -30,9 +30,9 @@ def controls_command(words: list[str]) -> None:
         "--images", type=int, default=5120, help="of each kind, or as many as there are of all"
     )
     arguments.add_argument("--extractors", nargs="+", default=["classifier"])
-    arguments.add_argument("--inception-weights", type=Path)
+    arguments.add_argument("--inception-weights")
     arguments.add_argument("--data-dir")
-    given = arguments.parse_args(words)
+    given = parse_trusting(arguments, words)
     if given.images < _FEWEST_IMAGES:
         raise ValueError(f"--images {given.images}: use at least {_FEWEST_IMAGES}")
     real, wrong = (

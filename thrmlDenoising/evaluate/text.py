@@ -1,7 +1,6 @@
 """What the commands share: their help, and numbers in tables."""
 
 import argparse
-from pathlib import Path
 
 import thrmlDenoising.evaluate
 
@@ -13,12 +12,6 @@ def parser(command: str) -> argparse.ArgumentParser:
         description=thrmlDenoising.evaluate.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-
-
-def check_can_be_a_file(output: Path) -> None:
-    """Raises ValueError for a folder, before hours of measuring are lost on it."""
-    if output.is_dir():
-        raise ValueError(f"--output {output} is a folder: give the name of a file")
 
 
 def cell(estimate: tuple[float, float, float]) -> str:

@@ -23,6 +23,7 @@ N_IMAGES = 64
 N_CHAINS_PER_IMAGE = 16
 N_DIRECTIONS = 32
 SWEEPS_PER_SAMPLE = 4
+_ROUNDING = 1e-6
 _DIRECTIONS_SEED = 0
 """The directions are the same in every measurement, so that epochs and runs can be compared."""
 
@@ -30,9 +31,27 @@ Projections = Float[np.ndarray, "sample image chain direction"]
 
 
 class AutocorrelationCurve(NamedTuple):
-    """Autocorrelation at lags 0, 1, 2, ... samples, each of `SWEEPS_PER_SAMPLE` sweeps."""
+    """Autocorrelation at lags 0, 1, 2, ... samples, each of `SWEEPS_PER_SAMPLE` sweeps.
+
+    `still` is the share of chains that never moved.
+    """
 
     values: Float[np.ndarray, " lag"]
+    still: float = 0.0
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether more than half of the chains never moved."""
+        return self.still > 0.5
+
+    @property
+    def in_words(self) -> str:
+        """How many chains never moved."""
+        return (
+            f"{100 * self.still:.0f} % of its chains never moved while autocorrelation was "
+            "measured. Either its weights are too large (a smaller learning rate, or the penalty, "
+            "keeps them small), or the images settle all there is to say, as small toy sets may"
+        )
 
     @property
     def tail(self) -> float:
@@ -51,7 +70,7 @@ class ProjectImage(AbstractObserver):
     def __call__(self, spins: Bool[Array, " image_bit"]) -> Float[Array, " direction"]:
         """One number per direction."""
         pixels = self.manager.decode(spins)
-        return (pixels / self.manager.n_levels) @ self.directions
+        return (pixels.astype(jnp.float32) / self.manager.n_levels) @ self.directions
 
 
 def sample_projections(
@@ -86,7 +105,8 @@ def replication_curve(projections: Projections) -> AutocorrelationCurve:
     With x divided by its standard deviation over all samples and chains of an image and
     direction, the value at lag k is the mean of x_t x_{t+k} over chains and the first half of
     the run, minus (mean of the first half) times (mean of the last quarter); averaged over
-    images and directions. A direction along which nothing ever moves counts as 0.
+    images and directions. Where nothing ever moves, nothing is forgotten: that counts as 1, be
+    all chains of an image in one state or each in a state of its own.
     """
     n_samples = len(projections)
     half, quarter = max(1, n_samples // 2), max(1, n_samples // 4)
@@ -102,18 +122,22 @@ def replication_curve(projections: Projections) -> AutocorrelationCurve:
         spectrum = (early.conj() * whole).mean(axis=(1, 2))
         lagged = np.fft.irfft(spectrum, n_fft)[:n_lags] / half
         means = scaled[:half].mean(axis=(0, 1)) * scaled[-quarter:].mean(axis=(0, 1))
-        products += lagged - means.mean()
-    return AutocorrelationCurve(products / projections.shape[1])
+        products += lagged - means.mean() + (deviation == 0).mean()
+    return _not_below_still_chains(products / projections.shape[1], projections)
 
 
 def stationary_curve(projections: Projections) -> AutocorrelationCurve:
     """The textbook estimator for a stationary chain.
 
     The autocovariances of all chains, images and directions, added up, over those at lag 0: an
-    image or direction counts by its variance. 0 at every lag where nothing ever moved.
+    image or direction counts by its variance. Where nothing ever moves there is none, and nothing
+    is forgotten: those images and directions count by their number, as 1 at every lag.
     """
     total = chain_autocovariances(projections).sum(axis=(0, 1))
-    return AutocorrelationCurve(total / total[0] if total[0] > 0 else total)
+    rho = total / total[0] if total[0] > 0 else np.ones_like(total)
+    images = np.moveaxis(projections, 1, 0)
+    constant = float(np.mean([_deviation(image) == 0 for image in images]))
+    return _not_below_still_chains(constant + (1 - constant) * rho, projections)
 
 
 def chain_autocovariances(projections: Projections) -> Float[np.ndarray, "image chain lag"]:
@@ -137,22 +161,40 @@ def chain_autocovariances(projections: Projections) -> Float[np.ndarray, "image 
     return covariances
 
 
+def _not_below_still_chains(
+    values: Float[np.ndarray, " lag"], projections: Projections
+) -> AutocorrelationCurve:
+    """A chain that never moves remembers everything, however fast others are beside it.
+
+    Of an image's chains in one state all the time, with a single move of a single other, the
+    estimators see that move alone.
+    """
+    still = share_still(projections)
+    return AutocorrelationCurve(np.maximum(values, still) if still else values, still)
+
+
+def share_still(projections: Projections) -> float:
+    """The share of chains whose images look the same along every direction all the time."""
+    high, low = projections.max(axis=0), projections.min(axis=0)
+    moves = high - low > _ROUNDING * np.maximum(np.abs(high), np.abs(low))
+    return float(1 - moves.any(axis=-1).mean())
+
+
 def _deviation(
     image: Float[np.ndarray, "sample chain direction"],
 ) -> Float[np.ndarray, " direction"]:
     """The standard deviation over samples and chains; 0 where only rounding moves."""
     deviation = image.std(axis=(0, 1))
-    return np.where(deviation > 1e-6 * np.abs(image).max(axis=(0, 1)), deviation, 0.0)
+    return np.where(deviation > _ROUNDING * np.abs(image).max(axis=(0, 1)), deviation, 0.0)
 
 
 def integrated_time(curve: AutocorrelationCurve) -> float:
     """Integrated autocorrelation time 1 + 2 sum_k rho_k in samples.
 
     The sum stops at the first lag k >= 5 tau(k), Sokal's window, which balances the noise of the
-    tail against the bias of cutting it. NaN where nothing ever moved: such chains say nothing.
+    tail against the bias of cutting it. A curve that does not fall within it is summed whole, and
+    the time is longer than that.
     """
-    if curve.values[0] == 0:
-        return float("nan")
     tau = 2 * np.cumsum(curve.values) - 1
     lags = np.arange(len(tau))
     inside = np.flatnonzero(lags >= 5 * tau)
@@ -181,8 +223,12 @@ class Protocol(NamedTuple):
         return cls((beta, beta), stationary_curve)
 
 
-def measurement_schedule(beta_range: tuple[float, float], generation_sweeps: int) -> Schedule:
-    """Warms up for half of `generation_sweeps`, then takes as many samples, four sweeps apart.
+def measurement_schedule(
+    beta_range: tuple[float, float], generation_sweeps: int, n_samples: int | None = None
+) -> Schedule:
+    """Warms up for half of `generation_sweeps`, then takes samples four sweeps apart.
+
+    As many as `generation_sweeps`, unless `n_samples` says otherwise.
 
     Beta follows its range over the first `generation_sweeps` sweeps and then stays.
     """
@@ -190,7 +236,7 @@ def measurement_schedule(beta_range: tuple[float, float], generation_sweeps: int
         beta_range,
         n_ramp=generation_sweeps,
         n_warmup=max(1, generation_sweeps // 2),
-        n_samples=generation_sweeps,
+        n_samples=generation_sweeps if n_samples is None else n_samples,
         steps_per_sample=SWEEPS_PER_SAMPLE,
     )
 
@@ -202,7 +248,8 @@ def measure_autocorrelation(
     test_images: Noised,
     protocol: Protocol,
     generation_sweeps: int,
+    n_samples: int | None = None,
 ) -> AutocorrelationCurve:
     """Autocorrelation of one step: a run of `measurement_schedule`, looked at by the protocol."""
-    schedule = measurement_schedule(protocol.beta_range, generation_sweeps)
+    schedule = measurement_schedule(protocol.beta_range, generation_sweeps, n_samples)
     return protocol.estimate(sample_projections(key, step, model, test_images, schedule))

@@ -198,7 +198,7 @@ def exact_kl_gradient(
     scale = -beta / len(outputs)
     biases = np.bincount(graph.bias_of_node, nodes, graph.n_biases)
     weights = np.bincount(graph.weight_of_edge, edges, graph.n_weights)
-    return Parameters(jnp.asarray(scale * biases), jnp.asarray(scale * weights))
+    return Parameters(*(jnp.asarray(scale * leaf, jnp.float32) for leaf in (biases, weights)))
 
 
 def _checked_examples(

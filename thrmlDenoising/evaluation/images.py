@@ -6,63 +6,52 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key, UInt8
+from jaxtyping import Array, Bool, Float, Int, UInt8
 
-from thrmlDenoising.diffusion import DiffusionStep, Generated, Noised, generate
+from thrmlDenoising.diffusion import Generated, Noised
 from thrmlDenoising.evaluation.accuracy import label_votes
-from thrmlDenoising.sampling import IsingModel, Schedule
+from thrmlDenoising.sampling import Schedule
 
 Mode = Literal["free", "clamped"]
 """Labels sampled like everything else, or fixed to the class that is wanted."""
 
 
 class Grid(NamedTuple):
-    """A few images of every class, and the share of label spots that vote for each class."""
+    """A few images of every class, the share of label spots that vote for each, and the spots."""
 
     pixels: UInt8[np.ndarray, "class step drawn pixel"]
     votes: Float[np.ndarray, "class step drawn label_class"]
+    labels: Bool[np.ndarray, "class step drawn label_node"]
 
 
 class Animation(NamedTuple):
-    """All states of all steps one after another, the noise first."""
+    """All states of all steps one after another, the noise first.
+
+    `classes` are those that the images are of, class by class.
+    """
 
     pixels: UInt8[np.ndarray, "frame image pixel"]
     votes: Float[np.ndarray, "frame image label_class"]
     captions: list[str]
+    classes: Sequence[int]
 
 
 @dataclass(frozen=True)
 class ClassImages:
-    """Equally many images of every class, class by class.
+    """Equally many images of each of some classes, class by class.
 
     Free images choose their own label: there, the class an image stands under is only a place.
+
+    Images of a model that is conditioned on bits are all of one class.
+
+    - `classes`: whose images these are.
+    - `n_voted`: how many classes label nodes vote for: 0 where they say something else.
     """
 
     generated: Generated
-    n_classes: int
-
-    @classmethod
-    def generate(
-        cls,
-        key: Key[Array, ""],
-        chain: tuple[Sequence[DiffusionStep], Sequence[IsingModel]],
-        n_per_class: int,
-        one_hot_labels: Bool[np.ndarray, "class label_node"],
-        clamped: bool,
-        schedule: Schedule,
-    ) -> "ClassImages":
-        """Runs the reverse chain, with the labels clamped to their class or free.
-
-        Raises:
-            ValueError: less than 1 image a class asked for.
-        """
-        if n_per_class < 1:
-            raise ValueError(f"{n_per_class} images a class asked for: generate at least 1")
-        labels = np.repeat(one_hot_labels, n_per_class, axis=0)
-        bits = jnp.asarray(labels) if clamped else None
-        return cls(generate(key, *chain, len(labels), schedule, bits), len(one_hot_labels))
+    classes: Sequence[int]
+    n_voted: int
 
     @cached_property
     def _last_states(self) -> Noised:
@@ -78,11 +67,14 @@ class ClassImages:
         """The class most label spots of the final state vote for, the first of equals.
 
         Raises:
-            ValueError: the model has no labels.
+            ValueError: the model has no labels, or they name no class.
         """
-        if not self.generated.noise.labels.shape[-1]:
-            raise ValueError("images of a model without labels (num_label_spots=0) have no class")
         votes = self._votes(self._last_states.labels[-1])
+        if not votes.shape[-1]:
+            raise ValueError(
+                "images of a model without labels (num_label_spots=0), or conditioned on bits, "
+                "have no class"
+            )
         return votes.argmax(axis=-1)
 
     def grid(self, n_drawn: int) -> Grid:
@@ -91,15 +83,15 @@ class ClassImages:
         Raises:
             ValueError: no image asked for, or more than there are.
         """
-        n_per_class = len(self.final_pixels) // self.n_classes
+        n_per_class = len(self.final_pixels) // len(self.classes)
         if not 1 <= n_drawn <= n_per_class:
             raise ValueError(
                 f"cannot draw {n_drawn} of {n_per_class} images of a class: draw at least 1 and at "
                 "most all"
             )
         states = self._last_states
-        votes = self._votes(states.labels)
-        return Grid(self._first(np.asarray(states.pixels), n_drawn), self._first(votes, n_drawn))
+        pixels, labels = (self._first(np.asarray(leaf), n_drawn) for leaf in states)
+        return Grid(pixels, self._votes(labels), labels)
 
     def animation(self, schedule: Schedule) -> Animation:
         """Every observed state; `schedule` is the one that generated them."""
@@ -111,15 +103,16 @@ class ClassImages:
             np.concatenate([np.asarray(frame.pixels) for frame in frames]),
             np.concatenate([self._votes(frame.labels) for frame in frames]),
             ["noise", *(f"step {i} of {n_steps} · sweep {s}" for i in steps for s in sweeps)],
+            self.classes,
         )
 
     def _votes(
-        self, label_bits: Bool[Array, "*batch label_node"]
+        self, label_bits: Bool[Array, "*batch label_node"] | Bool[np.ndarray, "*batch label_node"]
     ) -> Float[np.ndarray, "*batch label_class"]:
-        return label_votes(np.asarray(label_bits), self.n_classes)
+        return label_votes(np.asarray(label_bits), self.n_voted)
 
     def _first(self, leaf: np.ndarray, n_drawn: int) -> np.ndarray:
         """ "step image ..." to "class step drawn ..."."""
         n_steps, n_images, size = leaf.shape
-        by_class = leaf.reshape(n_steps, self.n_classes, n_images // self.n_classes, size)
+        by_class = leaf.reshape(n_steps, len(self.classes), n_images // len(self.classes), size)
         return by_class.swapaxes(0, 1)[:, :, :n_drawn]

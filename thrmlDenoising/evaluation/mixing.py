@@ -37,6 +37,7 @@ from thrmlDenoising.evaluation.autocorrelation import (
     integrated_time,
     measurement_schedule,
     sample_projections,
+    share_still,
 )
 from thrmlDenoising.evaluation.bootstrap import Estimate
 from thrmlDenoising.sampling import IsingModel
@@ -55,7 +56,8 @@ Curves = Float[np.ndarray, "replicate lag"]
 class Mixing(NamedTuple):
     """How long chains take to forget. Times are in sweeps, intervals hold 95 %.
 
-    All is NaN where no chain ever moved.
+    Where no chain ever moved none has forgotten anything: times are infinite, sample sizes 0. A
+    machine whose images have but one likely state looks the same.
 
     Attributes:
         curve: autocorrelation at lags 0, 1, ... samples, each of `SWEEPS_PER_SAMPLE` sweeps.
@@ -142,7 +144,7 @@ def estimate_mixing(rng: np.random.Generator, projections: Projections) -> Mixin
         samples = samples._replace(high=np.inf)
     sizes = (n_samples / max(1.0, samples[i]) for i in (0, 2, 1))
     return Mixing(
-        AutocorrelationCurve(curves[0]),
+        AutocorrelationCurve(curves[0], share_still(projections)),
         np.append(0.0, errors[1:]),
         Estimate(*(SWEEPS_PER_SAMPLE * time for time in samples)),
         Estimate(*sizes),
@@ -152,9 +154,9 @@ def estimate_mixing(rng: np.random.Generator, projections: Projections) -> Mixin
 
 
 def _never_moved(n_lags: int) -> Mixing:
-    unknown = Estimate(float("nan"), float("nan"), float("nan"))
-    curve = AutocorrelationCurve(np.zeros(n_lags))
-    return Mixing(curve, np.full(n_lags, np.nan), unknown, unknown, unknown, None)
+    endless, none = Estimate(*3 * [float("inf")]), Estimate(0.0, 0.0, 0.0)
+    curve = AutocorrelationCurve(np.ones(n_lags), still=1.0)
+    return Mixing(curve, np.zeros(n_lags), endless, none, endless, None)
 
 
 def _resampled_curves(

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from thrmlDenoising.evaluation import Mode
 from thrmlDenoising.experiments.figure import FigureData
+from thrmlDenoising.experiments.table import RunTable
 from thrmlDenoising.plots.paper import draw_band, log_axis
 
 _MARKERS = "osD^v"
@@ -63,7 +64,7 @@ def _ours(data: FigureData, distance: str, mode: Mode) -> dict[str, BySide]:
     """The distance of every run at its best epoch, by kind.
 
     Raises:
-        ValueError: sides have different numbers of seeds.
+        ValueError: sides have different numbers of seeds, or a model has no such images.
     """
     sides: dict[str, list[int]] = {}
     for side, kind in sorted(_side_and_kind(variant) for variant in data.variants):
@@ -71,7 +72,7 @@ def _ours(data: FigureData, distance: str, mode: Mode) -> dict[str, BySide]:
     curves = {}
     for kind in sorted(sides, key=int):
         best = [
-            [table.best(distance)[mode] for table in data.seeds(f"{side}_{kind}")]
+            [_best(table, distance, mode) for table in data.seeds(f"{side}_{kind}")]
             for side in sides[kind]
         ]
         if len({len(seeds) for seeds in best}) > 1:
@@ -81,6 +82,16 @@ def _ours(data: FigureData, distance: str, mode: Mode) -> dict[str, BySide]:
             )
         curves[kind] = BySide(sides[kind], np.array(best).T)
     return curves
+
+
+def _best(table: RunTable, distance: str, mode: Mode) -> float:
+    found = table.best(distance)
+    if mode not in found:
+        raise ValueError(
+            f"{table.facts.get('run', 'a run')} has no {mode} images, of which this figure has a "
+            "panel: its model has no labels (graph.num_label_spots=0)"
+        )
+    return found[mode]
 
 
 def _side_and_kind(variant: str) -> tuple[int, str]:

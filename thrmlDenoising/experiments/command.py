@@ -7,6 +7,9 @@ from pathlib import Path
 
 from thrmlDenoising.experiments.experiment import Run, Scale
 from thrmlDenoising.experiments.training import Places, train_all
+from thrmlDenoising.imports import parse_trusting
+from thrmlDenoising.paths import user_path
+from thrmlDenoising.runs import check_can_hold_files
 
 RUNS = Path("model_logging_and_saving/figures")
 """Where run folders are kept, if the user says nothing else."""
@@ -29,16 +32,28 @@ def train_command(
     parser.add_argument("--scale", choices=scales, required=True)
     parser.add_argument("--jobs", type=int, default=1, help="trainings at once (default: 1)")
     parser.add_argument("--only", nargs="+", metavar="RUN", help="these, such as DTM_seed0")
-    parser.add_argument("--runs", type=Path, default=RUNS, help=f"run folders (default: {RUNS})")
-    given = parser.parse_args(argv)
+    parser.add_argument(
+        "--runs", type=user_path, default=RUNS, help=f"run folders (default: {RUNS})"
+    )
+    try:
+        given = parse_trusting(parser, argv)
+    except ValueError as error:
+        sys.exit(f"error: {error}")
     runs = scales[given.scale].runs()
     names = [run.name for run in runs]
     if unknown := set(given.only or names) - set(names):
         parser.error(f"--only {', '.join(sorted(unknown))}: the runs are {', '.join(names)}")
     places = Places(folder / given.scale, given.runs / folder.name / given.scale)
     try:
-        train_all([run for run in runs if run.name in (given.only or names)], places, given.jobs)
+        if not all(map(places.is_finished, runs)):
+            check_can_hold_files(places.runs, "--runs")
+            check_can_hold_files(places.tables, "the tables of this figure:")
+        chosen = [run for run in runs if run.name in (given.only or names)]
+        train_all(chosen, places, given.jobs, given.trust)
         if afterwards and all(map(places.is_finished, runs)):
             afterwards(runs, places)
     except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on with what is saved", file=sys.stderr)
+        sys.exit(130)

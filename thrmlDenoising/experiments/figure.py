@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from thrmlDenoising.experiments.table import RunTable
+from thrmlDenoising.paths import user_path
 from thrmlDenoising.plots.paper import is_drawn_from, paper_style, save_paper_figure
 
 _MOST_DIFFERENT_PIXELS = 2e-5
@@ -159,7 +160,9 @@ class PaperFigure:
         """The command line of a plot.py."""
         parser = argparse.ArgumentParser(description=f"Draws {self.folder.name} from its tables.")
         parser.add_argument("--scale", default="laptop", help="whose tables (default: laptop)")
-        parser.add_argument("--output", type=Path, help="folder of the files (default: its own)")
+        parser.add_argument(
+            "--output", type=user_path, help="folder of the files (default: its own)"
+        )
         given = parser.parse_args(argv)
         try:
             print(*self.redraw(given.scale, given.output), sep="\n")

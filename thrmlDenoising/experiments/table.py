@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from thrmlDenoising.config import DTMConfig
+from thrmlDenoising.config.classes import name_of
 from thrmlDenoising.evaluation import Mode
 from thrmlDenoising.hints import shortened
 from thrmlDenoising.reading import read_text
@@ -37,6 +38,8 @@ def config_hash(cfg: DTMConfig) -> str:
         for name, value in fields.items()
         if value != default[section][name] and (section, name) not in _NO_PART_OF_HASH
     }
+    if "evaluation.extractors" in changed:  # a function stands for its name, as in YAML
+        changed["evaluation.extractors"] = tuple(map(name_of, cfg.evaluation.extractors))
     lines = (f"{name}: {value!r}" for name, value in sorted(changed.items()))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
@@ -130,13 +133,17 @@ class RunTable:
     def best(self, distance: str) -> dict[Mode, float]:
         """A distance of free and of clamped images at the epoch where their sum is lowest.
 
+        A model without labels has free images alone.
+
         Args:
             distance: "fid" or "classifier_fd".
 
         Raises:
             ValueError: it was not measured.
         """
-        columns = {mode: self._column(f"{mode}_{distance}") for mode in get_args(Mode)}
+        names = {mode: f"{mode}_{distance}" for mode in get_args(Mode)}
+        measured = [mode for mode, name in names.items() if name in self.columns]
+        columns = {mode: self._column(names[mode]) for mode in measured or names}
         row = int(np.nanargmin(sum(columns.values())))
         return {mode: float(values[row]) for mode, values in columns.items()}
 

@@ -1,26 +1,32 @@
 """Training the runs of an experiment: several at once, none twice, none again from its start."""
 
 import os
+import signal
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from thrmlDenoising.DTM import DTM
 from thrmlDenoising.evaluation.hardware_energy import QUOTED_TOTALS
 from thrmlDenoising.experiments.experiment import Run
 from thrmlDenoising.experiments.table import RunTable, config_hash
+from thrmlDenoising.imports import trust
 from thrmlDenoising.machine import cpu_model, n_cores
 from thrmlDenoising.reading import read_text
-from thrmlDenoising.runs import RunFolder, append_text, complete_epochs
+from thrmlDenoising.runs import RunFolder, append_text, complete_epochs, used_alone
 
 _SECONDS = "seconds.txt"
+_SECONDS_FOR_THE_DYING = 5.0
+"""So long a start waits for a process whose parent has just been killed."""
 _THREAD_VARIABLES = ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 
 
@@ -39,6 +45,10 @@ class Places:
     def table(self, run: Run) -> Path:
         """The CSV file of a run."""
         return self.tables / f"{run.name}.csv"
+
+    def lock(self, run: Run) -> Path:
+        """There while a process trains the run."""
+        return self.runs / f".{run.name}.lock"
 
     def is_finished(self, run: Run) -> bool:
         """Whether the table of a run is there, made with its config and trained to its end."""
@@ -59,11 +69,14 @@ class Places:
         return None
 
 
-def train_all(runs: Sequence[Run], places: Places, n_jobs: int) -> None:
+def train_all(
+    runs: Sequence[Run], places: Places, n_jobs: int, trusted: Sequence[str] = ()
+) -> None:
     """Trains what is not finished in `n_jobs` processes, which share the cores evenly.
 
     Args:
         runs: in the order in which to start them.
+        trusted: modules that the processes import, so that configs may name what is in them.
 
     Raises:
         ValueError: less than one job.
@@ -78,7 +91,7 @@ def train_all(runs: Sequence[Run], places: Places, n_jobs: int) -> None:
             print(f"{run.name}: its table is of another config or length and will be replaced")
     failed: dict[str, BaseException] = {}
     try:
-        for number, (run, future) in enumerate(_trained(waiting, places, n_jobs), 1):
+        for number, (run, future) in enumerate(_trained(waiting, places, n_jobs, trusted), 1):
             if error := future.exception():
                 failed[run.name] = error
             outcome = f"failed: {error!r}" if error else f"{future.result():.0f} s"
@@ -94,11 +107,12 @@ def train_all(runs: Sequence[Run], places: Places, n_jobs: int) -> None:
 
 
 def _trained(
-    runs: Sequence[Run], places: Places, n_jobs: int
+    runs: Sequence[Run], places: Places, n_jobs: int, trusted: Sequence[str]
 ) -> Iterator[tuple[Run, Future[float]]]:
     """The runs as they end; one is handed out when a process is free, so none waits in a queue.
 
-    After an interrupt nothing is left that would still be started.
+    However this process ends, by an interrupt or killed, the others end with it; what they have
+    saved is where the next start goes on.
     """
     n_jobs = min(n_jobs, len(runs))
     if not runs:
@@ -106,7 +120,9 @@ def _trained(
     queue, running = iter(runs), {}
     # Forked processes could not use JAX, which this one may have started.
     context = get_context("spawn")
-    with _shared_cores(n_jobs), ProcessPoolExecutor(n_jobs, mp_context=context) as pool:
+    lifeline, end = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(n_jobs, context, _start_worker, (lifeline, trusted))
+    with _shared_cores(n_jobs), lifeline, pool, end:
         while True:
             for run in islice(queue, n_jobs - len(running)):
                 running[pool.submit(train_run, run, places)] = run
@@ -119,6 +135,18 @@ def _trained(
                 yield running.pop(future), future
 
 
+def _start_worker(lifeline: Connection, trusted: Sequence[str]) -> None:
+    """Ends this process once nobody holds the other end, and so when its parent is dead."""
+
+    def watch() -> None:
+        with suppress(OSError):  # how Windows tells the end
+            lifeline.poll(None)  # nothing is ever sent
+        os._exit(128 + signal.SIGTERM)  # as if it were killed: the last whole epoch stands
+
+    threading.Thread(target=watch, daemon=True).start()
+    trust(trusted)
+
+
 def train_run(run: Run, places: Places) -> float:
     """Trains a run to its end, from its last checkpoint if it has one, and writes its table.
 
@@ -127,7 +155,14 @@ def train_run(run: Run, places: Places) -> float:
 
     Raises:
         ValueError: its folder holds a longer training.
+        InUseError: another process trains it.
     """
+    what = f"{run.name} in {places.runs}"
+    with used_alone(places.lock(run), what, _SECONDS_FOR_THE_DYING):
+        return _train_run(run, places)
+
+
+def _train_run(run: Run, places: Places) -> float:
     folder = places.folder(run)
     dtm = DTM(run.cfg, base_dir=places.runs) if folder is None else DTM.load(folder)
     n_epochs = run.n_epochs - dtm.epoch

@@ -1,5 +1,6 @@
 """Several runs in one figure: over epochs, and over what they have spent."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -12,19 +13,26 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullFormatter
 
 from thrmlDenoising.plots.style import (
+    MOST_IN_LEGEND,
     MetricStyle,
     foot_of,
     hollow_style,
     line_style,
+    named,
     note,
+    our_style,
     plain,
     save_png,
+    write,
 )
+from thrmlDenoising.user_text import shortened
 
 _LINE_STYLES: dict[str, Literal["-", "--"]] = {"clamped": "-", "free": "--"}
 _RATIO_FOR_LOG = 5
 """Runs whose spendings differ by more than this are drawn on a logarithmic axis."""
 
+_LETTERS_IN_A_ROW = 120
+_LONGEST_NAME = 100
 _AUTOCORRELATION = "largest autocorrelation of a step"
 
 
@@ -51,6 +59,7 @@ class ComparedRun(NamedTuple):
     autocorrelation: Curve | None = None
 
 
+@our_style()
 def draw_comparison(runs: Sequence[ComparedRun], style: MetricStyle, path: Path) -> None:
     """Write a PNG: metric above, autocorrelation below; over epochs left, over updates right.
 
@@ -65,17 +74,20 @@ def draw_comparison(runs: Sequence[ComparedRun], style: MetricStyle, path: Path)
     quantities = [style.axis_label]
     if any(run.autocorrelation for run in runs):
         quantities.append(_AUTOCORRELATION)
-    figure = Figure(figsize=(10, 3.9 * len(quantities)), layout="constrained")
+    n_columns, legend_height = _legend_size([run.name for run in runs])
+    figure = Figure(figsize=(10, 3.9 * len(quantities) + legend_height), layout="constrained")
     rows = figure.subplots(len(quantities), 2, sharex="col", sharey="row", squeeze=False)
     for row, quantity in zip(rows, quantities, strict=True):
         for axes in row:
             plain(axes)
-        row[0].set_ylabel(quantity)
+        write(row[0].yaxis.label, quantity)
     _label_x(rows, runs)
     _draw_metric(rows[0], runs, style)
+    hollow = ""
     if len(rows) == 2:
-        _draw_autocorrelation(rows[1], runs)
-    _legends(figure, rows[0, 0], runs)
+        hollow = _draw_autocorrelation(rows[1], runs)
+    few_named = _legends(figure, rows[0, 0], runs, n_columns)
+    note(rows[0, 0], hollow, few_named)
     save_png(figure, path)
 
 
@@ -103,7 +115,8 @@ def _draw_metric(row: np.ndarray, runs: Sequence[ComparedRun], style: MetricStyl
                     axes.fill_between(x, low, high, color=line["color"], alpha=0.15, linewidth=0)
 
 
-def _draw_autocorrelation(row: np.ndarray, runs: Sequence[ComparedRun]) -> None:
+def _draw_autocorrelation(row: np.ndarray, runs: Sequence[ComparedRun]) -> str:
+    """Returns words on the hollow markers, if there are any."""
     curves = {index: run.autocorrelation for index, run in enumerate(runs) if run.autocorrelation}
     values = np.concatenate([curve.values for curve in curves.values()])
     foot = foot_of(values, None)
@@ -113,9 +126,10 @@ def _draw_autocorrelation(row: np.ndarray, runs: Sequence[ComparedRun]) -> None:
         for axes, x in zip(row, _both_x(row, runs[index], curve), strict=True):
             axes.plot(x, np.where(at_foot, foot, curve.values), **line)
             axes.plot(x[at_foot], np.full(at_foot.sum(), foot), **hollow_style(line_style(index)))
-    if (values <= 0).any():
-        row[0].set_ylim(bottom=foot / 1.5)
-        note(row[0], "hollow: measured 0 or below, drawn at the foot of the axis")
+    if not (values <= 0).any():
+        return ""
+    row[0].set_ylim(bottom=foot / 1.5)
+    return "hollow: measured 0 or below, drawn at the foot of the axis"
 
 
 def _run_line(index: int, curve: Curve) -> dict[str, Any]:
@@ -136,16 +150,26 @@ def _spendings_differ(runs: Sequence[ComparedRun]) -> bool:
     return min(spent) > 0 and max(spent) > _RATIO_FOR_LOG * min(spent)
 
 
-def _legends(figure: Figure, axes: Axes, runs: Sequence[ComparedRun]) -> None:
+def _legend_size(names: Sequence[str]) -> tuple[int, float]:
+    """In how many columns the names of runs fit, and the inches that more than two rows need."""
+    longest = min(_LONGEST_NAME, max(map(len, names)))
+    n_columns = max(1, min(3, _LETTERS_IN_A_ROW // (longest + 6)))
+    n_rows = math.ceil(min(len(names), MOST_IN_LEGEND) / n_columns)
+    return n_columns, 0.2 * max(0, n_rows - 2)
+
+
+def _legends(figure: Figure, axes: Axes, runs: Sequence[ComparedRun], n_columns: int) -> str:
     """The runs above the figure, the kinds of images where there is room."""
-    lines = [Line2D([], [], label=run.name, **line_style(index)) for index, run in enumerate(runs)]
-    figure.legend(handles=lines, loc="outside upper left", ncols=3, frameon=False)
+    lines = [Line2D([], [], **line_style(index)) for index in range(len(runs))]
+    names = [shortened(run.name, _LONGEST_NAME) for run in runs]
+    few_named = named(figure, lines, names, loc="outside upper left", ncols=n_columns)
     modes = {mode: None for run in runs for mode in run.metric}
     kinds = [
         Line2D([], [], label=f"{mode} images", color="0.3", linestyle=_LINE_STYLES[mode])
         for mode in modes
     ]
     axes.legend(handles=kinds, frameon=False)
+    return few_named
 
 
 def _curves(run: ComparedRun) -> list[Curve]:

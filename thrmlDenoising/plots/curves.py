@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from thrmlDenoising.plots.style import (
@@ -16,12 +17,19 @@ from thrmlDenoising.plots.style import (
     foot_of,
     hollow_style,
     line_style,
+    named,
     note,
+    our_style,
     plain,
     save_png,
+    write,
 )
+from thrmlDenoising.user_text import shortened
+
+_LONGEST_NAME = 60
 
 
+@our_style()
 def draw_metric_vs_epoch(
     series: Mapping[str, tuple[Sequence[int], Sequence[float]]], style: MetricStyle, path: Path
 ) -> None:
@@ -33,22 +41,22 @@ def draw_metric_vs_epoch(
     if not any(len(epochs) for epochs, _ in series.values()):
         raise ValueError("There is nothing to draw: no metric has been measured yet.")
     figure, axes = _axes("epoch", style.axis_label)
-    n_undrawn = 0
+    n_undrawn, names = 0, []
     for index, (name, (epochs, values)) in enumerate(series.items()):
         if len(epochs) != len(values):
             raise ValueError(f"{name}: {len(epochs)} epochs do not fit {len(values)} values.")
         numbers = np.asarray(values, float)
         heights = style.height(numbers)
         n_undrawn += int(np.isnan(heights).sum())
-        axes.plot(
-            epochs, heights, label=_with_best(name, epochs, numbers, heights), **line_style(index)
-        )
-    axes.legend(frameon=False)
-    if n_undrawn:
-        note(axes, f"{n_undrawn} measured without a finite value to draw")
+        names.append(_with_best(name, epochs, numbers, heights))
+        axes.plot(epochs, heights, **line_style(index))
+    few_named = named(axes, axes.lines, names)
+    undrawn = f"{n_undrawn} measured without a finite value to draw" if n_undrawn else ""
+    note(axes, undrawn, few_named)
     save_png(figure, path)
 
 
+@our_style()
 def draw_autocorrelation_vs_epoch(
     epochs: Sequence[int],
     values: Float[np.ndarray, "epoch step"],
@@ -70,21 +78,26 @@ def draw_autocorrelation_vs_epoch(
     foot = foot_of(values, threshold)
     figure, axes = _axes("epoch", "autocorrelation at long lags")
     axes.set_yscale("log")
+    lines = []
     for step, column in enumerate(values.T):
         line = _step_line(step, values.shape[1])
         # A comparison with NaN is false, so what was not measured stays NaN here.
-        axes.plot(epochs_drawn, np.where(column <= 0, foot, column), label=f"step {step}", **line)
+        heights = np.where(column <= 0, foot, column)
+        lines += axes.plot(epochs_drawn, heights, label=f"step {step}", **line)
         at_foot = column <= 0
         axes.plot(epochs_drawn[at_foot], np.full(at_foot.sum(), foot), **hollow_style(line))
     if threshold is not None:
-        axes.axhline(threshold, color="0.3", linestyle="--", label=f"threshold {threshold:g}")
+        label = f"threshold {threshold:g}"
+        lines.append(axes.axhline(threshold, color="0.3", linestyle="--", label=label))
+    hollow = ""
     if (values <= 0).any():
         axes.set_ylim(bottom=foot / 1.5)
-        note(axes, "hollow: measured 0 or below, drawn at the foot of the axis")
-    _legend_beside(axes)
+        hollow = "hollow: measured 0 or below, drawn at the foot of the axis"
+    note(axes, hollow, _named_beside(axes, lines))
     save_png(figure, path)
 
 
+@our_style()
 def draw_autocorrelation_vs_lags(
     lags: Int[np.ndarray, " lag"], curves: Float[np.ndarray, "step lag"], title: str, path: Path
 ) -> None:
@@ -96,11 +109,13 @@ def draw_autocorrelation_vs_lags(
         raise ValueError(f"{len(lags)} lags do not fit curves [step, lag] of shape {curves.shape}.")
     figure, axes = _axes("lag (Gibbs sweeps)", "autocorrelation")
     axes.axhline(0, color="0.6", linewidth=0.8)
+    lines = []
     for step, curve in enumerate(curves):
         (line,) = axes.plot(lags, curve, label=f"step {step}", **_step_line(step, len(curves)))
         line.set_markevery(max(1, len(lags) // 12))
-    axes.set_title(title)
-    _legend_beside(axes)
+        lines.append(line)
+    write(axes.title, title)
+    note(axes, _named_beside(axes, lines))
     save_png(figure, path)
 
 
@@ -108,7 +123,7 @@ def _axes(x_label: str, y_label: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(8, 4.8), layout="constrained")
     axes = figure.add_subplot()
     axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
+    write(axes.yaxis.label, y_label)
     plain(axes)
     if x_label == "epoch":
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -122,11 +137,13 @@ def _step_line(step: int, n_steps: int) -> dict[str, Any]:
 
 
 def _with_best(name: str, epochs: Sequence[int], values: np.ndarray, heights: np.ndarray) -> str:
+    name = shortened(name, _LONGEST_NAME)
     if np.isnan(heights).all():
         return name
     best = int(np.nanargmax(heights))
     return f"{name} (best {values[best]:.4g} at epoch {epochs[best]})"
 
 
-def _legend_beside(axes: Axes) -> None:
-    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
+def _named_beside(axes: Axes, lines: Sequence[Line2D]) -> str:
+    names = [str(line.get_label()) for line in lines]
+    return named(axes, lines, names, loc="upper left", bbox_to_anchor=(1.01, 1))

@@ -4,8 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 
+from thrmlDenoising.plots.excerpts import (
+    MOST_CLASSES,
+    ShownClasses,
+    evenly_spread,
+    lowered,
+    what_is_shown,
+)
+from thrmlDenoising.plots.lettering import legend, paragraph, text, title
 from thrmlDenoising.plots.pictures import (
     Picture,
     Tile,
@@ -16,18 +24,19 @@ from thrmlDenoising.plots.pictures import (
     check_votes,
     columns_for,
     framed,
-    legend,
     owners,
     padded,
     page_of,
-    text,
-    title,
 )
 from thrmlDenoising.runs.files import written_aside
 
 _BAR_HEIGHT = 18
 _ASPECT = 2.2
 _LAST_FRAME_MS = 2000
+_GAP = 14  # between classes
+_LONGEST_BLOCK = 1500  # pixels of the images of one class side by side
+_MOST_PIXELS = 2_000_000  # of a frame, but for places left empty and the words around
+_MOST_FRAMES = 1000
 _FASTEST = 50  # frames per second; viewers slow down what is faster
 
 
@@ -41,29 +50,55 @@ def write_gif(
     path: Path,
     titles: Sequence[str] | None = None,
     frames_per_second: float = 12,
+    classes: Sequence[int] | None = None,
 ) -> None:
     """Write an endless GIF of images changing, its last frame held for two seconds.
 
     The images are ordered by class, equally many of each, and those of one class stand side by side
     under its name, or under one of `titles` where they do not belong to it. `votes` are the shares
     (0..1) of label nodes voting for each class, drawn as bars under the image; a last axis of 0
-    classes draws none. Each frame's caption stands on top.
-    Raises ValueError where shapes or values do not fit.
+    classes draws none. Each frame's caption stands on top. `classes` are the places in
+    `class_names` of those the images are of, where that is not all of them.
+
+    A frame has about 2 megapixels at most, and there are at most 1000. Where classes, images or
+    frames are too many for that, some are shown, the picture says how many, and a last bar stands
+    for the classes that are not. Raises ValueError where shapes or values do not fit.
     """
-    _check_frames(frames, votes, captions, image_shape, n_levels, class_names)
+    given = np.arange(len(class_names)) if classes is None else np.asarray(classes)
+    _check_frames(frames, votes, captions, image_shape, n_levels, class_names, given)
     if not 0 < frames_per_second <= _FASTEST:
         raise ValueError(f"frames_per_second={frames_per_second} has to be in (0, {_FASTEST}].")
     tile = Tile(image_shape, n_levels, _BAR_HEIGHT)
-    owned = owners(class_names, titles)
-    names = _same_width([title(name) for name in titles or class_names])
-    headers = _same_width([text(caption, 14) for caption in captions])
-    width = _grid(frames[0], votes[0], names, owned, tile).shape[1]
-    bars = [legend(class_names, titles, width)] if votes.shape[-1] else []
-    pages = (  # one at a time: a long animation would fill the memory
-        as_image(framed(above([header, _grid(images, vote, names, owned, tile), *bars], gap=8), 10))
-        for header, images, vote in zip(headers, frames, votes, strict=True)
+    n_frames, n_each = len(frames), frames.shape[1] // len(given)
+    n_classes, n_side_by_side = _shown_counts(
+        len(given), n_each, tile, len(class_names) if votes.shape[-1] else 0
     )
-    durations = [round(1000 / frames_per_second)] * (len(frames) - 1) + [_LAST_FRAME_MS]
+    blocks = evenly_spread(len(given), n_classes)
+    shown = ShownClasses(class_names, given[blocks].tolist())
+    owned = owners(len(shown), titles)
+    names = _same_width([title(name) for name in shown.of(titles or class_names)])
+    shown_frames = evenly_spread(n_frames, _MOST_FRAMES)
+    headers = _same_width([text(captions[frame], 14) for frame in shown_frames])
+    images = (np.array(blocks)[:, None] * n_each + np.arange(n_side_by_side)).ravel()
+
+    def drawn(frame: int) -> Picture:
+        bars = shown.votes(votes[frame, images])
+        return _grid(frames[frame, images], bars, names, owned, tile)
+
+    width = drawn(0).shape[1]
+    below = [legend(shown.bars, titles is None, width)] if votes.shape[-1] else []
+    counts = {
+        "classes": (len(shown), len(class_names)),
+        "images of each class": (n_side_by_side, n_each),
+        "frames": (len(shown_frames), n_frames),
+    }
+    if said := what_is_shown(counts):
+        below.append(paragraph(said, width))
+    pages = (  # one at a time: a long animation would fill the memory
+        as_image(framed(above([header, drawn(frame), *below], gap=8), 10))
+        for header, frame in zip(headers, shown_frames, strict=True)
+    )
+    durations = [round(1000 / frames_per_second)] * (len(shown_frames) - 1) + [_LAST_FRAME_MS]
     with written_aside(path) as aside:
         next(pages).save(
             aside,
@@ -75,9 +110,23 @@ def write_gif(
         )
 
 
+def _shown_counts(n_classes: int, n_each: int, tile: Tile, n_voted_for: int) -> list[int]:
+    """How many classes, and images of each, a frame has room for."""
+    n_classes = min(n_classes, MOST_CLASSES)
+    n_bars = n_classes + (n_classes < n_voted_for) if n_voted_for else 0
+    height, width = tile.size(n_bars)
+    n_each = min(n_each, max(1, _LONGEST_BLOCK // (width + 4)))
+
+    def fits(counts: Sequence[int]) -> bool:
+        n_classes, n_each = counts
+        return n_classes * (height + 30) * (n_each * (width + 4) + _GAP) <= _MOST_PIXELS
+
+    return lowered([n_classes, n_each], fits)
+
+
 def _grid(
     images: UInt8[np.ndarray, "image pixel"],
-    votes: Float[np.ndarray, "image label_class"],
+    votes: Float[np.ndarray, "image bar"],
     names: Sequence[Picture],
     owned: Sequence[int],
     tile: Tile,
@@ -92,7 +141,7 @@ def _grid(
             for image, vote in zip(images[block], votes[block], strict=True)
         ]
         blocks.append(above([name, beside(tiles, gap=4)], gap=2))
-    return page_of(blocks, columns_for(len(blocks), blocks[0], _ASPECT), gap=14)
+    return page_of(blocks, columns_for(len(blocks), blocks[0], _ASPECT), gap=_GAP)
 
 
 def _same_width(pictures: Sequence[Picture]) -> list[Picture]:
@@ -107,15 +156,18 @@ def _check_frames(
     image_shape: tuple[int, int],
     n_levels: int,
     class_names: Sequence[str],
+    classes: Int[np.ndarray, " given"],
 ) -> None:
     if frames.ndim != 3:
         raise ValueError(f"Frames have the axes frame, image, pixel; not shape {frames.shape}.")
     check_images(frames, image_shape, n_levels)
     if len(captions) != len(frames):
         raise ValueError(f"{len(captions)} captions do not fit {len(frames)} frames.")
-    if not class_names or frames.shape[1] % len(class_names):
+    if len(classes) and not (0 <= classes.min() <= classes.max() < len(class_names)):
+        raise ValueError(f"classes={classes.tolist()} are not all among {len(class_names)} names.")
+    if not len(classes) or frames.shape[1] % len(classes):
         raise ValueError(
-            f"{frames.shape[1]} images cannot be shared equally by {len(class_names)} classes: "
+            f"{frames.shape[1]} images cannot be shared equally by {len(classes)} classes: "
             "give the images ordered by class, equally many of each."
         )
     check_votes(votes, frames, len(class_names))

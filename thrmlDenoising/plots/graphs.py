@@ -13,7 +13,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph, Lattice
-from thrmlDenoising.plots.style import ShownFigure, line_style, plain, save_png
+from thrmlDenoising.paths import user_path
+from thrmlDenoising.plots.style import ShownFigure, line_style, our_style, plain, save_png
 
 _ROLES = ("image", "label", "hidden")
 _DARK, _MARK, _LABEL, _IMAGE = (line_style(index)["color"] for index in (0, 1, 2, 4))
@@ -54,6 +55,7 @@ class Layout(NamedTuple):
     is_torus: bool
 
 
+@our_style()
 def draw_graph(
     step: DrawnStep, node: int | None = None, path: str | Path | None = None
 ) -> ShownFigure:
@@ -88,7 +90,7 @@ def draw_graph(
     _draw_degrees(panels["degrees"], graph)
     _draw_parameters(panels["weights"], panels["biases"], step)
     if path is not None:
-        save_png(figure, Path(path))
+        save_png(figure, user_path(path))
     return figure
 
 

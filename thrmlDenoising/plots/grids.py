@@ -8,6 +8,14 @@ import imageio.v3 as imageio
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from thrmlDenoising.plots.excerpts import (
+    MOST_CLASSES,
+    ShownClasses,
+    evenly_spread,
+    lowered,
+    what_is_shown,
+)
+from thrmlDenoising.plots.lettering import legend, paragraph, text, title
 from thrmlDenoising.plots.pictures import (
     Picture,
     Tile,
@@ -18,17 +26,17 @@ from thrmlDenoising.plots.pictures import (
     check_votes,
     columns_for,
     framed,
-    legend,
     owners,
     padded,
     page_of,
-    text,
-    title,
 )
 from thrmlDenoising.runs.files import written_aside
 
 _BAR_HEIGHT = 10
 _ASPECT = 1.3
+_GAP = 24  # between classes
+_LONGEST_BLOCK = 3000  # pixels of one class, in height and in width
+_MOST_PIXELS = 8_000_000  # of a page, but for places left empty and the words below
 _BETWEEN = 215  # light grey, so that black and white images both show their edge
 
 
@@ -46,22 +54,38 @@ def draw_grid(
     Under every image stand bars of the shares (0..1) of label nodes voting for each class, the
     class of the block in colour; a last axis of 0 classes draws none. `class_names` has a name for
     each block; `titles` replaces them where images do not belong to the class of their block;
-    `n_levels` is the grey level of white. Raises ValueError where shapes or values do not fit.
+    `n_levels` is the grey level of white.
+
+    A page has about 8 megapixels at most. Where classes, steps or images are too many for that,
+    some are shown, the page says how many, and a last bar stands for the classes that are not.
+    Raises ValueError where shapes or values do not fit.
     """
     _check_grid(grid, label_grid, image_shape, n_levels, class_names)
     tile = Tile(image_shape, n_levels, _BAR_HEIGHT)
-    captions = _captions(titles or class_names, grid.shape[1])
+    n_classes, n_steps, n_drawn = _shown_counts(grid, label_grid, tile, titles or class_names)
+    classes = ShownClasses(class_names, evenly_spread(len(class_names), n_classes))
+    steps = evenly_spread(grid.shape[1], n_steps)
+    places = np.ix_(classes.shown, steps, range(n_drawn))
+    captions = _captions(classes.of(titles or class_names), steps, grid.shape[1])
     blocks = [
         _class_block(images, votes, caption, own, tile)
         for images, votes, caption, own in zip(
-            grid, label_grid, captions, owners(class_names, titles), strict=True
+            grid[places],
+            classes.votes(label_grid[places]),
+            captions,
+            owners(len(classes), titles),
+            strict=True,
         )
     ]
-    page = page_of(blocks, columns_for(len(blocks), blocks[0], _ASPECT), gap=24)
+    parts = [page_of(blocks, columns_for(len(blocks), blocks[0], _ASPECT), gap=_GAP)]
     if label_grid.shape[-1]:
-        page = above([page, legend(class_names, titles, page.shape[1])], gap=16)
+        parts.append(legend(classes.bars, titles is None, parts[0].shape[1]))
+    counts = zip((n_classes, n_steps, n_drawn), grid.shape, strict=False)
+    names = ("classes", "steps", "images of each class")
+    if said := what_is_shown(dict(zip(names, counts, strict=True))):
+        parts.append(paragraph(said, parts[0].shape[1]))
     with written_aside(path) as aside:
-        colours = np.asarray(as_image(framed(page, 16)).convert("RGB"))
+        colours = np.asarray(as_image(framed(above(parts, gap=16), 16)).convert("RGB"))
         imageio.imwrite(aside, colours, extension=".png", optimize=True)
 
 
@@ -104,14 +128,37 @@ def _class_block(
     return above(rows, gap=6)
 
 
-def _captions(class_names: Sequence[str], n_steps: int) -> list[list[Picture]]:
-    """The caption of every class and step, all of one width."""
+def _captions(
+    class_names: Sequence[str], steps: Sequence[int], n_steps: int
+) -> list[list[Picture]]:
+    """The caption of every class and step shown, all of one width."""
     captions = [
-        [above([title(name), text(f"step {step} of {n_steps}")]) for step in range(1, n_steps + 1)]
+        [above([title(name), text(f"step {step + 1} of {n_steps}")]) for step in steps]
         for name in class_names
     ]
     width = max(caption.shape[1] for row in captions for caption in row) + 4
     return [[padded(caption, caption.shape[0], width) for caption in row] for row in captions]
+
+
+def _shown_counts(
+    grid: np.ndarray, votes: np.ndarray, tile: Tile, titles: Sequence[str]
+) -> list[int]:
+    """How many classes, steps and images of each a page has room for."""
+    n_classes, n_steps, n_drawn = grid.shape[:3]
+    n_classes = min(n_classes, MOST_CLASSES)
+    candidates = [titles[place] for place in evenly_spread(len(titles), n_classes)]
+    caption_width = _captions(candidates, [n_steps - 1], n_steps)[0][0].shape[1]
+    n_bars = n_classes + (n_classes < len(titles)) if votes.shape[-1] else 0
+    height, width = tile.size(n_bars)
+    n_steps = min(n_steps, max(1, _LONGEST_BLOCK // (height + 6)))
+    n_drawn = min(n_drawn, max(1, (_LONGEST_BLOCK - caption_width) // (width + 4)))
+
+    def fits(counts: Sequence[int]) -> bool:
+        n_classes, n_steps, n_drawn = counts
+        block = (n_steps * (height + 6) + _GAP) * (caption_width + n_drawn * (width + 4) + _GAP)
+        return n_classes * block <= _MOST_PIXELS
+
+    return lowered([n_classes, n_steps, n_drawn], fits)
 
 
 def _check_grid(

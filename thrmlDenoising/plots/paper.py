@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from PIL import Image
 
+from thrmlDenoising.plots.style import our_style
 from thrmlDenoising.runs.files import written_aside
 
 STYLE = Path(__file__).with_name("paper.mplstyle")
@@ -25,7 +25,7 @@ _MARK = "Source"
 
 def paper_style() -> AbstractContextManager[None]:
     """A context in which figures are made and saved in the style of `paper.mplstyle`."""
-    return style.context(STYLE, after_reset=True)
+    return our_style(STYLE)
 
 
 def draw_band(

@@ -6,16 +6,13 @@ a GIF needs no colour search. The paper is a light grey, on which black and whit
 """
 
 import math
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeAlias
 
-import matplotlib
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 Picture: TypeAlias = UInt8[np.ndarray, "height width"]
 
@@ -27,6 +24,7 @@ OTHER_CLASS = 100
 OWN_CLASS = 252
 _ACCENTS = {OWN_CLASS: (213, 94, 0)}  # vermilion of the colour-blind-safe set of Okabe and Ito
 _DRAWN_SIDE = 84  # pixels the longer side of an image is brought near: 28 x 28 is drawn threefold
+_LONGEST_SIDE = 256  # pixels; what is larger is drawn smaller
 _NARROWEST_BAR = 4
 
 
@@ -76,44 +74,13 @@ def columns_for(n_blocks: int, block: Picture, aspect: float) -> int:
     return min(range(1, n_blocks + 1), key=mismatch)
 
 
-def text(line: str, size: int = 11, face: str = "DejaVuSans") -> Picture:
-    """One line of text, `size` pixels an em, in a face that comes with matplotlib."""
-    font = ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", f"{face}.ttf"), size)
-    ascent, descent = font.getmetrics()
-    image = Image.new("L", (max(1, math.ceil(font.getlength(line))), ascent + descent), PAPER)
-    ImageDraw.Draw(image).text((0, 0), line, fill=INK, font=font)
-    return np.asarray(image)
-
-
-def title(line: str, size: int = 11) -> Picture:
-    """One line of bold text."""
-    return text(line, size, "DejaVuSans-Bold")
-
-
 NO_CLASS = -1
 """The `own` class of images that stand under no class."""
 
 
-def owners(class_names: Sequence[str], titles: Sequence[str] | None) -> list[int]:
-    """The class whose bar is coloured in each block: its own, or none if it has another title."""
-    return list(range(len(class_names))) if titles is None else [NO_CLASS] * len(class_names)
-
-
-def legend(class_names: Sequence[str], titles: Sequence[str] | None, width: int) -> Picture:
-    """What the bars under the images mean."""
-    orange = " (orange: the class it stands under)" if titles is None else ""
-    return paragraph(
-        f"Bars: share of label nodes voting for each class{orange}, from left to right "
-        f"{', '.join(class_names)}.",
-        width,
-    )
-
-
-def paragraph(words: str, width: int, size: int = 11) -> Picture:
-    """Text broken into lines of about `width` pixels."""
-    average_letter = 0.6 * size
-    lines = textwrap.wrap(words, max(20, int(width / average_letter)))
-    return above([text(line, size) for line in lines])
+def owners(n_blocks: int, titles: Sequence[str] | None) -> list[int]:
+    """The bar that is coloured in each block: its own, or none if it has another title."""
+    return list(range(n_blocks)) if titles is None else [NO_CLASS] * n_blocks
 
 
 @dataclass(frozen=True)
@@ -143,10 +110,21 @@ class Tile:
         return above([picture, self._bars(votes, own, width)], gap=2)
 
     def enlarged(self, image: UInt8[np.ndarray, " pixel"]) -> Picture:
-        """The image with every pixel a square of the same size."""
-        scale = max(1, round(_DRAWN_SIDE / max(self.image_shape)))
+        """The image with every pixel a square of the same size.
+
+        Of an image too large for that, squares of pixels are averaged.
+        """
         greys = np.round(image.reshape(self.image_shape) * (WHITE / self.n_levels))
-        return greys.astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
+        greys, longest = greys.astype(np.uint8), max(self.image_shape)
+        if longest > _LONGEST_SIDE:
+            return np.asarray(Image.fromarray(greys).reduce(math.ceil(longest / _LONGEST_SIDE)))
+        scale = max(1, round(_DRAWN_SIDE / longest))
+        return greys.repeat(scale, axis=0).repeat(scale, axis=1)
+
+    def size(self, n_bars: int) -> tuple[int, int]:
+        """Height and width of an image drawn with so many bars."""
+        blank = np.zeros(math.prod(self.image_shape), np.uint8)
+        return self.draw(blank, np.zeros(n_bars), NO_CLASS).shape
 
     def _bars(self, votes: Float[np.ndarray, " label_class"], own: int, width: int) -> Picture:
         picture = np.full((self.bar_height, width), PAPER, np.uint8)

@@ -1,21 +1,73 @@
 """What all curves share: colours, markers, axes, and how a figure becomes a file."""
 
 import io
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib import style
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
+from thrmlDenoising.plots.excerpts import evenly_spread
+from thrmlDenoising.plots.fonts import font_for, usual_font
 from thrmlDenoising.runs.files import written_aside
+from thrmlDenoising.user_text import one_line, shortened
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 """Okabe and Ito's colour-blind-safe set without its yellow, which is faint on white."""
 
 _MARKERS = "osD^vPX*"
+_LONGEST_NAME = 100
+MOST_IN_LEGEND = 20
+
+
+@contextmanager
+def our_style(changes: Path | None = None) -> Iterator[None]:
+    """A context, or a decorator, in which figures are made and saved alike on every machine.
+
+    Whatever a matplotlibrc, `matplotlib.rcParams` or `numpy.seterr` say counts for nothing within,
+    and again afterwards. All that draws does so within.
+
+    Args:
+        changes: a style sheet on top of matplotlib's own defaults.
+    """
+    with (
+        style.context({} if changes is None else changes, after_reset=True),
+        np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"),  # its defaults
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        yield
+
+
+def write(place: Text, words: str) -> None:
+    """Puts a user's words there as they are, dollar signs included, in one line."""
+    line = shortened(one_line(words), _LONGEST_NAME)
+    families = dict.fromkeys((usual_font().family, font_for(line).family))
+    place.set(text=line, parse_math=False, fontfamily=list(families))
+
+
+def named(place: Axes | Figure, lines: Sequence[Artist], names: Sequence[str], **how: Any) -> str:
+    """Draws a legend of the lines, or of evenly spread ones where they are too many.
+
+    Returns:
+        Words that say so, or nothing.
+    """
+    some = evenly_spread(len(lines), MOST_IN_LEGEND)
+    # Labels that begin with "_" would be left out: names are written in once there is room.
+    legend = place.legend([lines[i] for i in some], ["."] * len(some), frameon=False, **how)
+    for text, i in zip(legend.get_texts(), some, strict=True):
+        write(text, names[i])
+    return f"{len(some)} of {len(lines)} curves are named" if len(some) < len(lines) else ""
 
 
 @dataclass(frozen=True)
@@ -36,7 +88,7 @@ class MetricStyle:
 
     def height(self, values: Float[np.ndarray, " epoch"]) -> Float[np.ndarray, " epoch"]:
         """The values as drawn; NaN, so no point, where there is nothing finite to draw."""
-        with np.errstate(divide="ignore"):
+        with np.errstate(all="ignore"):
             heights = 1 / values if self.inverted else values
         return np.where(np.isfinite(heights), heights, np.nan)
 
@@ -68,14 +120,24 @@ def foot_of(values: np.ndarray, threshold: float | None) -> float:
     return min(shown, default=1e-3) / 10**0.5
 
 
-def note(axes: Axes, words: str) -> None:
-    """Small words at the foot of the figure."""
-    axes.figure.supxlabel(words, fontsize=8.5, color="0.35", x=0.99, ha="right")
+def note(axes: Axes, *sentences: str) -> None:
+    """Small words at the foot of the figure; sentences that are empty are left out."""
+    if words := "; ".join(filter(None, sentences)):
+        axes.figure.supxlabel(words, fontsize=8.5, color="0.35", x=0.99, ha="right")
 
 
 class ShownFigure(Figure):
-    """A figure that a notebook shows as a picture, whether or not pyplot has been imported."""
+    """A figure that a notebook shows as a picture, whether or not pyplot has been imported.
 
+    It is drawn in our style whenever that happens, as ticks and their labels are made only then.
+    """
+
+    def draw(self, renderer: RendererBase) -> None:
+        """See `Figure.draw`."""
+        with our_style():
+            super().draw(renderer)
+
+    @our_style()
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
         self.savefig(buffer, format="png", dpi=80)

@@ -10,10 +10,14 @@ from jaxtyping import Float
 from matplotlib.ticker import MaxNLocator
 
 from thrmlDenoising.base_graphs import BaseGraph
+from thrmlDenoising.paths import user_path
+from thrmlDenoising.plots.excerpts import MOST_CLASSES, evenly_spread, what_is_shown
 from thrmlDenoising.plots.graphs import DrawnStep, bits_per_pixel, check_finite
-from thrmlDenoising.plots.style import ShownFigure, save_png
+from thrmlDenoising.plots.style import ShownFigure, note, our_style, save_png, write
+from thrmlDenoising.user_text import shortened
 
 _MOST_COLUMNS = 5
+_LONGEST_TITLE = 24  # characters, about as wide as an image
 
 
 class _Scale(NamedTuple):
@@ -26,6 +30,7 @@ class _Scale(NamedTuple):
 _SIGNED, _AMOUNT = _Scale("RdBu_r", -1), _Scale("viridis", 0)
 
 
+@our_style()
 def draw_weights(
     step: DrawnStep, class_names: Sequence[str] = (), path: str | Path | None = None
 ) -> ShownFigure:
@@ -36,7 +41,8 @@ def draw_weights(
     - For every class the pull of its label nodes on every pixel, see `class_pulls`; all on one
       scale. None without class names or without labels.
 
-    The bits of a grey pixel are averaged, see `bit_shares`.
+    The bits of a grey pixel are averaged, see `bit_shares`. Of more than 40 classes as many are
+    shown, evenly spread, and the figure says so.
 
     Args:
         class_names: of all classes of the model, in its order.
@@ -47,7 +53,8 @@ def draw_weights(
     """
     check_finite(step)
     is_labelled = len(step.graph.label_nodes) > 0 and len(class_names) > 0
-    pulls = class_pulls(step, len(class_names)) if is_labelled else np.empty((0, 0))
+    shown = evenly_spread(len(class_names), MOST_CLASSES) if is_labelled else []
+    pulls = class_pulls(step, len(class_names))[shown] if is_labelled else np.empty((0, 0))
     n_columns = min(_MOST_COLUMNS, max(2, len(pulls)))
     n_rows = -(-len(pulls) // n_columns)
     figure = ShownFigure(figsize=(2.1 * n_columns + 1, 2.6 + 2.3 * n_rows), layout="constrained")
@@ -62,10 +69,11 @@ def draw_weights(
         panel = panels[:1, place : place + 1]
         _draw_images(panel, [""], of_pixels.reshape(1, *shape), quantity, scale)
     if is_labelled:
-        names, pictures = list(map(str, class_names)), pulls.reshape(-1, *shape)
+        names, pictures = [str(class_names[i]) for i in shown], pulls.reshape(-1, *shape)
         _draw_images(panels[1:], names, pictures, "pull of the class", _SIGNED)
+        note(panels[0, 0], what_is_shown({"classes": (len(shown), len(class_names))}))
     if path is not None:
-        save_png(figure, Path(path))
+        save_png(figure, user_path(path))
     return figure
 
 
@@ -156,7 +164,8 @@ def _draw_images(
     for axes, title, image in zip(panels.ravel(), titles, values, strict=False):
         axes.set_axis_on()
         axes.set(xticks=[], yticks=[])
-        axes.set_title(title, fontsize=10)
+        axes.title.set_fontsize(10)
+        write(axes.title, shortened(title, _LONGEST_TITLE))
         axes.imshow(image, scale.colour_map, vmin=scale.lowest * top, vmax=top)
     first = panels[0, 0]
     first.figure.colorbar(

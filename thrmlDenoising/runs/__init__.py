@@ -5,9 +5,16 @@ from thrmlDenoising.runs.checkpoint import (
     save_checkpoint,
     verify_checkpoint,
 )
-from thrmlDenoising.runs.files import append_text, write_json, written_aside
+from thrmlDenoising.runs.files import (
+    append_text,
+    check_can_be_written,
+    check_can_hold_files,
+    write_json,
+    written_aside,
+)
 from thrmlDenoising.runs.folder import RunFolder
 from thrmlDenoising.runs.history import EpochRecord, History
+from thrmlDenoising.runs.lock import InUseError, run_used_alone, used_alone
 from thrmlDenoising.runs.log import TrainingLog
 from thrmlDenoising.runs.manifest import (
     FORMAT_VERSION,
@@ -31,11 +38,14 @@ __all__ = [
     "CheckpointError",
     "EpochRecord",
     "History",
+    "InUseError",
     "Manifest",
     "RunFolder",
     "StepIdentity",
     "TrainingLog",
     "append_text",
+    "check_can_be_written",
+    "check_can_hold_files",
     "checkpoint_name",
     "checkpoint_path",
     "complete_epochs",
@@ -43,8 +53,10 @@ __all__ = [
     "graph_file",
     "read_graph",
     "read_state",
+    "run_used_alone",
     "save_checkpoint",
     "state_file",
+    "used_alone",
     "verify_checkpoint",
     "write_json",
     "write_step",

@@ -11,9 +11,10 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from thrmlDenoising.runs.manifest import (
     MANIFEST,
@@ -28,10 +29,16 @@ from thrmlDenoising.runs.manifest import (
 _NO_SYNC_OF_FOLDERS = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
-def save_checkpoint(model_saving: Path, epoch: int, write: Callable[[Path], None]) -> Path:
+def save_checkpoint(
+    model_saving: Path,
+    epoch: int,
+    write: Callable[[Path], None],
+    made_with: Mapping[str, Any] | None = None,
+) -> Path:
     """Save a checkpoint of `epoch` in the folder `model_saving`; return its path.
 
-    `write` gets an empty folder and puts the files of the checkpoint there. If anything is raised
+    `write` gets an empty folder and puts the files of the checkpoint there; `made_with`, what they
+    may depend on, is written into the manifest. If anything is raised
     before they are all on disk, Ctrl-C included, nothing of them remains, and a checkpoint of the
     same epoch that was there before stands as before. Raises OSError, with the errno of the
     cause, if the disk does not take it, and ValueError for a negative epoch.
@@ -45,7 +52,7 @@ def save_checkpoint(model_saving: Path, epoch: int, write: Callable[[Path], None
         saving = _saving(final)
         saving.mkdir()
         write(saving)
-        write_manifest(saving, epoch)
+        write_manifest(saving, epoch, made_with or {})
         _sync_tree(saving)
         _put_in_place(saving, final)
     except BaseException as error:

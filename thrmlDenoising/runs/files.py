@@ -51,6 +51,50 @@ def append_text(path: Path, text: str) -> None:
         raise OSError(error.errno, message, str(path)) from error
 
 
+def check_can_be_written(path: Path, option: str) -> None:
+    """Raises OSError for a file that could not be written, before hours are spent on its content.
+
+    Its folder is made if need be, and a file is made beside it and removed.
+
+    Args:
+        option: what the message calls it, such as "--output".
+    """
+    try:
+        if path.exists() and not path.is_file():
+            kind = "a folder" if path.is_dir() else "no regular file"
+            raise _NoFileError(f"{option} {path} is {kind}: give the name of a file")
+        with written_aside(path) as aside:
+            aside.touch(exist_ok=False)
+            raise _JustATryError
+    except _JustATryError:
+        return
+    except _NoFileError:
+        raise
+    except (OSError, ValueError) as error:
+        raise OSError(
+            f"{option} {path} cannot be written ({error}): give a file in a folder that can"
+        ) from error
+
+
+def check_can_hold_files(folder: Path, option: str) -> None:
+    """Raises OSError for a folder in which no file can be written; makes it if need be."""
+    try:
+        check_can_be_written(folder / "file", option)
+    except OSError as error:
+        reason = error.__cause__ or error
+        raise OSError(
+            f"{option} {folder} cannot be written into ({reason}): give a folder that can"
+        ) from error
+
+
+class _NoFileError(OSError):
+    """Something else has the name of a file."""
+
+
+class _JustATryError(Exception):
+    """Ends an attempt that has gone well."""
+
+
 def write_json(path: Path, content: Any) -> None:
     """Writes JSON that every language reads: NaN and infinity, which it has not, become text."""
     text = json.dumps(_without_infinities(content), indent=1, allow_nan=False)

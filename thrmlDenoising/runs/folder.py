@@ -73,7 +73,7 @@ class RunFolder:
                 f"{self.root} exists already, and a new run never writes into the folder of "
                 "another: choose another descriptor or output directory, or resume that run."
             ) from error
-        for folder in (self.images, self.gifs, self.autocorrelation_vs_lags, self.model_saving):
+        for folder in self.sub_folders:
             folder.mkdir()
 
     def refuse_links(self) -> None:
@@ -86,6 +86,17 @@ class RunFolder:
                 )
 
     @property
+    def sub_folders(self) -> tuple[Path, ...]:
+        """The folders that a run has from its start."""
+        return self.images, self.gifs, self.autocorrelation_vs_lags, self.model_saving
+
+    @property
+    def missing(self) -> list[Path]:
+        """What a run has from its start, and this one not: something has deleted it."""
+        parts = (self.root, self.training_log, self.config, *self.sub_folders)
+        return [path for path in parts if not path.exists()]
+
+    @property
     def training_log(self) -> Path:
         """Text log of the run."""
         return self.root / f"training_log{'_' if self.descriptor else ''}{self.descriptor}.txt"
@@ -94,6 +105,11 @@ class RunFolder:
     def metrics_csv(self) -> Path:
         """Table of what was measured, one row an epoch."""
         return self.root / "metrics.csv"
+
+    @property
+    def lock(self) -> Path:
+        """There while a process writes into the run."""
+        return self.root / ".lock"
 
     @property
     def images(self) -> Path:

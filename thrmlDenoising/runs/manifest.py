@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 import stat
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -161,12 +162,13 @@ def listed(epochs: list[int]) -> str:
     return shown_epochs if len(epochs) <= 50 else f"..., {shown_epochs}"
 
 
-def write_manifest(folder: Path, epoch: int) -> None:
-    """Lists the files in a folder that is going to be a checkpoint."""
+def write_manifest(folder: Path, epoch: int, made_with: Mapping[str, Any]) -> None:
+    """Lists the files of a folder that is going to be a checkpoint, and what made them."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     manifest = {
         "format_version": FORMAT_VERSION,
         "epoch": epoch,
+        "made_with": dict(made_with),
         _IDENTIFIED: True,
         "files": {
             path.relative_to(folder).as_posix(): {

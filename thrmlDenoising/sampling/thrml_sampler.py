@@ -30,6 +30,7 @@ from thrml.observers import AbstractObserver as ThrmlObserver
 from thrml.pgm import AbstractNode
 
 from thrmlDenoising.base_graphs import BaseGraph
+from thrmlDenoising.process_settings import library_settings
 from thrmlDenoising.sampling.protocol import (
     CLAMPS,
     AbstractObserver,
@@ -63,7 +64,7 @@ class AnnealedSpinConditional(SpinGibbsConditional):
     # thrml annotates its stateless samplers, whose state is None; any pytree is allowed.
     def init(self) -> Int[Array, ""]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The first sweep is number 0."""
-        return jnp.array(0)
+        return jnp.zeros((), jnp.int32)
 
     def compute_parameters(
         self, key, interactions, active_flags, states, sampler_state: Any, output_sd
@@ -98,7 +99,7 @@ class _CountMoments(ThrmlObserver):
         spins = places[self.place_of_node]
         n_up, n_agree, _ = carry
         agree = spins[self.edges[:, 0]] == spins[self.edges[:, 1]]
-        return (n_up + spins, n_agree + agree, spins), None
+        return (n_up + spins.astype(jnp.int32), n_agree + agree.astype(jnp.int32), spins), None
 
     def init(self) -> tuple[Int[Array, " node"], Int[Array, " edge"], Bool[Array, " node"]]:
         n_nodes, n_edges = len(self.place_of_node), len(self.edges)
@@ -148,6 +149,7 @@ class ThrmlSampler(AbstractSampler):
     weight_of_edge: Int32[Array, " edge"]
 
     @classmethod
+    @library_settings()
     def from_graph(cls, graph: BaseGraph) -> "ThrmlSampler":
         """Builds the thrml programs of a graph, one for each choice of clamped nodes."""
         return cls(
@@ -158,6 +160,7 @@ class ThrmlSampler(AbstractSampler):
             weight_of_edge=jnp.asarray(graph.weight_of_edge),
         )
 
+    @library_settings()
     def moments(
         self,
         key: Key[Array, ""],
@@ -171,6 +174,7 @@ class ThrmlSampler(AbstractSampler):
         (n_up, n_agree, last), _ = _run(self, key, model, chains, schedule, clamp, observer)
         return _average(n_up, n_agree, last, schedule.n_samples)
 
+    @library_settings()
     def observe(
         self,
         key: Key[Array, ""],
@@ -231,8 +235,9 @@ def _run(
 @eqx.filter_jit
 def _average(n_up, n_agree, last, n_samples: int) -> Moments:
     """Counts per chain to means of +-1 variables."""
-    spins = 2 * n_up / n_samples - 1
-    pairs = 2 * n_agree.sum(axis=0) / (n_samples * len(n_agree)) - 1
+    n_agree_of_all = n_agree.sum(axis=0, dtype=jnp.int32)
+    spins = (2 * n_up).astype(jnp.float32) / n_samples - 1
+    pairs = (2 * n_agree_of_all).astype(jnp.float32) / (n_samples * len(n_agree)) - 1
     return Moments(spins, pairs, last)
 
 
@@ -275,7 +280,7 @@ def _build_program(graph: BaseGraph, clamp: Clamp) -> _Program:
     ]
     starts = np.cumsum([0] + [len(group[0]) for group in groups])
     factors = [
-        SpinEBMFactor(group, start + jnp.arange(len(group[0])))
+        SpinEBMFactor(group, jnp.arange(start, start + len(group[0]), dtype=jnp.int32))
         for group, start in zip(groups, starts, strict=False)
         if len(group[0])
     ]

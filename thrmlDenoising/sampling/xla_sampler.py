@@ -26,6 +26,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Int32, Key, PyTree, UInt32
 
 from thrmlDenoising.base_graphs import BaseGraph
+from thrmlDenoising.process_settings import library_settings
 from thrmlDenoising.sampling.neighbors import Neighbors
 from thrmlDenoising.sampling.protocol import (
     CLAMPS,
@@ -106,6 +107,7 @@ class XlaSampler(AbstractSampler):
     bias_of_node: Int32[Array, " node"]
 
     @classmethod
+    @library_settings()
     def from_graph(cls, graph: BaseGraph) -> "XlaSampler":
         """Lists the neighbours of every node, colour by colour."""
         nodes = np.arange(graph.n_nodes)
@@ -118,6 +120,7 @@ class XlaSampler(AbstractSampler):
             bias_of_node=jnp.asarray(graph.bias_of_node),
         )
 
+    @library_settings()
     def moments(
         self,
         key: Key[Array, ""],
@@ -140,9 +143,11 @@ class XlaSampler(AbstractSampler):
             )
         n_up, n_agree, last = _count(self, key, model, chains, schedule, self.free[clamp])
         # Divided here: a compiler that knows the divisor multiplies by its rounded reciprocal.
-        spins, pairs = n_up / (n_samples / 2) - 1, n_agree / (n_samples * n_chains / 2) - 1
+        spins = n_up.astype(jnp.float32) / (n_samples / 2) - 1
+        pairs = n_agree.astype(jnp.float32) / (n_samples * n_chains / 2) - 1
         return Moments(spins, pairs, last)
 
+    @library_settings()
     def observe(
         self,
         key: Key[Array, ""],
@@ -194,7 +199,7 @@ def _count(
 
         # All edges at once would need [edge, chain] numbers where [node, chain] do.
         n_agree += jax.lax.map(agreements, edges, batch_size=n_nodes)
-        return (n_up + spins[:n_nodes], n_agree), None
+        return (n_up + spins[:n_nodes].astype(jnp.int32), n_agree), None
 
     none = jnp.zeros((n_nodes, len(chains.spins)), jnp.int32), jnp.zeros(len(edges), jnp.int32)
     updates = sampler._updates(model, free)

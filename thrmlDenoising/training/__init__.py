@@ -1,16 +1,18 @@
 """Training: gradient, penalty, controllers, the epoch loop, its state and what it leaves."""
 
+from thrmlDenoising.training.examples import Examples, ImagesInMemory, StreamedBatches
 from thrmlDenoising.training.gradient import kl_gradient
-from thrmlDenoising.training.loop import TrainingLoop, draw_evaluation
+from thrmlDenoising.training.loop import TrainingLoop, check_epochs, draw_animations
 from thrmlDenoising.training.model import (
     Model,
     ModelStep,
+    NotFiniteError,
     build_steps,
     chain_of,
     draw_graphs,
     make_manager,
 )
-from thrmlDenoising.training.randomness import purpose_key
+from thrmlDenoising.training.randomness import checked_key, purpose_key
 from thrmlDenoising.training.recorder import RunRecorder, draw_headline
 from thrmlDenoising.training.saved_model import (
     SavedModel,
@@ -18,25 +20,37 @@ from thrmlDenoising.training.saved_model import (
     check_resumable,
     load_steps,
 )
+from thrmlDenoising.training.signals import StopSignals, Terminated
 from thrmlDenoising.training.spending import updates_per_epoch
 from thrmlDenoising.training.state import TrainState
+from thrmlDenoising.training.stream import Batches, Stream
 from thrmlDenoising.training.task import Task
 from thrmlDenoising.training.trainer import Trainer
 
 __all__ = [
+    "Batches",
+    "Examples",
+    "ImagesInMemory",
     "Model",
     "ModelStep",
+    "NotFiniteError",
     "RunRecorder",
     "SavedModel",
     "StepSource",
+    "StopSignals",
+    "Stream",
+    "StreamedBatches",
     "Task",
+    "Terminated",
     "TrainState",
     "Trainer",
     "TrainingLoop",
     "build_steps",
     "chain_of",
+    "check_epochs",
     "check_resumable",
-    "draw_evaluation",
+    "checked_key",
+    "draw_animations",
     "draw_graphs",
     "draw_headline",
     "kl_gradient",

@@ -14,6 +14,10 @@ class Strength(NamedTuple):
     value: float
     previous_autocorrelation: float
 
+    def at_least(self, other: "Strength") -> "Strength":
+        """This strength, raised to the other's value if it is below."""
+        return self._replace(value=max(self.value, other.value))
+
 
 class Limits(NamedTuple):
     """What a controller compares with: the threshold, and the floor under which it switches off."""

@@ -5,16 +5,16 @@ from dataclasses import asdict
 from functools import partial
 
 from thrmlDenoising.config import DTMConfig
-from thrmlDenoising.data import ImageDataset, OwnImages, load_dataset
+from thrmlDenoising.data import ImageDataset, OwnData, load_dataset
 
 
-def check_same_images(cfg: DTMConfig, own_images: OwnImages | None) -> None:
+def check_same_images(cfg: DTMConfig, own_images: OwnData | None) -> None:
     """Raises ValueError if a user's own images are not those of the config."""
     if own_images is not None:
         own_images.check_described_by(asdict(cfg.data))
 
 
-def read_dataset(cfg: DTMConfig, own_images: OwnImages | None) -> ImageDataset:
+def read_dataset(cfg: DTMConfig, own_images: OwnData | None) -> ImageDataset:
     """The images of a config, which for a user's own ones have to be given.
 
     Raises:
@@ -28,7 +28,7 @@ def read_dataset(cfg: DTMConfig, own_images: OwnImages | None) -> ImageDataset:
     )
 
 
-def _reader(cfg: DTMConfig, own_images: OwnImages | None) -> Callable[..., ImageDataset]:
+def _reader(cfg: DTMConfig, own_images: OwnData | None) -> Callable[..., ImageDataset]:
     if own_images is not None:
         return own_images.quantised
     if cfg.data.is_own:

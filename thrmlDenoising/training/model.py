@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax
@@ -12,6 +13,7 @@ from jax.sharding import Sharding, SingleDeviceSharding
 from jaxtyping import PyTree
 
 from thrmlDenoising.base_graphs import (
+    MANAGERS,
     AbstractBaseGraphManager,
     BaseGraph,
     check_encoding,
@@ -19,6 +21,7 @@ from thrmlDenoising.base_graphs import (
 )
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.diffusion import DiffusionStep, Rates, time_grid
+from thrmlDenoising.replication import STEP_NAMES, tells
 from thrmlDenoising.runs import History
 from thrmlDenoising.sampling import IsingModel, Parameters, sampler_type
 from thrmlDenoising.training.randomness import purpose_key
@@ -70,6 +73,9 @@ class ModelStep:
         """The trained bias of every node of `graph`."""
         return np.asarray(self.state.parameters.biases)[self.graph.bias_of_node]
 
+    if not TYPE_CHECKING:
+        __getattr__ = tells(STEP_NAMES)
+
 
 @dataclass
 class Model:
@@ -97,19 +103,57 @@ class Model:
             raise
 
 
+class NotFiniteError(ValueError):
+    """A model holds NaN or infinite numbers: its training has diverged, and it is good for nothing.
+
+    Its samples would look like those of a model that mixes at once.
+    """
+
+
+def check_finite(steps: Sequence[ModelStep]) -> None:
+    """Raises NotFiniteError, naming the step and what is not finite, unless all numbers are."""
+    for index, step in enumerate(steps):
+        parameters = step.state.parameters
+        optimizer = [leaf for leaf in jax.tree.leaves(step.state.optimizer) if eqx.is_array(leaf)]
+        groups = {
+            "biases": [parameters.biases],
+            "weights": [parameters.weights],
+            "averages of the optimizer": optimizer,
+        }
+        for name, arrays in groups.items():
+            n_bad = sum(int(np.sum(~np.isfinite(array))) for array in arrays)
+            if n_bad:
+                raise NotFiniteError(
+                    f"step {index}: {n_bad} of {sum(array.size for array in arrays)} {name} are "
+                    "NaN or infinite: training has diverged. Train again with a smaller "
+                    "optim.step_learning_rates, or load an earlier epoch"
+                )
+
+
 def chain_of(steps: Sequence[ModelStep]) -> tuple[list[DiffusionStep], list[IsingModel]]:
-    """What the reverse chain needs of the steps."""
+    """What the reverse chain needs of the steps.
+
+    Raises:
+        NotFiniteError: nothing can be generated with them.
+    """
+    check_finite(steps)
     return [step.diffusion for step in steps], [step.model for step in steps]
 
 
 def make_manager(cfg: DTMConfig) -> AbstractBaseGraphManager:
     """The base-graph manager of a config, once its encoding is known to work.
 
+    Programs are compiled for a manager, so one of the user's own class, which may have been edited
+    in place, is made for every model.
+
     Raises:
         ValueError: it is a class of the user's own that does not keep its promises.
     """
-    check_encoding(cfg.manager)
-    return cfg.manager
+    manager_class = cfg.graph.manager_class
+    built_in = manager_class in MANAGERS.values()
+    manager = cfg.manager if built_in else manager_class(cfg.graph_spec)
+    check_encoding(manager)
+    return manager
 
 
 def draw_graphs(cfg: DTMConfig, manager: AbstractBaseGraphManager) -> list[BaseGraph]:
@@ -161,8 +205,8 @@ def build_steps(
 
 def _initial_parameters(cfg: DTMConfig, graph: BaseGraph, index: int) -> Parameters:
     key = purpose_key(cfg.exp.seed, "parameters", index)
-    weights = _INITIAL_WEIGHT_SCALE * jax.random.normal(key, (graph.n_weights,))
-    return Parameters(jnp.zeros(graph.n_biases), weights)
+    weights = _INITIAL_WEIGHT_SCALE * jax.random.normal(key, (graph.n_weights,), jnp.float32)
+    return Parameters(jnp.zeros(graph.n_biases, jnp.float32), weights)
 
 
 def put_on(device: Sharding, tree: PyTree) -> PyTree:

@@ -6,6 +6,8 @@ from typing import TypeVar
 
 import jax
 
+from thrmlDenoising.process_settings import library_settings
+
 R = TypeVar("R")
 
 
@@ -34,5 +36,6 @@ def run_on_devices(
     return [done[i % len(lanes)][i // len(lanes)] for i in range(len(tasks))]
 
 
+@library_settings()
 def _run_all(tasks: Sequence[Callable[[], R]]) -> list[R]:
     return [task() for task in tasks]

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Callable
 from typing import Self
 
 from tqdm import tqdm
@@ -9,6 +10,9 @@ from tqdm import tqdm
 
 class Progress:
     """Two bars on a terminal, nothing elsewhere.
+
+    Args:
+        look: called after every batch; may raise, to stop training.
 
     Example:
         >>> with Progress(n_epochs=1, n_batches=2) as progress:
@@ -18,8 +22,10 @@ class Progress:
         ...     progress.epoch_done()
     """
 
-    def __init__(self, n_epochs: int, n_batches: int) -> None:
-        self._n_batches = n_batches
+    def __init__(
+        self, n_epochs: int, n_batches: int, look: Callable[[], None] = lambda: None
+    ) -> None:
+        self._n_batches, self._look = n_batches, look
         # None is tqdm's "only on a terminal"; its variable silences it there too.
         disable = True if os.environ.get("TQDM_DISABLE") else None
         self._epochs = tqdm(total=n_epochs, desc="epochs", unit="epoch", disable=disable)
@@ -51,6 +57,7 @@ class Progress:
             raise InterruptedError("training was stopped in another thread")
         with self._lock:
             self._batches.update()
+        self._look()
 
     def epoch_done(self) -> None:
         """All steps have been trained, measured and saved."""

@@ -1,11 +1,11 @@
 """What a training run leaves behind as it goes: log, tables, plots and checkpoints."""
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import jax
 import numpy as np
 
 from thrmlDenoising.config import DTMConfig
@@ -29,16 +29,16 @@ from thrmlDenoising.runs import (
     History,
     RunFolder,
     TrainingLog,
+    check_can_hold_files,
     checkpoint_name,
+    complete_epochs,
     write_json,
     written_aside,
 )
-from thrmlDenoising.sampling import sampler_type
-from thrmlDenoising.training.model import Model
+from thrmlDenoising.training.environment import Environment
+from thrmlDenoising.training.model import Model, check_finite
 from thrmlDenoising.training.saved_model import save_model
 from thrmlDenoising.training.task import Evaluation
-
-_VERSIONED = ("thrmlDenoising", "thrml", "jax", "jaxlib", "numpy", "numba")
 
 
 class RunRecorder:
@@ -48,6 +48,8 @@ class RunRecorder:
         self.folder = folder
         self._cfg = cfg
         self._log = TrainingLog(folder.training_log)
+        self._environment = Environment.of(cfg)
+        self._last_epoch = 0  # that this recorder has begun to save
 
     @classmethod
     def start(cls, cfg: DTMConfig, planned: RunFolder) -> "RunRecorder":
@@ -62,17 +64,16 @@ class RunRecorder:
         """
         config, folder = cfg.to_yaml(), planned
         base = planned.root.parent
-        base.mkdir(parents=True, exist_ok=True)
+        check_can_hold_files(base, "base_dir")
         while True:
             try:
                 folder.create()
                 break
             except FileExistsError:
                 folder = RunFolder.new(base, planned.descriptor, datetime.now())
-        with written_aside(folder.config) as aside:
-            aside.write_text(config, encoding="utf-8")
         recorder = cls(cfg, folder)
-        recorder.log(f"{_environment(cfg)}\nconfig\n{config}")
+        recorder._write_config(config)
+        recorder.log(f"{recorder._environment}\nconfig\n{config}")
         return recorder
 
     @classmethod
@@ -80,20 +81,86 @@ class RunRecorder:
         """Goes on in the folder of a run, after this epoch.
 
         Raises:
-            OSError: a folder in it is a link, or the disk does not take the log.
+            ValueError: the config cannot be written, and so no checkpoint.
+            OSError: a folder in it is a link, or nothing can be written there.
         """
+        cfg.to_yaml()
         folder.refuse_links()
+        check_can_hold_files(folder.model_saving, "the run folder:")
         recorder = cls(cfg, folder)
-        recorder.log(f"resumed after epoch {epoch}; {_environment(cfg)}")
+        recorder.log(f"resumed after epoch {epoch}; {recorder._environment}")
         return recorder
 
     def log(self, text: str) -> None:
         """A line, or several, in the training log."""
         self._log.write(text)
 
+    def check_nobody_went_on(self, epoch: int) -> None:
+        """Raises ValueError if the run is at a later epoch than this, and not by this recorder."""
+        last = max(complete_epochs(self.folder.model_saving), default=0)
+        if last > max(epoch, self._last_epoch):
+            raise ValueError(
+                f"{self.folder.root} has gone on to epoch {last} in another process or model, and "
+                f"this model is at epoch {epoch}: load the run, or resume it with a new DTM(cfg)"
+            )
+
+    def warn(self, text: str) -> None:
+        """A warning, on the terminal and in the log."""
+        warnings.warn(text, stacklevel=3)
+        self.log(f"warning: {text}")
+
+    def warn_of_failures(self, epoch: int, evaluation: Evaluation) -> None:
+        """Warns about each measurement of an epoch's images that failed."""
+        for mode, report in evaluation.reports.items():
+            for name, error in report.failures.items():
+                self.warn(
+                    f"epoch {epoch}: {name} of {mode} images could not be measured: {error!r}"
+                )
+
+    @contextmanager
+    def picture(self, path: Path) -> Iterator[None]:
+        """Whatever goes wrong while a picture is made costs that picture, and a warning.
+
+        Pictures can be drawn again from what is saved; a training that they ended could not.
+        """
+        try:
+            yield
+        except Exception as error:
+            self.warn(f"{path.relative_to(self.folder.root)} could not be drawn: {error!r}")
+
     def save(self, model: Model) -> Path:
-        """The checkpoint of the model as it is; returns its folder."""
-        return save_model(self.folder.model_saving, self._cfg, model)
+        """The checkpoint of the model as it is; returns its folder.
+
+        Should the folder of the run, or a part of it, have been deleted, it is made again.
+
+        Raises:
+            NotFiniteError: the model is good for nothing.
+            OSError: the disk does not take it.
+        """
+        check_finite(model.steps)
+        if missing := self.folder.missing:
+            self._make_whole(missing)
+        self._last_epoch = model.epoch
+        return save_model(self.folder.model_saving, self._cfg, model, self._environment._asdict())
+
+    def _make_whole(self, missing: Sequence[Path]) -> None:
+        """Folders, config and log of a run of which something was deleted."""
+        names = ", ".join(path.name for path in missing)
+        for path in self.folder.sub_folders:
+            path.mkdir(parents=True, exist_ok=True)
+        config = self._cfg.to_yaml()
+        if self.folder.config in missing:
+            self._write_config(config)
+        if self.folder.training_log in missing:
+            self.log(f"{self._environment}\nconfig\n{config}")
+        self.warn(
+            f"{names} of {self.folder.root} had been deleted, and was made again; what is lost of "
+            "earlier epochs stays lost"
+        )
+
+    def _write_config(self, config: str) -> None:
+        with written_aside(self.folder.config) as aside:
+            aside.write_text(config, encoding="utf-8")
 
     def epoch_saved(self, history: History) -> None:
         """Logs the epoch the history ends with."""
@@ -104,8 +171,10 @@ class RunRecorder:
         """metrics.csv and the curves over epochs, from everything measured so far."""
         history.write_csv(self.folder.metrics_csv)
         if chosen := headline(history.metric_names):
-            draw_headline(chosen, history, self.folder.fid_vs_epoch)
-        self._draw_autocorrelation(history)
+            with self.picture(self.folder.fid_vs_epoch):
+                draw_headline(chosen, history, self.folder.fid_vs_epoch)
+        with self.picture(self.folder.autocorr_vs_epoch):
+            self._draw_autocorrelation(history)
 
     def curves(self, epoch: int, curves: Sequence[AutocorrelationCurve]) -> None:
         """Draws autocorrelation against lag for every step, if it was measured."""
@@ -113,19 +182,26 @@ class RunRecorder:
             values = np.stack([curve.values for curve in curves])
             lags = SWEEPS_PER_SAMPLE * np.arange(values.shape[1])
             path = self.folder.autocorrelation_plot(epoch)
-            draw_autocorrelation_vs_lags(lags, values, f"epoch {epoch}", path)
+            with self.picture(path):
+                draw_autocorrelation_vs_lags(lags, values, f"epoch {epoch}", path)
 
     def evaluation(self, epoch: int, evaluation: Evaluation) -> None:
         """Writes down what was measured, and draws images of every class after every step."""
         self._reports(epoch, evaluation.reports)
         for mode, grid in evaluation.grids.items():
             path = self.folder.image(epoch, mode)
-            draw_grid(*grid, *self._picture_facts, path, self._titles(mode))
+            with self.picture(path):
+                draw_grid(grid.pixels, grid.votes, *self._picture_facts, path, self._titles(mode))
 
     def animation(self, epoch: int, mode: Mode, animation: Animation) -> Path:
-        """Draws all states of all steps; returns the file."""
+        """Draws all states of all steps; returns the file. Unlike the other pictures it was asked
+        for, or stands in `picture`: what goes wrong is raised.
+        """
         path = self.folder.gif(epoch, mode)
-        write_gif(*animation, *self._picture_facts, path, self._titles(mode))
+        frames, votes, captions, classes = animation
+        write_gif(
+            frames, votes, captions, *self._picture_facts, path, self._titles(mode), classes=classes
+        )
         return path
 
     def _reports(self, epoch: int, reports: Mapping[Mode, QualityReport]) -> None:
@@ -157,21 +233,6 @@ def draw_headline(chosen: Headline, history: History, path: Path) -> None:
     """Draws the measurement that stands for a run over its epochs."""
     series = {name: history.series(name) for name in chosen.names.values()}
     draw_metric_vs_epoch(series, MetricStyle(chosen.label, inverted=chosen.is_distance), path)
-
-
-def _environment(cfg: DTMConfig) -> str:
-    """What results may depend on besides the config."""
-    versions = ", ".join(f"{name} {_version(name)}" for name in _VERSIONED)
-    devices = f"{jax.local_device_count()} {jax.default_backend()} device(s)"
-    return f"{versions}, on {devices} with {sampler_type(cfg.sampling.backend).__name__}"
-
-
-def _version(package: str) -> str:
-    """Numba is not on every platform."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "missing"
 
 
 def _summary(record: EpochRecord) -> str:

@@ -1,6 +1,7 @@
 """Saving the steps of a model and loading them again, from one run or stitched from several."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,9 +10,10 @@ import jax
 import numpy as np
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph, check_graph
-from thrmlDenoising.config import DTMConfig
+from thrmlDenoising.config import DTMConfig, Named
 from thrmlDenoising.config.dtm_config import LARGEST_FILE
 from thrmlDenoising.hints import shortened, shown
+from thrmlDenoising.paths import user_path
 from thrmlDenoising.reading import decoded
 from thrmlDenoising.runs import (
     CheckpointError,
@@ -45,6 +47,7 @@ _LARGEST_HISTORY = 2**24
 _CONFIG, _HISTORY = "config.yaml", "history.json"
 _FREE_TO_CHANGE = {
     "exp.descriptor",
+    "exp.autocorr_every_epoch",
     "exp.generate_gif",
     "exp.drawn_images_per_digit",
     "exp.animated_images_per_digit",
@@ -65,21 +68,72 @@ class StepSource(NamedTuple):
     epoch: int | None = None
 
     @classmethod
-    def parse(cls, source: Any, base: str | Path) -> "StepSource":
-        """An epoch of the run `base`, or a pair of a run and an epoch.
+    def of(cls, path: str | Path, epoch: int | None = None) -> "StepSource":
+        """A run folder and an epoch, or a checkpoint's own folder, such as `.../epoch_005`.
 
         Raises:
-            ValueError: it is neither.
+            ValueError: the folder is that of another epoch, or it is one step's file.
+        """
+        place = _Place.of(path)
+        if place.step is not None:
+            raise ValueError(
+                f"{path} is one step of a model: give its run folder, or all steps as step_sources"
+            )
+        if None not in (epoch, place.epoch) and epoch != place.epoch:
+            raise ValueError(f"{path} is the checkpoint of epoch {place.epoch}, not of {epoch}")
+        return cls(place.run, place.epoch if epoch is None else epoch)
+
+    @classmethod
+    def parse(cls, source: Any, base: str | Path, index: int) -> "StepSource":
+        """Where step `index` comes from, in any of the forms that `DTM.load` takes.
+
+        Args:
+            source: an epoch of the run `base`, a pair of a run and an epoch, a checkpoint's
+                folder, or a step's file in it.
+
+        Raises:
+            ValueError: it is none of them, or the file of another step.
         """
         match source:
             case int() | np.integer():
-                return cls(base, int(source))
+                return cls(_Place.of(base).run, int(source))
             case (str() | Path() as run, None | int() | np.integer() as epoch):
-                return cls(run, None if epoch is None else int(epoch))
+                return cls.of(run, None if epoch is None else int(epoch))
+            case str() | Path() if (place := _Place.of(source)).epoch is not None:
+                if place.step not in (None, index):
+                    raise ValueError(
+                        f"step_sources[{index}] is {source}, the file of step {place.step}: steps "
+                        f"stand in their order, so give a step_{index:02d}.eqx there"
+                    )
+                return cls(place.run, place.epoch)
         raise ValueError(
             f"step source {source!r} is neither an epoch, such as 5, nor a run and an epoch, such "
-            "as ('model_logging_and_saving/run_20261122_101500', 5)"
+            "as ('model_logging_and_saving/run_20261122_101500', 5), nor a checkpoint or a step's "
+            f"file in it, such as 'RUN/model_saving/epoch_005/step_{index:02d}.eqx'"
         )
+
+
+class _Place(NamedTuple):
+    """What a path leads to: a run, one of its checkpoints, or one step in a checkpoint."""
+
+    run: Path
+    epoch: int | None = None
+    step: int | None = None
+
+    @classmethod
+    def of(cls, path: str | Path) -> "_Place":
+        resolved = user_path(path).resolve()
+        step = _number("step_", resolved.name.removesuffix(".eqx"))
+        folder = resolved if step is None else resolved.parent
+        is_run = (folder / "model_saving").is_dir()  # whatever somebody has called it
+        epoch = None if is_run else _number("epoch_", folder.name)
+        return cls(Path(path)) if epoch is None else cls(folder.parent, epoch, step)
+
+
+def _number(prefix: str, name: str) -> int | None:
+    """The number of a file or folder that is called by this word and a number."""
+    match = re.fullmatch(rf"{prefix}([0-9]{{1,9}})", name)
+    return int(match[1]) if match else None
 
 
 class SavedModel(NamedTuple):
@@ -95,21 +149,24 @@ class SavedModel(NamedTuple):
     checkpoint: Manifest
 
     @classmethod
-    def open(cls, source: StepSource) -> "SavedModel":
+    def open(cls, source: StepSource, classes: Sequence[Named] = ()) -> "SavedModel":
         """Finds a checkpoint, reads its config and its history, and looks at all other files.
+
+        Args:
+            classes: own classes and functions that its config may name, see `DTMConfig.from_yaml`.
 
         Raises:
             FileNotFoundError: there is no such run or checkpoint.
             CheckpointError: the checkpoint is damaged, its files are not those of its config, or
                 it is one of dtm-replication.
         """
-        run = RunFolder.open(Path(source.run))
+        run = RunFolder.open(user_path(source.run))
         refuse_run_of_dtm_replication(run)
         folder = checkpoint_path(run.model_saving, source.epoch)
         checkpoint = Manifest.read(folder)
         if _CONFIG in checkpoint.files:
             checkpoint.read_file(_CONFIG, LARGEST_FILE)
-        cfg = DTMConfig.load(folder / _CONFIG)
+        cfg = DTMConfig.load(folder / _CONFIG, classes)
         checkpoint.check_names(_files_of(cfg))
         return cls(run.root, folder, cfg, _read_history(checkpoint, cfg), checkpoint)
 
@@ -150,8 +207,13 @@ class SavedModel(NamedTuple):
         return [self.graph(i) for i in range(self.cfg.diffusion_schedule.num_diffusion_steps)]
 
 
-def save_model(model_saving: Path, cfg: DTMConfig, model: Model) -> Path:
+def save_model(
+    model_saving: Path, cfg: DTMConfig, model: Model, made_with: Mapping[str, Any] | None = None
+) -> Path:
     """Writes a checkpoint, whole or not at all; returns its folder.
+
+    Args:
+        made_with: what the model may depend on besides the config, for the manifest.
 
     Raises:
         OSError: the disk does not take it; earlier checkpoints stay as they are.
@@ -167,7 +229,7 @@ def save_model(model_saving: Path, cfg: DTMConfig, model: Model) -> Path:
             identity = StepIdentity(index, n_steps, model.epoch, stitched, recorded)
             write_step(folder, identity, step.graph.to_arrays(), step.state)
 
-    return save_checkpoint(model_saving, model.epoch, write)
+    return save_checkpoint(model_saving, model.epoch, write, made_with)
 
 
 def load_steps(

@@ -20,7 +20,7 @@ def updates_per_epoch(cfg: DTMConfig, graphs: Sequence[BaseGraph]) -> int:
     trainer = Trainer.from_config(cfg)
     n_sweeps = len(trainer.schedule.betas)
     n_clamped_sweeps = n_sweeps + _clamped_sweeps_before_negative_phase(cfg)
-    n_examples = trainer.n_batches(cfg.n_train) * trainer.batch_size
+    n_examples = cfg.n_batches * cfg.batch_size
     return n_examples * sum(
         n_clamped_sweeps * len(free_nodes(graph, "visible")) + n_sweeps * graph.n_nodes
         for graph in graphs

@@ -1,5 +1,8 @@
 """What training carries from batch to batch, a checkpoint holds and a resume starts from."""
 
+from dataclasses import replace
+from typing import Self
+
 import equinox as eqx
 from jaxtyping import Array, PyTree, UInt32
 
@@ -25,3 +28,11 @@ class TrainState(eqx.Module):
     epoch: int
     key: UInt32[Array, " word"]
     negative_chains: Memory
+
+    def not_relaxed_from(self, before: Self) -> Self:
+        """This state, with no strength below that of the state before."""
+        return replace(
+            self,
+            correlation_penalty=self.correlation_penalty.at_least(before.correlation_penalty),
+            weight_decay=self.weight_decay.at_least(before.weight_decay),
+        )

@@ -3,23 +3,16 @@
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Key
+from jaxtyping import Array, Bool, Key, UInt8
 
-from thrmlDenoising.config import DTMConfig
-from thrmlDenoising.data import (
-    ImageDataset,
-    OwnImages,
-    Split,
-    class_positions,
-    one_hot_labels,
-)
-from thrmlDenoising.diffusion import Annealing, Noised
+from thrmlDenoising.config import DTMConfig, Extractor
+from thrmlDenoising.data import ImageDataset, OwnData, Split
+from thrmlDenoising.diffusion import Annealing, Noised, generate
 from thrmlDenoising.evaluation import (
     Animation,
     AutocorrelationCurve,
@@ -31,16 +24,26 @@ from thrmlDenoising.evaluation import (
     measure_autocorrelation,
     measure_mixing,
 )
+from thrmlDenoising.evaluation.bootstrap import draw_counts
 from thrmlDenoising.evaluation.features import (
-    CallableFeatures,
     FeatureExtractor,
     UnavailableError,
     named_extractor,
+    own_extractor,
 )
-from thrmlDenoising.evaluation.quality import QualityReport, QualitySuite, RealImages
+from thrmlDenoising.evaluation.quality import (
+    HELD_OUT_PIXELS,
+    Measurement,
+    QualityReport,
+    QualitySuite,
+    RealImages,
+    held_out_pixels,
+)
+from thrmlDenoising.plots.excerpts import MOST_CLASSES, evenly_spread
 from thrmlDenoising.sampling import Schedule
 from thrmlDenoising.training.dataset import check_same_images, read_dataset
-from thrmlDenoising.training.model import ModelStep, chain_of
+from thrmlDenoising.training.labels import in_turn, labels_of
+from thrmlDenoising.training.model import ModelStep, chain_of, check_finite
 from thrmlDenoising.training.parallel import run_on_devices
 from thrmlDenoising.training.randomness import Purpose, purpose_key
 
@@ -75,17 +78,17 @@ class Task:
     Args:
         data: the images, where the config describes a user's own.
 
+    Attributes:
+        labels: what the label nodes say of an image.
+
     Raises:
         ValueError: they are not the images of the config.
     """
 
-    def __init__(self, cfg: DTMConfig, data: OwnImages | None = None) -> None:
+    def __init__(self, cfg: DTMConfig, data: OwnData | None = None) -> None:
         check_same_images(cfg, data)
         self.cfg, self._own_images = cfg, data
-        n_classes = len(cfg.target_classes)
-        self.one_hot_labels: Bool[np.ndarray, "class label_node"] = one_hot_labels(
-            np.arange(n_classes), n_classes, cfg.graph.num_label_spots
-        )
+        self.labels = labels_of(cfg)
         generation = cfg.generation
         self._annealing = Annealing(
             generation.generation_beta_start,
@@ -103,14 +106,15 @@ class Task:
         """What generated images are compared with."""
         return RealImages(self.dataset, self.cfg.data.pixel_threshold_for_single_trials)
 
-    @cached_property
+    @property
     def quality(self) -> QualitySuite:
         """How images are judged: against the training images, as the config says.
 
-        An extractor that cannot be used here is warned about and left out.
+        An extractor that cannot be used here is warned about and left out. Nothing is kept: what
+        an own function's name leads to may have changed, and missing weights may be there now.
         """
         extractors: list[FeatureExtractor] = []
-        notes: list[str] = []
+        notes = self._notes
         for name in self._extractor_names:
             try:
                 extractors.append(self._extractor(name))
@@ -121,34 +125,39 @@ class Task:
         return QualitySuite(self.real, tuple(extractors), n_replicates, tuple(notes))
 
     @property
-    def _extractor_names(self) -> list[str]:
+    def _notes(self) -> list[str]:
+        """What no report of this model can say."""
+        return [self.labels.no_accuracy] if self.labels.no_accuracy else []
+
+    @property
+    def _extractor_names(self) -> list[Extractor]:
         """Toy images are right or wrong, and no classifier here has seen own ones."""
         data, names = self.cfg.data, self.cfg.evaluation.extractors
         unknown = data.facts.is_toy or data.is_own
         return [name for name in names if not (unknown and name == "classifier")]
 
-    def _extractor(self, name: str) -> FeatureExtractor:
+    def _extractor(self, name: Extractor) -> FeatureExtractor:
         weights = self.cfg.evaluation.inception_weights
-        return named_extractor(
-            name, self.cfg.data.dataset_name, None if weights is None else Path(weights)
-        )
+        return named_extractor(name, self.cfg.data.dataset_name, weights)
 
     def clean(self, split: Split) -> Noised:
         """Images and labels before any noise."""
-        labels = self.one_hot_labels[split.classes]
+        labels = self.labels.of_split(split)
         return Noised(jnp.asarray(split.pixels), jnp.asarray(labels))
 
-    def label_bits(self, labels: int | Sequence[int], n: int) -> Bool[Array, "image label_node"]:
-        """The label nodes of n images of these classes, numbered as in the data set.
+    def label_bits(self, n: int, **wanted: Any) -> Bool[Array, "image label_node"] | None:
+        """The label nodes of n images of what is wanted, or None if nothing is.
+
+        Args:
+            wanted: `labels` or `conditions`, whichever the model has.
 
         Raises:
-            ValueError: an unknown class, a wrong number of labels, or a model without labels.
+            ValueError: the model has no such labels; or see `AbstractLabels.asked`.
         """
-        self._check_labelled()
-        wanted = class_positions(labels, self.cfg.target_classes)
-        if wanted.shape not in ((), (n,)):
-            raise ValueError(f"{wanted.size} labels for {n} images: give one, or one for each")
-        return jnp.asarray(self.one_hot_labels[np.broadcast_to(wanted, max(n, 0))])
+        given = {name: value for name, value in wanted.items() if value is not None}
+        if not given:
+            return None
+        return jnp.asarray(self.labels.asked(max(n, 0), given))
 
     def schedule(self, steps_per_sample: int | None = None) -> Schedule:
         """The schedule of generation, looking at the last sweep or at every so many."""
@@ -161,28 +170,43 @@ class Task:
         mode: Mode,
         n_per_class: int,
         schedule: Schedule,
+        classes: Sequence[int] | None = None,
     ) -> ClassImages:
-        """Images of every class, with all observed states.
+        """Images of every class, or of some, with all observed states.
 
         Raises:
             ValueError: an unknown mode, clamped labels of a model without labels, or less than 1
                 image.
         """
         check_mode(mode)
+        labels, bits = self.labels, None
+        classes = range(labels.n_classes) if classes is None else classes
         if mode == "clamped":
-            self._check_labelled()
-        labels, clamped = self.one_hot_labels, mode == "clamped"
-        return ClassImages.generate(key, chain_of(steps), n_per_class, labels, clamped, schedule)
+            wanted = labels.clamped(classes, max(n_per_class, 0), lambda: self.dataset.test)
+            bits = jnp.asarray(wanted)
+        if n_per_class < 1:
+            raise ValueError(f"{n_per_class} images a class asked for: generate at least 1")
+        n_images = len(classes) * n_per_class
+        generated = generate(key, *chain_of(steps), n_images, schedule, bits)
+        return ClassImages(generated, classes, labels.n_voted)
 
-    def evaluate(self, epoch: int, steps: Sequence[ModelStep]) -> Evaluation:
+    def evaluate(
+        self, epoch: int, steps: Sequence[ModelStep], look: Callable[[], None] = lambda: None
+    ) -> Evaluation:
         """Generates images with free and with clamped labels and judges them.
 
-        A model without labels has only free images.
+        A model without labels has only free images. A measurement that fails costs itself: see the
+        `failures` of the reports.
+
+        Args:
+            look: called between the parts; may raise.
         """
         evaluation = Evaluation({}, {})
         for mode in self.modes:
+            look()
             images = self._images(epoch, steps, mode, self.cfg.generation.fid_images_per_digit)
             evaluation.grids[mode] = images.grid(self.cfg.exp.drawn_images_per_digit)
+            look()
             evaluation.reports[mode] = self._judge(self.quality, images, mode)
         return evaluation
 
@@ -194,7 +218,10 @@ class Task:
         n_per_class: int | None = None,
         extractors: Sequence[FeatureExtractor | Callable[[np.ndarray], Any]] | None = None,
     ) -> QualityReport:
-        """Generates as many images as asked for, or the config says, and judges them."""
+        """Generates as many images as asked for, or the config says, and judges them.
+
+        A measurement that fails costs itself: see the `failures` of the report.
+        """
         check_mode(mode)
         n = self.cfg.generation.fid_images_per_digit if n_per_class is None else n_per_class
         suite = self.quality if extractors is None else self._suite_of(extractors)
@@ -203,11 +230,9 @@ class Task:
     def _suite_of(
         self, extractors: Sequence[FeatureExtractor | Callable[[np.ndarray], Any]]
     ) -> QualitySuite:
-        own = [
-            extractor if isinstance(extractor, FeatureExtractor) else CallableFeatures(extractor)
-            for extractor in extractors
-        ]
-        return QualitySuite(self.real, own, self.cfg.evaluation.bootstrap_replicates)
+        own = [own_extractor(extractor) for extractor in extractors]
+        n_replicates = self.cfg.evaluation.bootstrap_replicates
+        return QualitySuite(self.real, own, n_replicates, tuple(self._notes))
 
     def _images(
         self, epoch: int, steps: Sequence[ModelStep], mode: Mode, n_per_class: int
@@ -217,27 +242,64 @@ class Task:
         return self.generate(key, steps, mode, n_per_class, self.schedule())
 
     def _judge(self, suite: QualitySuite, images: ClassImages, mode: Mode) -> QualityReport:
-        labels = images.final_classes if self.cfg.n_label_nodes else None
+        labels = images.final_classes if images.n_voted else None
         rng = np.random.default_rng(self.cfg.exp.seed)
-        return suite.measure(images.final_pixels, labels, mode, rng)
+        report = suite.measure(images.final_pixels, labels, mode, rng)
+        if mode == "clamped" and labels is None:
+            self._compare_with_held_out(report, images.final_pixels, suite.n_replicates)
+        return report
+
+    def _compare_with_held_out(
+        self, report: QualityReport, pixels: UInt8[np.ndarray, "image pixel"], n_replicates: int
+    ) -> None:
+        """Adds how far images clamped to held-out conditions are those images."""
+        held_out = self.dataset.test.pixels
+        same_conditions = held_out[in_turn(len(pixels), len(held_out))]
+        counts = draw_counts(np.random.default_rng(self.cfg.exp.seed), len(pixels), n_replicates)
+        agreement = held_out_pixels(pixels, same_conditions, counts)
+        facts = "pixels", len(pixels), len(held_out), self.real.hash_with(None)
+        report.add(Measurement(HELD_OUT_PIXELS, agreement, *facts))
 
     @property
     def modes(self) -> tuple[Mode, ...]:
         """Labels can be clamped only where there are some."""
         return get_args(Mode) if self.cfg.n_label_nodes else ("free",)
 
-    def animate(self, epoch: int, steps: Sequence[ModelStep], mode: Mode) -> Animation:
-        """A few images of every class with their states on the way."""
+    def animate(
+        self,
+        epoch: int,
+        steps: Sequence[ModelStep],
+        mode: Mode,
+        n_per_class: int | None = None,
+        steps_per_sample: int | None = None,
+    ) -> Animation:
+        """A few images of every class, or of as many as a picture can show, on their way.
+
+        As many, and as often seen, as `exp` says, by default.
+        """
         exp = self.cfg.exp
-        schedule = self.schedule(exp.steps_per_sample_in_gif)
+        n = exp.animated_images_per_digit if n_per_class is None else n_per_class
+        every = exp.steps_per_sample_in_gif if steps_per_sample is None else steps_per_sample
+        schedule = self.schedule(every)
         key = purpose_key(exp.seed, "animation", epoch)
-        images = self.generate(key, steps, mode, exp.animated_images_per_digit, schedule)
+        classes = evenly_spread(self.labels.n_classes, MOST_CLASSES)
+        images = self.generate(key, steps, mode, n, schedule, classes)
         return images.animation(schedule)
 
     def autocorrelations(
-        self, epoch: int, steps: Sequence[ModelStep]
+        self,
+        epoch: int,
+        steps: Sequence[ModelStep],
+        n_samples: int | None = None,
+        look: Callable[[], None] = lambda: None,
     ) -> list[AutocorrelationCurve]:
-        """How slowly each step's chains forget, by the config's protocol."""
+        """How slowly each step's chains forget, by the config's protocol.
+
+        Args:
+            n_samples: of each chain; `generation.steps_warmup` if left out, as thresholds are
+                tuned on.
+            look: called before each step; may raise.
+        """
         protocol = {
             "replication": Protocol.replication(
                 self._annealing.beta_start, self._annealing.beta_end
@@ -247,8 +309,9 @@ class Task:
         n_sweeps = self._annealing.n_sweeps
 
         def measure(key: Key[Array, ""], step: ModelStep, images: Noised) -> AutocorrelationCurve:
+            look()
             return measure_autocorrelation(
-                key, step.diffusion, step.model, images, protocol, n_sweeps
+                key, step.diffusion, step.model, images, protocol, n_sweeps, n_samples
             )
 
         return self._on_test_images("autocorrelation", epoch, steps, measure)
@@ -269,7 +332,12 @@ class Task:
         steps: Sequence[ModelStep],
         measure: Callable[[Key[Array, ""], ModelStep, Noised], T],
     ) -> list[T]:
-        """Measures every step on the test images, each on its own device with its own key."""
+        """Measures every step on the test images, each on its own device with its own key.
+
+        Raises:
+            NotFiniteError: there is nothing to measure.
+        """
+        check_finite(steps)
         test_images = self.clean(self.dataset.test)
 
         def measure_step(index: int, step: ModelStep) -> T:
@@ -277,10 +345,3 @@ class Task:
             return measure(key, step, jax.device_put(test_images, step.device))
 
         return run_on_devices([partial(measure_step, *numbered) for numbered in enumerate(steps)])
-
-    def _check_labelled(self) -> None:
-        if not self.cfg.n_label_nodes:
-            raise ValueError(
-                "this model has no labels (graph.num_label_spots=0), so none can be clamped: "
-                "generate free images"
-            )

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, ArrayLike, Float, Int, Key, PyTree
+from jaxtyping import Array, ArrayLike, Float, Int, Key, PyTree, UInt32
 
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.diffusion import DiffusionStep, Noised
@@ -20,11 +21,15 @@ from thrmlDenoising.training.negative_start import (
     AbstractNegativeStart,
     Batch,
 )
+from thrmlDenoising.training.randomness import key_of_words
 from thrmlDenoising.training.state import TrainState
 
 
 def independent_phases(key: Key[Array, ""]) -> tuple[Key[Array, ""], Key[Array, ""]]:
-    """Both phases walk the epoch's data in an order and with noise of their own."""
+    """Both phases walk the epoch's data in an order and with noise of their own.
+
+    The batches of a stream come in one order, so there only the noise differs.
+    """
     positive, negative = jax.random.split(key)
     return positive, negative
 
@@ -38,6 +43,19 @@ PHASE_ORDERS = {"independent": independent_phases, "paired": paired_phases}
 """The orders by the name the config knows them by."""
 
 
+class EpochKeys(NamedTuple):
+    """The random keys of an epoch.
+
+    - `phases`: for the order and the noise of the positive and of the negative phase.
+    - `chains`: for sampling.
+    - `following`: the data of the key of the epoch after it.
+    """
+
+    phases: tuple[Key[Array, ""], Key[Array, ""]]
+    chains: Key[Array, ""]
+    following: UInt32[Array, " word"]
+
+
 @dataclass(frozen=True, eq=False)
 class Trainer:
     """How every step of a model is trained; holds nothing that changes.
@@ -48,6 +66,7 @@ class Trainer:
     """
 
     batch_size: int
+    n_batches: int
     beta: float
     schedule: Schedule
     optimizer: optax.GradientTransformation
@@ -59,10 +78,11 @@ class Trainer:
     def from_config(cls, cfg: DTMConfig) -> "Trainer":
         """The trainer that a config describes."""
         sampling, optim = cfg.sampling, cfg.optim
-        n_updates = optim.n_epochs_for_lrd * (cfg.n_train // cfg.batch_size)
+        n_updates = optim.n_epochs_for_lrd * cfg.n_batches
         decay = optax.cosine_decay_schedule(1.0, n_updates, optim.alpha_cosine_decay)
         return cls(
             batch_size=cfg.batch_size,
+            n_batches=cfg.n_batches,
             beta=sampling.training_beta,
             schedule=Schedule.constant(
                 sampling.training_beta,
@@ -110,49 +130,73 @@ class Trainer:
     ) -> TrainState:
         """Walks once through the data, with new noise.
 
-        Examples left over after the last whole batch wait for another epoch's order.
+        Examples left over after the last batch wait for another epoch's order.
 
         Args:
             data: the clean training images and their labels.
             on_batch: called after every batch.
         """
-        next_key, order_key, run_key = jax.random.split(jax.random.wrap_key_data(state.key), 3)
-        positive_key, negative_key = self.phase_keys(order_key)
-        batches = zip(
-            self._walk(positive_key, step, data),
-            self._walk(negative_key, step, data),
-            strict=True,
-        )
-        for number, (positive, negative) in enumerate(batches):
-            key = jax.random.fold_in(run_key, number)
-            state = self._train_batch(key, step, state, positive, negative, learning_rate)
-            jax.block_until_ready(state.parameters)
+        keys = self._epoch_keys(state)
+        positive_walk, negative_walk = (self._walk(key, step, data) for key in keys.phases)
+        batches = zip(positive_walk, negative_walk, strict=True)
+        for number, phases in enumerate(batches):
+            key = jax.random.fold_in(keys.chains, number)
+            state = self._update_on(key, step, state, phases, learning_rate)
             on_batch()
-        return replace(state, epoch=state.epoch + 1, key=jax.random.key_data(next_key))
+        return self.end_epoch(state)
 
-    def n_batches(self, n_examples: int) -> int:
-        """Batches an epoch."""
-        return n_examples // self.batch_size
+    def train_batch(
+        self,
+        step: DiffusionStep,
+        state: TrainState,
+        number: int,
+        data: Noised,
+        learning_rate: float,
+    ) -> TrainState:
+        """One update on a batch of a stream, both phases with noise as in `train_epoch`.
+
+        Args:
+            number: of the batch within the epoch, from 0; after the last one comes `end_epoch`.
+            data: the clean images of the batch and their labels.
+        """
+        keys = self._epoch_keys(state)
+        examples = np.arange(len(data.pixels))
+        positive, negative = (
+            _noisy_batch(_order_and_noise_keys(key)[1], np.asarray(number), step, data, examples)
+            for key in keys.phases
+        )
+        key = jax.random.fold_in(keys.chains, number)
+        return self._update_on(key, step, state, (positive, negative), learning_rate)
+
+    def end_epoch(self, state: TrainState) -> TrainState:
+        """Moves on to the next epoch and its key."""
+        return replace(state, epoch=state.epoch + 1, key=self._epoch_keys(state).following)
+
+    def _epoch_keys(self, state: TrainState) -> EpochKeys:
+        following, order, chains = jax.random.split(key_of_words(state.key), 3)
+        return EpochKeys(self.phase_keys(order), chains, jax.random.key_data(following))
 
     def _walk(self, key: Key[Array, ""], step: DiffusionStep, data: Noised) -> Iterator[Batch]:
         """An epoch's batches in random order, noised."""
         n_examples = len(data.pixels)
-        order_key, noise_key = jax.random.split(key)
-        order = np.asarray(jax.random.permutation(order_key, n_examples))
-        for number in range(self.n_batches(n_examples)):
+        order_key, noise_key = _order_and_noise_keys(key)
+        order = np.asarray(
+            jax.random.permutation(order_key, jnp.arange(n_examples, dtype=jnp.int32))
+        )
+        for number in range(min(self.n_batches, n_examples // self.batch_size)):
             examples = order[number * self.batch_size : (number + 1) * self.batch_size]
             yield _noisy_batch(noise_key, np.asarray(number), step, data, examples)
 
-    def _train_batch(
+    def _update_on(
         self,
         key: Key[Array, ""],
         step: DiffusionStep,
         state: TrainState,
-        positive: Batch,
-        negative: Batch,
+        phases: tuple[Batch, Batch],
         learning_rate: float,
     ) -> TrainState:
         """One update: sample both phases, descend their difference."""
+        positive, negative = phases
         keys = jax.random.split(key, 4)
         model = step.model(state.parameters)
 
@@ -166,19 +210,26 @@ class Trainer:
         )
         negative_moments = step.sampler.moments(keys[3], model, chains, self.schedule, "nothing")
 
-        strengths = jnp.array([state.correlation_penalty.value, state.weight_decay.value])
+        strengths = [state.correlation_penalty.value, state.weight_decay.value]
         parameters, optimizer = _update(
             step,
             self,
             (state.parameters, state.optimizer),
             (positive_moments, negative_moments),
-            strengths,
-            jnp.asarray(learning_rate),
+            jnp.asarray(strengths, jnp.float32),
+            jnp.asarray(learning_rate, jnp.float32),
         )
+        jax.block_until_ready(parameters)
         memory = self.negative_start.remember(
             state.negative_chains, negative, negative_moments.last
         )
         return replace(state, parameters=parameters, optimizer=optimizer, negative_chains=memory)
+
+
+def _order_and_noise_keys(phase_key: Key[Array, ""]) -> tuple[Key[Array, ""], Key[Array, ""]]:
+    """Of a phase's walk through an epoch."""
+    order_key, noise_key = jax.random.split(phase_key)
+    return order_key, noise_key
 
 
 @eqx.filter_jit

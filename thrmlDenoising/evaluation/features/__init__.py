@@ -1,9 +1,17 @@
 """Feature extractors: networks, or any callable, in whose features images are compared."""
 
 from thrmlDenoising.evaluation.features.classifier import ClassifierFeatures
-from thrmlDenoising.evaluation.features.extractors import CallableFeatures, named_extractor
+from thrmlDenoising.evaluation.features.extractors import (
+    CallableFeatures,
+    named_extractor,
+    own_extractor,
+)
 from thrmlDenoising.evaluation.features.inception import InceptionFeatures
-from thrmlDenoising.evaluation.features.protocol import FeatureExtractor, UnavailableError
+from thrmlDenoising.evaluation.features.protocol import (
+    FeatureExtractor,
+    UnavailableError,
+    features_of,
+)
 
 __all__ = [
     "CallableFeatures",
@@ -11,5 +19,7 @@ __all__ = [
     "FeatureExtractor",
     "InceptionFeatures",
     "UnavailableError",
+    "features_of",
     "named_extractor",
+    "own_extractor",
 ]

@@ -6,11 +6,13 @@ images binarised at many thresholds, so it reads both.
 """
 
 import hashlib
+import io
 from collections.abc import Callable
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import IO
 
 import equinox as eqx
 import jax
@@ -82,9 +84,8 @@ class ClassifierFeatures:
         self.fingerprint = fingerprint
 
     @classmethod
-    @cache
     def of_dataset(cls, dataset_name: str) -> "ClassifierFeatures":
-        """The classifier that knows the classes of this data set; loaded once in a process.
+        """The classifier that knows the classes of this data set; made once of the same weights.
 
         Raises:
             UnavailableError: there is none.
@@ -96,7 +97,7 @@ class ClassifierFeatures:
             )
         folder = resources.files("thrmlDenoising.evaluation.features") / "weights"
         file = folder / f"{_WEIGHTS_OF_DATASET[dataset_name]}.npz"
-        return cls(load_weights(file), hashlib.sha256(file.read_bytes()).hexdigest())
+        return _of_weights(file.read_bytes())
 
     def __call__(
         self, images: Float[np.ndarray, "image 28 28"]
@@ -109,6 +110,14 @@ class ClassifierFeatures:
     ) -> Int[np.ndarray, " image"]:
         """The most likely of the candidate classes, as positions among them."""
         return apply_in_batches(self.model.logits, images)[:, candidates].argmax(axis=1)
+
+
+@cache
+def _of_weights(content: bytes) -> ClassifierFeatures:
+    """The key is the file's content: a file of the same name may be written anew."""
+    return ClassifierFeatures(
+        _read_weights(io.BytesIO(content)), hashlib.sha256(content).hexdigest()
+    )
 
 
 def apply_in_batches(
@@ -144,8 +153,13 @@ def save_weights(model: ImageClassifier, path: Path) -> None:
 
 def load_weights(file: Traversable) -> ImageClassifier:
     """The model whose weights `save_weights` wrote."""
+    with file.open("rb") as stream:
+        return _read_weights(stream)
+
+
+def _read_weights(stream: IO[bytes]) -> ImageClassifier:
     template = eqx.filter_eval_shape(ImageClassifier, jax.random.key(0))
-    with file.open("rb") as stream, np.load(stream) as arrays:
+    with np.load(stream, allow_pickle=False) as arrays:
         leaves = [jnp.asarray(arrays[name], jnp.float32) for name in arrays.files]
     shapes, rest = eqx.partition(template, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
     return eqx.combine(jax.tree.unflatten(jax.tree.structure(shapes), leaves), rest)

@@ -1,7 +1,6 @@
 """Extractors by the names a config uses, and users' own."""
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,12 @@ from jaxtyping import Float
 from thrmlDenoising.evaluation.features.classifier import ClassifierFeatures
 from thrmlDenoising.evaluation.features.inception import InceptionFeatures
 from thrmlDenoising.evaluation.features.protocol import FeatureExtractor
-from thrmlDenoising.imports import import_object
+from thrmlDenoising.imports import find_object
 
 RESERVED_NAMES = ("classifier", "inception", "fid")
 
 _BATCH_SIZE = 500
+_THIS_PACKAGE = __name__.partition(".")[0]
 
 
 class CallableFeatures:
@@ -41,6 +41,17 @@ class CallableFeatures:
         self.fingerprint: str | None = getattr(function, "fingerprint", None)
         self._function = function
 
+    def __eq__(self, other: object) -> bool:
+        """Equal are those of one function, the very same object, under one name."""
+        return isinstance(other, CallableFeatures) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> Hashable:
+        return id(self._function), self.name, self.fingerprint
+
     def __call__(
         self, images: Float[np.ndarray, "image row column"]
     ) -> Float[np.ndarray, "image feature"]:
@@ -65,17 +76,23 @@ class CallableFeatures:
         return features
 
 
-@cache
 def named_extractor(
-    name: str, dataset_name: str, inception_weights: Path | None = None
+    name: str | Callable[[np.ndarray], Any],
+    dataset_name: str,
+    inception_weights: str | Path | None = None,
 ) -> FeatureExtractor:
-    """The extractor "classifier", "inception" or "module:function"; made once in a process.
+    """The extractor "classifier", "inception" or "module:function", or that of an own function.
+
+    The name of a function is looked up anew every time, in what is imported: its cell may have run
+    again. Networks are kept by their weights.
 
     Raises:
         UnavailableError: it cannot be used here: no weights, no package, or no classifier knows
             this data set.
         ValueError: no extractor has this name.
     """
+    if not isinstance(name, str):
+        return own_extractor(name)
     if name == "classifier":
         return ClassifierFeatures.of_dataset(dataset_name)
     if name == "inception":
@@ -85,7 +102,20 @@ def named_extractor(
             f"unknown feature extractor {name!r}: give 'classifier', 'inception' or an own one as "
             "'module:function'"
         )
-    function = import_object(name)
+    function = find_object(name)
     if not callable(function):
-        raise ValueError(f"feature extractor {name!r} is {function!r}, which cannot be called")
-    return CallableFeatures(function)
+        raise ValueError(
+            f"feature extractor {name!r} is of type {type(function).__name__}, which cannot be "
+            "called"
+        )
+    if name.partition(":")[0].partition(".")[0] == _THIS_PACKAGE:
+        raise ValueError(
+            f"feature extractor {name!r} is a part of {_THIS_PACKAGE} that extracts no features: "
+            "give 'classifier', 'inception' or an own one as 'module:function'"
+        )
+    return own_extractor(function)
+
+
+def own_extractor(function: Callable[[np.ndarray], Any]) -> FeatureExtractor:
+    """An extractor as it is, any other function as `CallableFeatures`."""
+    return function if isinstance(function, FeatureExtractor) else CallableFeatures(function)

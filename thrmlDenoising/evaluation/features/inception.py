@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from thrmlDenoising.evaluation.features.protocol import UnavailableError
+from thrmlDenoising.paths import user_path
 
 DIGEST_PREFIX = "6726825d"
 """How the sha256 of the published weights begins; it stands in their name, as torch.hub has it."""
@@ -64,7 +65,7 @@ class InceptionFeatures:
 
     @classmethod
     def load(cls, weights: str | os.PathLike[str] | None = None) -> "InceptionFeatures":
-        """The network with the published weights, built once per process and file.
+        """The network with the published weights, built once as long as the file stays as it is.
 
         `weights` names the file; by default it is looked for where pytorch-fid keeps it.
 
@@ -72,7 +73,9 @@ class InceptionFeatures:
             UnavailableError: the weights are not there, or a package cannot be imported.
             ValueError: the file is not the published one.
         """
-        return _load(find_weights(weights).resolve())
+        path = find_weights(weights).resolve()
+        state = path.stat()
+        return _load(path, (state.st_mtime_ns, state.st_size))
 
     def __call__(
         self, images: Float32[np.ndarray, "image row column"]
@@ -113,7 +116,7 @@ def find_weights(weights: str | os.PathLike[str] | None = None) -> Path:
     Raises:
         UnavailableError: there is no such file.
     """
-    path = _hub_file() if weights is None else Path(weights).expanduser()
+    path = _hub_file() if weights is None else user_path(weights)
     if path.is_file():
         return path
     raise UnavailableError(
@@ -128,11 +131,13 @@ def _hub_file() -> Path:
     """Where pytorch-fid has torch.hub put the weights."""
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     torch_home = os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))
-    return Path(torch_home).expanduser() / "hub" / "checkpoints" / WEIGHTS_NAME
+    # Without a home directory this leaves the ~, and so names a file that is not there.
+    return Path(os.path.expanduser(torch_home), "hub", "checkpoints", WEIGHTS_NAME)
 
 
-@functools.cache
-def _load(path: Path) -> InceptionFeatures:
+@functools.lru_cache(maxsize=1)
+def _load(path: Path, _state: tuple[int, int]) -> InceptionFeatures:
+    """The network of a file in this state; another one of the same name is read again."""
     content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     if not digest.startswith(DIGEST_PREFIX):
@@ -159,7 +164,8 @@ def _network(weights: bytes) -> Any:
     # is gone. Setting torch.hub's folder instead would, at any oversight, download silently, and
     # its loader runs whatever code a pickle holds.
     with mock.patch.object(inception, "load_state_dict_from_url", return_value=state):
-        return inception.InceptionV3(resize_input=False, normalize_input=False)
+        network = inception.InceptionV3(resize_input=False, normalize_input=False)
+    return network.float()  # also where torch.set_default_dtype says otherwise
 
 
 def _check_images(images: Float32[np.ndarray, "image row column"]) -> None:

@@ -32,3 +32,33 @@ class FeatureExtractor(Protocol):
     ) -> Float[np.ndarray, "image feature"]:
         """Features of images of brightness 0..1."""
         ...
+
+
+def features_of(
+    extractor: FeatureExtractor, images: Float[np.ndarray, "image row column"]
+) -> Float[np.ndarray, "image feature"]:
+    """What an extractor, perhaps a user's own, makes of images that stay as they are.
+
+    Raises:
+        ValueError: no vector of finite numbers for each image; says what came instead.
+    """
+    features = np.asarray(extractor(images.copy()))  # it may work in place
+    if features.ndim != 2 or len(features) != len(images) or features.shape[1] == 0:
+        raise ValueError(
+            f"feature extractor {extractor.name!r} turned {len(images)} images into an array of "
+            f"shape {features.shape}: it has to give one vector for each, ({len(images)}, features)"
+        )
+    if features.dtype.kind not in "fiub":
+        raise ValueError(
+            f"the features of extractor {extractor.name!r} are of type {features.dtype}: they have "
+            "to be real numbers"
+        )
+    if features.dtype.kind != "f":
+        features = features.astype(np.float64)
+    n_bad = int((~np.isfinite(features)).any(axis=1).sum())
+    if n_bad:
+        raise ValueError(
+            f"feature extractor {extractor.name!r} gave NaN or infinite features for {n_bad} of "
+            f"{len(images)} images"
+        )
+    return features

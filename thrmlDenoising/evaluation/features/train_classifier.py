@@ -29,6 +29,8 @@ from thrmlDenoising.evaluation.features.classifier import (
     load_weights,
     save_weights,
 )
+from thrmlDenoising.paths import user_path
+from thrmlDenoising.process_settings import library_settings
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 BATCH_SIZE = 128
@@ -159,6 +161,7 @@ def accuracies(
     return found
 
 
+@library_settings()
 def main() -> None:
     """Trains on one data set and writes its weights and their record."""
     parser = argparse.ArgumentParser(
@@ -167,7 +170,9 @@ def main() -> None:
     parser.add_argument("name", choices=("fashion_mnist", "mnist"))
     parser.add_argument("--data-dir", help="folder with the complete data sets")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--target", type=Path, default=WEIGHTS_FOLDER, help="folder to write to")
+    parser.add_argument(
+        "--target", type=user_path, default=WEIGHTS_FOLDER, help="folder to write to"
+    )
     arguments = parser.parse_args()
     training, test = read_complete(arguments.name, arguments.data_dir)
     model = with_features_near_one(train(*training, arguments.seed), training.pixels)

@@ -1,6 +1,7 @@
 """How good images are: distances to real ones, overlap with them, copies of them, accuracy."""
 
 from thrmlDenoising.evaluation.bootstrap import Estimate
+from thrmlDenoising.evaluation.quality.agreement import HELD_OUT_PIXELS, held_out_pixels
 from thrmlDenoising.evaluation.quality.controls import WRONG_THRESHOLD, Control, control_images
 from thrmlDenoising.evaluation.quality.frechet import FeatureMoments, frechet_distance
 from thrmlDenoising.evaluation.quality.headline import Headline, headline
@@ -10,6 +11,7 @@ from thrmlDenoising.evaluation.quality.suite import QualitySuite
 
 __all__ = [
     "CACHE_VARIABLE",
+    "HELD_OUT_PIXELS",
     "WRONG_THRESHOLD",
     "Control",
     "Estimate",
@@ -22,4 +24,5 @@ __all__ = [
     "control_images",
     "frechet_distance",
     "headline",
+    "held_out_pixels",
 ]

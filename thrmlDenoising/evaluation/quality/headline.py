@@ -4,8 +4,14 @@ from collections.abc import Collection
 from typing import NamedTuple, get_args
 
 from thrmlDenoising.evaluation.images import Mode
+from thrmlDenoising.evaluation.quality.agreement import HELD_OUT_PIXELS
 
-_ACCURACIES = ("accuracy", "agreement")
+_ACCURACIES = {
+    ("exact_accuracy",): "exactly the image of their class (%)",
+    ("accuracy", "agreement"): "images of their label's class (%)",
+    (HELD_OUT_PIXELS,): "pixels as in the held-out image (%)",
+}
+"""Endings of their names, the most telling first, and what they are called on an axis."""
 
 
 class Headline(NamedTuple):
@@ -22,7 +28,8 @@ class Headline(NamedTuple):
 
 
 def headline(metric_names: Collection[str]) -> Headline | None:
-    """FID if it was measured, else classifier FD, another Fréchet distance, or the label accuracy.
+    """FID if it was measured, else classifier FD, another Fréchet distance, or an accuracy: of
+    labels or, of images that are conditioned on bits, of pixels.
 
     Args:
         metric_names: such as "free_fid"; of several other Fréchet distances the first counts.
@@ -34,8 +41,10 @@ def headline(metric_names: Collection[str]) -> Headline | None:
         if distance in measured:
             label = "FID" if distance == "fid" else distance.removesuffix("_fd") + " FD"
             return Headline(label, True, _names(by_mode, (distance,)))
-    accuracies = _names(by_mode, _ACCURACIES)
-    return Headline("images of their label's class (%)", False, accuracies) if accuracies else None
+    for endings, label in _ACCURACIES.items():
+        if accuracies := _names(by_mode, endings):
+            return Headline(label, False, accuracies)
+    return None
 
 
 def _without_prefix(names: Collection[str], prefix: str) -> list[str]:

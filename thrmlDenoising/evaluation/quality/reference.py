@@ -2,16 +2,15 @@
 
 A reference is identified by a hash of the data set, its split, classes, threshold or grey levels,
 its pixels and the extractor: whatever could change a distance changes the hash. It is kept in
-memory and, where the extractor has a fingerprint, in a cache on disk.
+memory and, where the extractor has a fingerprint, in a cache on disk. An own extractor is asked
+each time what it makes of a few images, since its code may change under one name and fingerprint.
 """
 
 import hashlib
 import json
 import os
 import warnings
-import zipfile
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +19,12 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from thrmlDenoising.data import ImageDataset
-from thrmlDenoising.evaluation.features import FeatureExtractor
+from thrmlDenoising.evaluation.features import (
+    ClassifierFeatures,
+    FeatureExtractor,
+    InceptionFeatures,
+    features_of,
+)
 from thrmlDenoising.evaluation.quality.frechet import FeatureMoments
 from thrmlDenoising.evaluation.quality.kernel_distance import KernelReference
 from thrmlDenoising.evaluation.quality.nearest import nearest_distances
@@ -36,7 +40,11 @@ N_SEARCHED = 2_000
 """About so many images, generated or held out, are held against every training image: enough to
 see a per cent of copies, while all of them would take longer than everything else together."""
 
+N_ASKED = 64
+"""About so many images show whether an own extractor is still what it was."""
+
 _FORMAT = 1
+_FEATURE_FIELDS = ("mean", "factor", "n_images", "features", "mean_of_pairs")
 
 _ORDER_SEED = 2510_23972
 """Of its own: whoever draws images with a seed such as 0 must not draw the very same ones."""
@@ -103,13 +111,32 @@ class FeatureReference(NamedTuple):
         return self.kernel.features[:n_images]
 
 
-@lru_cache(maxsize=8)
 def feature_reference(real: RealImages, extractor: FeatureExtractor) -> FeatureReference:
     """The reference of these images in the extractor's features, from the cache if it is there."""
+    return _feature_reference(real, extractor, _behaviour(real, extractor))
+
+
+def _behaviour(real: RealImages, extractor: FeatureExtractor) -> str:
+    """What an own extractor makes of a few real images, as a hash.
+
+    Its name, the object and even its fingerprint stay the same when something that it uses is
+    edited. The networks of this package are known by their weights, which are their fingerprints.
+    """
+    if isinstance(extractor, ClassifierFeatures | InceptionFeatures):
+        return ""
+    data = real.dataset
+    some = evenly_spread(data.train.pixels, N_ASKED)
+    return hashlib.sha256(features_of(extractor, data.brightness(some)).tobytes()).hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _feature_reference(
+    real: RealImages, extractor: FeatureExtractor, behaviour: str
+) -> FeatureReference:
     data = real.dataset
 
     def compute() -> dict[str, np.ndarray]:
-        features = np.asarray(extractor(data.brightness(data.train.pixels)))
+        features = features_of(extractor, data.brightness(data.train.pixels))
         moments, kernel = FeatureMoments.of(features), KernelReference.of(_some(features))
         return {
             "mean": moments.mean,
@@ -125,8 +152,8 @@ def feature_reference(real: RealImages, extractor: FeatureExtractor) -> FeatureR
         origin = hashlib.sha256(kept["mean"].tobytes() + kept["factor"].tobytes()).hexdigest()
         name = real.hash_with(f"{extractor.name} {origin}")
     else:
-        name = real.hash_with(f"{extractor.name} {extractor.fingerprint}")
-        kept = _kept(name, compute)
+        name = real.hash_with(f"{extractor.name} {extractor.fingerprint} {behaviour}".rstrip())
+        kept = _kept(name, compute, _FEATURE_FIELDS)
     moments = FeatureMoments(kept["mean"], kept["factor"], int(kept["n_images"]))
     kernel = KernelReference(kept["features"], float(kept["mean_of_pairs"]))
     return FeatureReference(moments, kernel, name)
@@ -142,15 +169,20 @@ def held_out_distances(real: RealImages) -> Float[np.ndarray, " image"]:
         nearest = nearest_distances(some, data.train.pixels, data.n_levels)
         return {"nearest": nearest}
 
-    return _kept(real.hash_with(None), compute)["nearest"]
+    return _kept(real.hash_with(None), compute, ["nearest"])["nearest"]
 
 
-def cache_folder() -> Path:
-    """Where references are kept: `$THRML_DENOISING_CACHE`, or the user's cache folder."""
-    if chosen := os.environ.get(CACHE_VARIABLE):
-        return Path(chosen).expanduser()
+def cache_folder() -> Path | None:
+    """Where references are kept: `$THRML_DENOISING_CACHE`, or the user's cache folder.
+
+    None where that is in a home directory that cannot be found.
+    """
+    chosen = os.environ.get(CACHE_VARIABLE)
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "thrmlDenoising"
+    try:
+        return Path(chosen or Path(base, "thrmlDenoising")).expanduser()
+    except RuntimeError:  # pathlib's word for having no home
+        return None
 
 
 def evenly_spread(
@@ -165,17 +197,45 @@ def _some(features: Float[np.ndarray, "image feature"]) -> Float[np.ndarray, "so
     return features[np.random.default_rng(_ORDER_SEED).permutation(len(features))[:N_COMPARED]]
 
 
-def _kept(name: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Arrays from the cache on disk, or computed and put there; a damaged file is replaced."""
-    file = cache_folder() / f"{name}.npz"
-    try:
-        with np.load(file) as arrays:
-            return dict(arrays)
-    except (OSError, ValueError, TypeError, EOFError, zlib.error, zipfile.BadZipFile):
-        arrays = compute()
+def _kept(
+    name: str, compute: Callable[[], dict[str, np.ndarray]], fields: Collection[str]
+) -> dict[str, np.ndarray]:
+    """Arrays of these names from the cache on disk, or computed and put there.
+
+    The cache saves time and nothing else: what is damaged in it is replaced, and where there is
+    none, or it cannot be written, everything is computed.
+    """
+    folder = cache_folder()
+    if folder is None:
+        warnings.warn(
+            "reference statistics are not kept, as no home directory was found: name a folder for "
+            f"them in the environment variable {CACHE_VARIABLE}",
+            stacklevel=2,
+        )
+        return compute()
+    file = folder / f"{name}.npz"
+    arrays = _read(file)
+    if arrays is not None and set(arrays) == set(fields):
+        return arrays
+    arrays = compute()
     try:
         with written_aside(file) as aside, aside.open("wb") as stream:
             np.savez(stream, allow_pickle=False, **arrays)
-    except OSError as error:
-        warnings.warn(f"reference statistics are not kept in {file.parent}: {error}", stacklevel=2)
+    except (OSError, ValueError) as error:
+        warnings.warn(
+            f"reference statistics are not kept in {str(folder)!a}: {error}. Name another "
+            f"folder in the environment variable {CACHE_VARIABLE}",
+            stacklevel=2,
+        )
     return arrays
+
+
+def _read(file: Path) -> dict[str, np.ndarray] | None:
+    """The arrays in a file; None if it is not there or damaged."""
+    try:
+        if not file.is_file():
+            return None
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except Exception:  # damage raises whatever the part of NumPy or zipfile that meets it raises
+        return None

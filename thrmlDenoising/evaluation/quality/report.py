@@ -1,5 +1,7 @@
 """Everything measured on one set of generated images, with all it takes to repeat it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -33,12 +35,28 @@ class QualityReport:
         extractors: the fingerprint of each, such as the hash of a network's weights.
         measurements: by name, in the order of measuring.
         notes: what was not measured, and why.
+        failures: measurements that raised something, by name, which stands in the notes too.
     """
 
     reference: dict[str, Any]
     extractors: dict[str, str | None]
     measurements: dict[str, Measurement] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    failures: dict[str, Exception] = field(default_factory=dict)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """A measurement that costs itself, and nothing beside it, if it fails."""
+        try:
+            yield
+        except Exception as error:
+            self.failures[name] = error
+            self.notes.append(f"{name}: {error!r}")
+
+    def raise_failure(self) -> None:
+        """Raises what the first measurement that failed has raised, if any did."""
+        for error in self.failures.values():
+            raise error
 
     def add(self, measurement: Measurement) -> None:
         """Adds a measurement under its name."""

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int, UInt8
 
 from thrmlDenoising.evaluation.accuracy import ClassJudge, class_judge
 from thrmlDenoising.evaluation.bootstrap import Estimate, draw_counts, per_cent, share_estimate
-from thrmlDenoising.evaluation.features import FeatureExtractor, InceptionFeatures
+from thrmlDenoising.evaluation.features import FeatureExtractor, InceptionFeatures, features_of
 from thrmlDenoising.evaluation.images import Mode
 from thrmlDenoising.evaluation.quality.frechet import frechet_estimate
 from thrmlDenoising.evaluation.quality.kernel_distance import kernel_distance
@@ -29,10 +29,6 @@ from thrmlDenoising.evaluation.quality.reference import (
 from thrmlDenoising.evaluation.quality.report import Measurement, QualityReport
 
 Counts = Int[np.ndarray, "replicate image"]
-
-
-ACCURACY_NAMES = {"clamped": "conditional_accuracy", "free": "label_agreement"}
-"""The same per cent: whether a model made what was asked for, or named rightly what it made."""
 
 _FEWEST_IMAGES = 20
 
@@ -84,24 +80,39 @@ class QualitySuite:
     ) -> QualityReport:
         """Distances, overlap, copies and, where there are labels, accuracy.
 
+        Each is measured by itself: one that fails stands in the `failures` of the report, whatever
+        it raised, and costs no other.
+
         Args:
             pixels: grey levels.
             labels: the class of every image, as positions in the target classes.
             mode: "clamped" if the labels were asked for, "free" if the model chose them.
         """
-        fingerprints = {extractor.name: extractor.fingerprint for extractor in self.extractors}
-        report = QualityReport(self.real.identity, fingerprints, notes=list(self.notes))
+        report = QualityReport(self.real.identity, {}, notes=list(self.notes))
         counts = draw_counts(rng, len(pixels), self.n_replicates)
         images = self.real.dataset.brightness(pixels)
         for extractor in self.extractors:
-            self._compare_features(report, extractor, images, counts)
+            with report.part(extractor.name):
+                report.extractors[extractor.name] = extractor.fingerprint
+                self._compare_features(report, extractor, images, counts)
         if labels is not None:
-            right = self._judge(images) == labels
-            accuracy = per_cent(share_estimate(right))
-            facts = self._judge.name, len(pixels), 0, self._judge.fingerprint[:16]
-            report.add(Measurement(ACCURACY_NAMES[mode], accuracy, *facts))
-        self._look_for_copies(report, pixels, rng)
+            with report.part("accuracy"):
+                self._judge_labels(report, images, labels, mode)
+        with report.part("copies of training images"):
+            self._look_for_copies(report, pixels, rng)
         return report
+
+    def _judge_labels(
+        self,
+        report: QualityReport,
+        images: Float[np.ndarray, "image row column"],
+        labels: Int[np.ndarray, " image"],
+        mode: Mode,
+    ) -> None:
+        """The per cent of images that show the class of their label."""
+        accuracy = per_cent(share_estimate(self._judge(images) == labels))
+        facts = self._judge.name, len(images), 0, self._judge.fingerprint[:16]
+        report.add(Measurement(self._judge.metric_names[mode], accuracy, *facts))
 
     def _compare_features(
         self,
@@ -117,7 +128,7 @@ class QualitySuite:
             )
             return
         reference = feature_reference(self.real, extractor)
-        features = np.asarray(extractor(images))
+        features = features_of(extractor, images)
 
         def add(name: str, estimate: Estimate, n_reference: int) -> None:
             facts = extractor.name, len(images), n_reference, reference.hash

@@ -10,14 +10,13 @@ so that a neighbour costs one masked addition. Inputs are neighbours that never 
 single precision: a field is exact to about 1e-7 of sum_j |J_ij| for each neighbour.
 """
 
-import warnings
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, UInt32
 from numba import njit
 
+from thrmlDenoising.sampling.cpu.compiling import compiled
 from thrmlDenoising.sampling.cpu.lanes import (
     LANES,
     add_where,
@@ -57,19 +56,6 @@ class Machine(NamedTuple):
     place_of_neighbor: UInt32[np.ndarray, " entry"]
     double_coupling: Float32[np.ndarray, " entry"]
     field_all_down: Float32[np.ndarray, " node"]
-
-
-def compiled(function: Callable) -> Any:
-    """Compiles a kernel, to run without Python's lock, and keeps it on disk if there is a place."""
-    try:
-        return njit(nogil=True, cache=True)(function)
-    except RuntimeError as error:  # Numba's word for having nowhere to write
-        warnings.warn(
-            f"{error}: every process compiles it for itself. Name a folder in NUMBA_CACHE_DIR "
-            "to save the seconds that takes",
-            stacklevel=2,
-        )
-        return njit(nogil=True)(function)
 
 
 # --- one spin ------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Int, Int32, Int64, Key, PyTree, Shaped, UInt3
 from numba.core import config as numba_config
 
 from thrmlDenoising.base_graphs import BaseGraph
+from thrmlDenoising.process_settings import library_settings
 from thrmlDenoising.sampling.cpu import kernels
 from thrmlDenoising.sampling.cpu.lanes import LANES
 from thrmlDenoising.sampling.neighbors import Neighbors
@@ -47,6 +48,7 @@ class CpuSampler(AbstractSampler):
     bias_of_node: Int32[Array, " node"]
 
     @classmethod
+    @library_settings()
     def from_graph(cls, graph: BaseGraph) -> "CpuSampler":
         """Prepares the tables of a graph."""
         neighbors = Neighbors.of(graph)
@@ -60,6 +62,7 @@ class CpuSampler(AbstractSampler):
             bias_of_node=_int32(graph.bias_of_node),
         )
 
+    @library_settings()
     def moments(
         self,
         key: Key[Array, ""],
@@ -87,6 +90,7 @@ class CpuSampler(AbstractSampler):
         pairs = 2 * n_agree / (schedule.n_samples * n_chains) - 1
         return Moments(jnp.asarray(means), jnp.asarray(pairs, jnp.float32), jnp.asarray(last))
 
+    @library_settings()
     def observe(
         self,
         key: Key[Array, ""],

@@ -1,0 +1,171 @@
+"""What training does between its epochs: measuring, watching over the model, keeping its folder."""
+
+import csv
+import shutil
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import numpy as np
+import pytest
+from tiny import REPOSITORY, TINY, assert_same_states, python, tiny_cfg, trained
+from tqdm import tqdm
+
+from thrmlDenoising import DTM, DTMConfig
+from thrmlDenoising.training import NotFiniteError
+
+# When what is measured
+
+
+@pytest.mark.parametrize(("never", "adaptive"), [(0, True), (None, False)])
+def test_training_without_evaluating_saves_every_epoch(tmp_path, never, adaptive):
+    dtm = DTM(tiny_cfg(cp=dict(adaptive_cp=adaptive)), base_dir=tmp_path)
+    dtm.train(2, never)
+    run = dtm.logging_and_saving_dir
+    assert {path.name for path in (run / "model_saving").glob("epoch_*")} == {
+        f"epoch_{epoch:03d}" for epoch in range(3)
+    }
+    assert dtm.eval_epochs == []
+    assert dtm.fids_dict == {"free": [], "clamped": []}
+    assert not list((run / "images").iterdir())
+    assert not (run / "evaluations").exists()
+    assert not (run / "fid_vs_epoch.png").exists()
+    with (run / "metrics.csv").open() as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2"]
+    # the controller has to see it
+    assert list(dtm.steps[0].autocorrelations) == ([0, 1, 2] if adaptive else [])
+    dtm.train(2, evaluate_every=3)
+    assert dtm.eval_epochs == [3, 4]
+
+
+@pytest.mark.parametrize("every", [True, False])
+def test_autocorrelation_at_every_epoch_is_a_choice(tmp_path, every):
+    cfg = tiny_cfg(cp=dict(adaptive_cp=False), exp=dict(autocorr_every_epoch=every))
+    dtm = DTM(cfg, base_dir=tmp_path)
+    dtm.train(3, evaluate_every=2)
+    assert dtm.eval_epochs == [0, 2, 3]
+    for step in dtm.steps:
+        assert list(step.autocorrelations) == ([0, 1, 2, 3] if every else [0, 2, 3])
+
+
+def test_the_start_is_evaluated_once(tmp_path):
+    dtm = trained(tmp_path, 2)
+    run = dtm.logging_and_saving_dir
+    loaded = DTM.load(run, epoch=1)
+    loaded.train(2, evaluate_every=2)
+    assert loaded.eval_epochs == [0, 2, 3]
+    # what a stitched model is has not been measured yet
+    stitched = DTM.load(run, step_sources=[1, 2])
+    stitched.train(1, evaluate_every=2)
+    assert stitched.eval_epochs == [2, 3]
+
+
+def test_evaluating_at_the_start_changes_nothing_that_is_learnt(tmp_path):
+    ours, theirs = DTM(TINY, base_dir=tmp_path), DTM(TINY, base_dir=tmp_path)
+    ours.train(2, evaluate_every=1)
+    theirs.train(2, evaluate_every=0)
+    assert_same_states(ours, theirs)
+
+
+# Models that are good for nothing
+
+
+def test_numbers_that_are_not_finite_stop_a_run_before_they_are_saved(tmp_path):
+    cfg = tiny_cfg(optim=dict(step_learning_rates=(0.05, 1e39)))
+    dtm = DTM(cfg, base_dir=tmp_path)
+    message = r"epoch 1, step 1: .* smaller optim.step_learning_rates.* checkpoint .* epoch \[0\]"
+    with pytest.raises(NotFiniteError, match=message):
+        dtm.train(2)
+    assert dtm.epoch == 0
+    assert [path.name for path in dtm.model_saving_path.glob("epoch_*")] == ["epoch_000"]
+    dtm.sample(2)
+    log = (dtm.logging_and_saving_dir / "training_log_tiny.txt").read_text()
+    assert "stopped by NotFiniteError" in log
+
+
+def test_the_script_says_in_a_line_that_training_diverged(tmp_path):
+    arguments = ["--epochs", "1", "--evaluate-every", "0", "--output-dir", tmp_path]
+    tiny_cfg(optim=dict(step_learning_rates=(1e39,))).save(tmp_path / "tiny.yaml")
+    process = python(REPOSITORY / "training_script.py", tmp_path / "tiny.yaml", *arguments)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert "Traceback" not in errors
+    assert "error: epoch 1, step 0: " in errors
+
+
+@pytest.mark.parametrize("part", ["weights", "biases"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_model_that_is_not_finite_is_neither_sampled_nor_measured_nor_saved(tmp_path, part, bad):
+    dtm = DTM(TINY, base_dir=tmp_path)
+    step = dtm.steps[1]
+    numbers = getattr(step.state.parameters, part).at[0].set(bad)
+    step.state = eqx.tree_at(lambda state: getattr(state.parameters, part), step.state, numbers)
+    uses: list[Callable[[], object]] = [
+        lambda: dtm.sample(2),
+        lambda: dtm.gen_images(jax.random.key(0), 2, free=True, drawn_images_per_digit=1),
+        lambda: dtm.quality("free"),
+        dtm.mixing,
+        lambda: dtm.compute_autocorr(0),
+        lambda: dtm.eval_epoch(0),
+        dtm.save_epoch,
+    ]
+    for use in uses:
+        with pytest.raises(NotFiniteError, match=rf"step 1: 1 of \d+ {part} are NaN or infinite"):
+            use()
+    assert not list(dtm.model_saving_path.glob("epoch_*"))
+
+
+@pytest.mark.parametrize("protocol", ["replication", "stationary"])
+def test_frozen_chains_are_warned_about_and_relax_no_controller(tmp_path, protocol):
+    cfg = tiny_cfg(
+        exp=dict(autocorr_protocol=protocol),
+        optim=dict(step_learning_rates=(1e3,)),
+        wd=dict(adaptive_wd=True, weight_decay=(0.0,)),
+    )
+    dtm = DTM(cfg, base_dir=tmp_path)
+    with pytest.warns(UserWarning, match=r"step 1 is frozen: \d+ % of its chains never moved"):
+        dtm.train(4, evaluate_every=0)
+    log = (dtm.logging_and_saving_dir / "training_log_tiny.txt").read_text()
+    assert "warning: epoch 4: step 0 is frozen" in log
+    for index, step in enumerate(dtm.steps):
+        assert all(step.autocorrelations[epoch] > 0.5 for epoch in range(1, 5))
+        for strength in ("correlation_penalty", "weight_decay"):
+            values = [getattr(record, strength)[index] for record in dtm.history.records]
+            assert values == sorted(values)
+            assert values[-1] > values[0]
+
+
+# A run folder of which something is deleted
+
+
+@pytest.mark.parametrize("part", ["", "model_saving", "images", "model_saving/config.yaml"])
+def test_a_folder_deleted_while_training_is_made_whole_again(tmp_path, monkeypatch, part):
+    dtm = DTM(TINY, base_dir=tmp_path)
+    updates = iter(range(100))
+
+    def delete_once(_bar: tqdm) -> None:
+        if next(updates) == 4:  # in the second epoch
+            path = dtm.logging_and_saving_dir / part
+            path.unlink() if path.is_file() else shutil.rmtree(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tqdm, "update", delete_once)
+        with pytest.warns(UserWarning, match="had been deleted"):
+            dtm.train(3, evaluate_every=0)
+    run = dtm.logging_and_saving_dir
+    assert DTMConfig.load(run / "model_saving/config.yaml") == TINY
+    assert {path.name for path in run.iterdir() if path.is_dir()} >= {
+        "images",
+        "gifs",
+        "autocorrelation_vs_lags",
+        "model_saving",
+    }
+    log = (run / "training_log_tiny.txt").read_text()
+    assert "had been deleted, and was made again" in log
+    assert "dataset_name: smoke_testing_3_1_3" in log
+    with (run / "metrics.csv").open() as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2", "3"]
+    assert_same_states(DTM.load(run), dtm)
+    resumed = DTM(TINY, base_dir=tmp_path)
+    resumed.train(1, 0, resume=run)
+    assert resumed.epoch == 4

@@ -1,0 +1,26 @@
+"""Paths that a user gives."""
+
+import argparse
+import os
+from pathlib import Path
+
+
+class UnknownHomeError(argparse.ArgumentTypeError, ValueError):
+    """There is no home directory to put in place of `~`; argparse shows the message as it is."""
+
+
+def user_path(given: str | os.PathLike[str]) -> Path:
+    """The path a user means, where `~` and `~name` are home directories.
+
+    A folder that is really called "~" is reached by its absolute path.
+
+    Raises:
+        UnknownHomeError: there is no such home directory.
+    """
+    try:
+        return Path(given).expanduser()
+    except RuntimeError as error:
+        raise UnknownHomeError(
+            f"{os.fspath(given)!r}: there is no home directory to put in place of "
+            f"{Path(given).parts[0]} ({error}): write the whole path"
+        ) from error

@@ -1,0 +1,119 @@
+"""What code written for dtm-replication meets here: names that are told, paths that add up.
+
+`docs/coming_from_dtm_replication.md` has all names of both; the tables here are those of attributes
+that this library has under another name, or not at all.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+DTM_NAMES = {
+    "key": "randomness comes from cfg.exp.seed; sample, class_images and gen_images take a key",
+    "do_draw_and_fid": "eval_epoch(epoch) draws and measures, quality(mode) measures alone",
+    "save_fid_plot": "training draws fid_vs_epoch.png; fids_dict over eval_epochs has its numbers",
+    "save_autocorr_plot": "training and compute_autocorr draw autocorrelation_vs_lags/; "
+    "steps[i].autocorrelations has the numbers by epoch",
+    "train_from_iterator": "train(n_epochs, batches=...) takes batches from a stream",
+    "_run_denoising": "class_images(key, mode, n_per_class) has the states of all steps",
+    "_get_new_key": "make and split keys of your own with jax.random",
+    "_smoke_eval_epoch": "eval_epoch(epoch) measures the exact accuracy of toy sets",
+}
+"""Attributes of the class `DTM`."""
+
+STEP_NAMES = {
+    "training_spec": "the schedule stands in cfg.sampling, the sampler is diffusion.sampler",
+    "generation_spec": "the schedule stands in cfg.generation, the sampler is diffusion.sampler",
+    "optim": "the settings stand in cfg.optim",
+    "opt_state": "it is state.optimizer",
+    "start_time": "thrmlDenoising.diffusion.time_grid(kind, n_steps) has the intervals",
+    "end_time": "thrmlDenoising.diffusion.time_grid(kind, n_steps) has the intervals",
+    "image_diffusion_rate": "it is cfg.diffusion_rates.image_rate",
+    "label_diffusion_rate": "it is cfg.diffusion_rates.label_rate",
+    "diffusion_offset": "it is cfg.diffusion_schedule.diffusion_offset",
+    "base_graph_manager": "it is manager",
+    "n_grayscale_levels": "it is manager.n_levels",
+    "n_image_pixels": "it is manager.n_pixels",
+    "n_label_nodes": "it is manager.n_label_nodes",
+    "autocorrelation_vectors": "DTM.compute_autocorr draws them in autocorrelation_vs_lags/",
+    "compute_autocorr": "DTM.compute_autocorr measures all steps",
+    "denoise": "DTM.class_images(key, mode, n_per_class) runs the chain of all steps",
+    "train_step_model": "DTM.train(n_epochs) trains all steps, each by itself",
+}
+"""Attributes of a step, `DTM.steps[i]`."""
+
+MODEL_NAMES = {
+    "weights": "steps[i].weights has a weight for each edge of steps[i].graph.edges; the fixed "
+    "ones to the input are steps[i].model.input_couplings",
+    "biases": "steps[i].biases has a bias for each node of steps[i].graph",
+    "graph": "it is steps[i].graph",
+    "factors": "the parameters are steps[i].weights, steps[i].biases and "
+    "steps[i].model.input_couplings",
+}
+"""Attributes of a step's Ising model, `DTM.steps[i].model`."""
+
+
+UTILS_NAMES = {
+    "load_dataset": "thrmlDenoising.data.load_dataset reads data sets",
+    "one_hot": "it is thrmlDenoising.data.one_hot_labels",
+    "one_hot_repeated_from_ints": "it is thrmlDenoising.data.one_hot_labels",
+    "draw_image_batch": "thrmlDenoising.plots.tile_images lays images out",
+    "draw_single_image": "thrmlDenoising.plots.tile_images lays images out",
+    "denoise_arrays_to_gif": "DTM.generate_gif draws animations",
+    "extend_params_or_zeros": "it is cfg.per_step(values)",
+    "adapt_param": "the rules of the controllers are in thrmlDenoising.training.controllers",
+    "config_to_yaml_dict": "cfg.to_yaml() writes a config",
+    "load_yaml_config_from_dict": "DTMConfig.from_yaml(text) and DTMConfig.load(file) read one",
+    "batch_sample": "the samplers are in thrmlDenoising.sampling",
+    "write": "DTM.open_run().log(text) writes into the training log",
+    "create_dummy_dataset_for_iterator": "streams need none: DTM.train(n_epochs, batches=...)",
+    "smoke_test_data_dict": "a toy set of your own is ToySet(name, images) of thrmlDenoising.data, "
+    "given as DTM(smoke_testing_cfg(toy), data=toy)",
+}
+"""Names of the module `utils`."""
+
+SMOKE_TESTING_NAMES = {"smoke_test_data_dict": UTILS_NAMES["smoke_test_data_dict"]}
+"""Names of the module `smoke_testing`."""
+
+
+def module_tells(module: str, names: Mapping[str, str]) -> Callable[[str], Any]:
+    """A module's `__getattr__` that says what to use in place of these names."""
+
+    def __getattr__(name: str) -> Any:
+        if name in names:  # of an AttributeError, `from ... import` would not show the words
+            raise ImportError(f"{module} has no {name!r} of dtm-replication: {names[name]}")
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+    return __getattr__
+
+
+def tells(names: Mapping[str, str]) -> Callable[[Any, str], Any]:
+    """A `__getattr__` that says what to use in place of these names.
+
+    Classes define it where no type checker sees it: to one, any name would exist.
+    """
+
+    def __getattr__(self: Any, name: str) -> Any:
+        if name in names:
+            raise AttributeError(
+                f"{type(self).__name__} has no attribute {name!r} of dtm-replication: {names[name]}"
+            )
+        return object.__getattribute__(self, name)  # raises what was raised first
+
+    return __getattr__
+
+
+if TYPE_CHECKING:
+    _PathOfThisSystem = Path
+else:
+    _PathOfThisSystem = type(Path())  # before Python 3.12, Path itself cannot be derived from
+
+
+class RunPath(_PathOfThisSystem):
+    """A path that text can be added to, `run + "/images"`, as if it were text itself."""
+
+    def __add__(self, text: str) -> str:
+        return str(self) + text
+
+    def __radd__(self, text: str) -> str:
+        return text + str(self)
