@@ -312,6 +312,8 @@ def test_a_graph_survives_being_saved():
         ({"colors": int32(0, 1, 2, 0, 1, -1)}, "colors .* without gaps"),
         ({"colors": int32(0, 1, 4, 0, 1, 4)}, "colors .* without gaps"),
         ({"colors": np.array([0, 1, 2, 0, 1, 2])}, "colors has dtype int64: use int32"),
+        ({"colors": np.zeros((6, 1), np.int32)}, r"colors has shape \(6, 1\)"),
+        ({"label_nodes": np.array(5, np.int32)}, r"label_nodes has shape \(\)"),
         ({"label_nodes": np.array([5.0])}, "label_nodes has dtype float64: use int32"),
         ({"edges": int32((0, 1), (-1, 2))}, "a node outside 0..5"),
         ({"edges": int32((0, 1), (0, 3))}, "two nodes of colour 0 .1 such edges"),

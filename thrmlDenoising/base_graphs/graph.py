@@ -124,6 +124,8 @@ def _check_types(arrays: Mapping[str, np.ndarray]) -> None:
     for name, array in arrays.items():
         if array.dtype != np.int32:
             raise ValueError(f"{name} has dtype {array.dtype}: use int32")
+        if array.ndim != 1 and name != "edges":
+            raise ValueError(f"{name} has shape {array.shape}: one number for each is needed")
     if not len(arrays["colors"]):
         raise ValueError("a graph needs at least one node")
 

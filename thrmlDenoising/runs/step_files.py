@@ -34,6 +34,7 @@ class StepIdentity(NamedTuple):
         n_steps: how long the chain is.
         epoch: that of the checkpoint, which may be later than that of a step of a stitched model.
         stitched: whether the steps come from several checkpoints.
+        recorded: the last epoch of the history beside it, -1 if that is empty.
         graph: sha256 of the file with the step's graph, filled in when that is written.
     """
 
@@ -41,6 +42,7 @@ class StepIdentity(NamedTuple):
     n_steps: int
     epoch: int
     stitched: bool
+    recorded: int
     graph: str = ""
 
 

@@ -32,7 +32,12 @@ from thrmlDenoising.training.compatible import check_compatible
 from thrmlDenoising.training.foreign_run import refuse_run_of_dtm_replication
 from thrmlDenoising.training.model import Model, ModelStep, build_steps, put_on
 from thrmlDenoising.training.state import TrainState
-from thrmlDenoising.training.step_checks import identity_problem, is_stitched, numbers_problem
+from thrmlDenoising.training.step_checks import (
+    identity_problem,
+    is_stitched,
+    last_epoch,
+    numbers_problem,
+)
 from thrmlDenoising.training.step_source import StepSource
 from thrmlDenoising.training.trainer import Trainer
 
@@ -97,7 +102,7 @@ class SavedModel(NamedTuple):
         epoch, n_steps = self.checkpoint.epoch, self.cfg.diffusion_schedule.num_diffusion_steps
         stitched = is_stitched(self.history, epoch)
         graph = self.checkpoint.files[graph_file(index)].sha256
-        wanted = StepIdentity(index, n_steps, epoch, stitched, graph)
+        wanted = StepIdentity(index, n_steps, epoch, stitched, last_epoch(self.history), graph)
         if identity is None and self.checkpoint.steps_identified:
             problem = "it does not say which step it is"
         else:
@@ -126,13 +131,13 @@ def save_model(
     """
 
     n_steps = len(model.steps)
-    stitched = is_stitched(model.history, model.epoch)
+    stitched, recorded = is_stitched(model.history, model.epoch), last_epoch(model.history)
 
     def write(folder: Path) -> None:
         cfg.save(folder / _CONFIG)
         (folder / _HISTORY).write_text(model.history.to_json(), encoding="utf-8")
         for index, step in enumerate(model.steps):
-            identity = StepIdentity(index, n_steps, model.epoch, stitched)
+            identity = StepIdentity(index, n_steps, model.epoch, stitched, recorded)
             write_step(folder, identity, step.graph.to_arrays(), step.state)
 
     return save_checkpoint(model_saving, model.epoch, write, made_with)
@@ -180,6 +185,8 @@ def _files_of(cfg: DTMConfig) -> set[str]:
 def _read_history(checkpoint: Manifest, cfg: DTMConfig) -> History:
     """The history of a checkpoint, which has to end with its epoch.
 
+    One of an own making may go further; then the steps beside it know where it ends.
+
     Raises:
         CheckpointError: it is damaged, or that of another epoch or of another number of steps.
     """
@@ -190,7 +197,10 @@ def _read_history(checkpoint: Manifest, cfg: DTMConfig) -> History:
         raise damaged(checkpoint.folder, _HISTORY, shortened(error)) from error
     n_steps = cfg.diffusion_schedule.num_diffusion_steps
     for last in history.records[-1:]:
-        if (last.epoch, last.n_steps) != (checkpoint.epoch, n_steps):
+        ends_well = last.epoch == checkpoint.epoch or (
+            checkpoint.steps_identified and last.epoch > checkpoint.epoch
+        )
+        if not ends_well or last.n_steps != n_steps:
             what = (
                 f"it ends with epoch {last.epoch} of {last.n_steps} steps, but the checkpoint is "
                 f"of epoch {checkpoint.epoch}, and its config has {n_steps} steps"

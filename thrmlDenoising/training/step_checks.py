@@ -17,6 +17,11 @@ def is_stitched(history: History, epoch: int) -> bool:
     return first > 0
 
 
+def last_epoch(history: History) -> int:
+    """The epoch a history ends with, -1 if it is empty."""
+    return history.records[-1].epoch if history.records else -1
+
+
 def identity_problem(
     wanted: StepIdentity, state: TrainState, found: StepIdentity | None
 ) -> str | None:
@@ -25,12 +30,13 @@ def identity_problem(
     Args:
         found: what the file says, if it says anything.
     """
-    if found and found.stitched != wanted.stitched:
-        return "history.json begins at another epoch than when it was saved"
-    for name, value in wanted._asdict().items() if found else ():
-        said = getattr(found, name)
-        if said != value:
-            return f"it says that its {name} is {shown(said)}, where {shown(value)} belongs"
+    if found:
+        for name in ("step", "n_steps", "epoch", "graph"):
+            said, value = getattr(found, name), getattr(wanted, name)
+            if said != value:
+                return f"it says that its {name} is {shown(said)}, where {shown(value)} belongs"
+        if (found.stitched, found.recorded) != (wanted.stitched, wanted.recorded):
+            return "history.json begins or ends at another epoch than when it was saved"
     if state.epoch != wanted.epoch and not (wanted.stitched and state.epoch < wanted.epoch):
         return f"it has been trained for {state.epoch} epochs"
     return None
