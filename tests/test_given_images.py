@@ -44,6 +44,8 @@ def masked(values, hidden):
         dict(images=masked(IMAGES, True)),
         dict(images=[masked(image, mask) for image, mask in zip(IMAGES, HIDDEN, strict=True)]),
         dict(images=(IMAGES[0], *map(masked, IMAGES[1:], HIDDEN[1:]))),
+        dict(images=[list(map(masked, *rows)) for rows in zip(IMAGES, HIDDEN, strict=True)]),
+        dict(images=[[[0, 1], [np.ma.masked, 1]], *[[[0, 1], [1, 1]]] * 7]),
         dict(classes=masked(CLASSES, np.arange(8) < 3)),
         dict(classes=[0, 0, 0, 0, 1, 1, 1, np.ma.masked]),
     ],
@@ -72,6 +74,8 @@ def test_images_of_different_sizes_are_named_as_that(kind):
     column[:] = [np.ones((2, 2 + n % 2)) for n in range(8)]
     assert "images[1] has (2, 3)" in refused(column)
     assert "resize them" in refused([Image.new("L", (3 + n % 2, 3), 255) for n in range(8)])
+    rows = refused(kind([[[0, 1], [1, 0]]] * 7 + [[[0, 1], [0]]]))
+    assert "images[7][0] has the shape (2,), images[7][1] has (1,)" in rows
 
 
 @pytest.mark.parametrize(

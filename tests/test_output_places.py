@@ -17,6 +17,7 @@ from thrmlDenoising.evaluation.features.inception import find_weights
 from thrmlDenoising.evaluation.features.protocol import UnavailableError
 from thrmlDenoising.evaluation.quality import reference
 from thrmlDenoising.experiments import Scale, train_command
+from thrmlDenoising.paths import user_path
 from thrmlDenoising.runs import check_can_be_written
 
 
@@ -94,7 +95,13 @@ def test_benchmarks_are_not_measured_in_vain(blocked, monkeypatch, capsys):
 
 
 @pytest.fixture
-def no_home(monkeypatch):
+def no_cache_named(monkeypatch):
+    for variable in (reference.CACHE_VARIABLE, "XDG_CACHE_HOME", "TORCH_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture
+def no_home(no_cache_named, monkeypatch):
     """As in a container whose user is in no list."""
 
     def expanduser(path: Path) -> Path:
@@ -103,8 +110,6 @@ def no_home(monkeypatch):
         return path
 
     monkeypatch.setattr(Path, "expanduser", expanduser)
-    for variable in (reference.CACHE_VARIABLE, "XDG_CACHE_HOME", "TORCH_HOME"):
-        monkeypatch.delenv(variable, raising=False)
 
 
 def kept() -> np.ndarray:
@@ -164,3 +169,21 @@ def test_damaged_files_of_the_cache_are_replaced(tmp_path, monkeypatch, damage):
         assert kept().tolist() == [0, 1, 2]
     monkeypatch.setattr(reference, "written_aside", None)
     assert kept().tolist() == [0, 1, 2], "from the file that was put in its place"
+
+
+def test_the_cache_is_in_no_folder_that_nobody_named(no_cache_named, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for given in ("", "here", "./here"):  # such are no caches, says their specification
+        monkeypatch.setenv("XDG_CACHE_HOME", given)
+        assert reference.cache_folder() == tmp_path / ".cache/thrmlDenoising"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "there"))
+    assert reference.cache_folder() == tmp_path / "there/thrmlDenoising"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="HOME is not where Windows looks")
+def test_an_empty_home_is_none(no_cache_named, monkeypatch):
+    monkeypatch.setenv("HOME", "")
+    assert reference.cache_folder() is None
+    with pytest.raises(ValueError, match=r"HOME is empty.*write the whole path"):
+        user_path("~/runs")
+    assert user_path("runs/~") == Path("runs/~")

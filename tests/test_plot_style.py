@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from cycler import cycler
 from matplotlib.backend_bases import FigureCanvasBase
-from tiny import TINY
+from tiny import TINY, finished, python
 
 from thrmlDenoising import DTM
 from thrmlDenoising.plots import (
@@ -129,3 +129,26 @@ def test_figures_of_a_paper_are_drawn_alike(wild):
         assert not matplotlib.rcParams["text.usetex"]
         assert matplotlib.rcParams["savefig.dpi"] == 200
         assert np.geterr()["under"] == "ignore"
+
+
+def test_settings_that_stop_matplotlib_do_not_stop_this_library(tmp_path):
+    """Nor do they change what is drawn, or the process."""
+    (tmp_path / "matplotlibrc").write_bytes(b"# \xe4\nfont.size: 30\n")
+    variables = {"MPLBACKEND": "nonexistent", "MATPLOTLIBRC": str(tmp_path)}
+    program = f"""
+import os, warnings
+before = dict(os.environ)
+os.chdir({str(tmp_path)!r})
+folder = os.getcwd()
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    import thrmlDenoising.plots
+assert any("cannot be imported with the settings" in str(w.message) for w in caught), caught
+assert (dict(os.environ), os.getcwd()) == (before, folder)
+from pathlib import Path
+style = thrmlDenoising.plots.MetricStyle("FID", inverted=True)
+curve = {{"a": ([0, 1], [1.0, 2.0])}}
+thrmlDenoising.plots.draw_metric_vs_epoch(curve, style, Path({str(tmp_path)!r}, "1.png"))
+"""
+    finished(python("-c", program, **variables))
+    assert (tmp_path / "1.png").read_bytes().startswith(b"\x89PNG")

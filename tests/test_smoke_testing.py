@@ -181,6 +181,11 @@ def test_a_toy_set_of_ones_own_is_learnt_saved_and_loaded(tmp_path):
         ([0, 1], 0, r"shape \(2,\): give one image of each class"),
         ([[0, 3]], 2, "n_levels=2 with images of up to 3"),
         ([[0, 0]], 0, "n_levels=0 with images of up to 0"),
+        (np.ma.masked_array([[0, 1], [1, 0]], [[0, 1], [0, 0]]), 0, "mask hides 1"),
+        ([np.ma.masked_array([0, 1], [0, 1]), [1, 0]], 0, r"images\[0\].*mask hides 1"),
+        ([[0, 1], [1]], 0, r"images of different sizes: images\[0\]"),
+        ([[0, 1], [1, 0]], "a", "n_levels='a': give a whole number"),
+        ([[0, 1], [1, 0]], 1.5, "n_levels=1.5: give a whole number"),
     ],
 )
 def test_toy_sets_that_cannot_be_are_refused(images, n_levels, message):

@@ -18,6 +18,8 @@ def user_path(given: str | os.PathLike[str]) -> Path:
         UnknownHomeError: there is no such home directory.
     """
     try:
+        if Path(given).parts[:1] == ("~",) and os.environ.get("HOME") == "":
+            raise RuntimeError("HOME is empty")  # pathlib would take the root for it
         return Path(given).expanduser()
     except RuntimeError as error:
         raise UnknownHomeError(

@@ -5,6 +5,8 @@ units on the way. So what would be lost, or says that something else was meant, 
 words on what to do, before anything is converted.
 """
 
+import functools
+import numbers
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,9 @@ from jaxtyping import Int32, Shaped, UInt8
 _NUMBER_ANY_LABELS = "class_names, classes = np.unique(labels, return_inverse=True) numbers any"
 _HALF_A_LEVEL = 0.5 / 255
 """Floats are rounded to the nearest of 256 levels, those just beyond black and white as well."""
+
+_DEEPEST = 4
+"""Lists in lists that are looked at: no image has more axes than (image, row, column, channel)."""
 
 
 def as_images(given: Any) -> UInt8[np.ndarray, "image row column"]:
@@ -103,10 +108,7 @@ def as_array(what: str, given: Any) -> Shaped[np.ndarray, "..."]:
     Raises:
         ValueError: it is masked, sparse, of several sizes, or no array.
     """
-    entries = list(given) if _is_a_row_of_things(given) else []
-    for entry in (given, *entries):
-        _check_convertible(what, entry)
-    _check_one_shape(what, entries)
+    _checked_shape(what, given)
     try:
         array = np.asarray(given)
     except Exception as error:  # of whatever library it comes from
@@ -122,20 +124,71 @@ def as_array(what: str, given: Any) -> Shaped[np.ndarray, "..."]:
     return array
 
 
+def _checked_shape(what: str, given: Any, place: tuple[int, ...] = ()) -> tuple[int, ...] | None:
+    """Looks at what is given, and at all that lists, tuples and arrays of objects hold.
+
+    Args:
+        place: where it stands in what is given, (2, 0) in images[2][0].
+
+    Returns:
+        Its shape; None where that is unknown, as of tensors that are no arrays: what converts them
+        tells that.
+
+    Raises:
+        ValueError: NumPy would convert something into something else than it means, or the entries
+            are of several sizes.
+    """
+    if not isinstance(given, list | tuple):
+        _check_convertible(what, given, place)
+    if not _is_a_row_of_things(given) or len(place) == _DEEPEST:
+        return _shape_of(given)
+    if all(map(_is_plain, set(map(type, given)))):
+        return (len(given),)
+    shapes = [_checked_shape(what, entry, (*place, i)) for i, entry in enumerate(given)]
+    if None in shapes:
+        return None
+    for index, shape in enumerate(shapes):
+        if shape != shapes[0]:
+            row = _named(what, place)
+            raise ValueError(
+                f"{what} of different sizes: {row}[0] has the shape {shapes[0]}, {row}[{index}] "
+                f"has {shape}. All have to be of one: resize them, or pad the smaller ones"
+            )
+    return len(given), *(shapes[0] or ())
+
+
 def _is_a_row_of_things(given: Any) -> bool:
     return isinstance(given, list | tuple) or (
-        isinstance(given, np.ndarray) and given.dtype == object and given.ndim == 1
+        isinstance(given, np.ndarray) and given.dtype == object and given.ndim > 0
     )
 
 
-def _check_convertible(what: str, entry: Any) -> None:
+@functools.cache  # asked once for every row of every image
+def _is_plain(kind: type) -> bool:
+    """Whether values of this type are numbers or text, in which nothing can hide."""
+    return issubclass(kind, numbers.Number | np.generic | str)
+
+
+def _shape_of(entry: Any) -> tuple[int, ...] | None:
+    try:
+        return tuple(np.shape(entry))
+    except Exception:  # of whatever library it comes from
+        return None
+
+
+def _named(what: str, place: tuple[int, ...]) -> str:
+    return what + "".join(f"[{index}]" for index in place)
+
+
+def _check_convertible(what: str, entry: Any, place: tuple[int, ...]) -> None:
     """Raises ValueError for what NumPy would convert into something else than it means."""
     if isinstance(entry, np.ma.MaskedArray) and (n_masked := np.ma.count_masked(entry)):
-        black = "images.filled(0) makes masked pixels black, or " if what == "images" else ""
+        name = _named(what, place)
+        black = f"{name}.filled(0) makes masked pixels black, or " if what == "images" else ""
         raise ValueError(
-            f"{what} are a masked array whose mask hides {n_masked} values, and what lies under a "
-            f"mask is no data: {black}leave out the images that have some, by a mask such as "
-            f"np.ma.getmaskarray({what})"
+            f"{name} {'is' if place else 'are'} a masked array whose mask hides {n_masked} values, "
+            f"and what lies under a mask is no data: {black}leave out the images that have some, "
+            f"by a mask such as np.ma.getmaskarray({name})"
         )
     if hasattr(entry, "toarray") and not isinstance(entry, np.ndarray):
         raise ValueError(
@@ -149,19 +202,6 @@ def _check_convertible(what: str, entry: Any) -> None:
             f"{what} of Pillow in the mode {mode!r}: make them grey, "
             "[image.convert('L') for image in images]"
         )
-
-
-def _check_one_shape(what: str, entries: list[Any]) -> None:
-    try:
-        shapes = [np.shape(entry) for entry in entries]
-    except Exception:  # a ragged entry, or a tensor that is no array: told by what converts it
-        return
-    for index, shape in enumerate(shapes):
-        if shape != shapes[0]:
-            raise ValueError(
-                f"{what} of different sizes: {what}[0] has the shape {shapes[0]}, {what}[{index}] "
-                f"has {shape}. All have to be of one: resize them, or pad the smaller ones"
-            )
 
 
 def _of_plain_type(values: np.ndarray) -> np.ndarray:

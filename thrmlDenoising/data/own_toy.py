@@ -6,6 +6,7 @@ dtm = DTM(cfg, data=toy)
 """
 
 import hashlib
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,8 @@ from jaxtyping import Shaped, UInt8
 
 from thrmlDenoising.data.dataset import ImageDataset, Split
 from thrmlDenoising.data.facts import DatasetFacts, check_own_name
+from thrmlDenoising.data.given import as_array
+from thrmlDenoising.hints import shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +35,7 @@ class ToySet:
         n_levels: grey levels above 0; the largest value if 0 or left out.
 
     Raises:
-        ValueError: the images are not as described.
+        ValueError: the images, or the number of levels, are not as described.
     """
 
     name: str
@@ -41,8 +44,13 @@ class ToySet:
 
     def __post_init__(self) -> None:
         check_own_name(self.name)
-        images = _checked(np.asarray(self.images))
-        n_levels = self.n_levels or int(images.max())
+        images = _checked(as_array("images", self.images))
+        if not isinstance(self.n_levels, numbers.Integral) or isinstance(self.n_levels, bool):
+            raise ValueError(
+                f"n_levels={shown(self.n_levels)}: give a whole number of grey levels above 0, or "
+                "leave it out"
+            )
+        n_levels = int(self.n_levels or images.max())
         if not images.max() <= n_levels <= 255 or not n_levels:
             raise ValueError(
                 f"n_levels={self.n_levels} with images of up to {images.max()}: give the grey "
@@ -108,7 +116,7 @@ class ToySet:
 
 def _checked(images: np.ndarray) -> UInt8[np.ndarray, "class row column"]:
     """The images, copied."""
-    if images.ndim not in (2, 3) or not images.size or np.ma.isMaskedArray(images):
+    if images.ndim not in (2, 3) or not images.size:
         raise ValueError(
             f"toy images of shape {images.shape}: give one image of each class, (class, row, "
             "column), or (class, pixel) for images of one row"

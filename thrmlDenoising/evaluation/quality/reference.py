@@ -28,6 +28,7 @@ from thrmlDenoising.evaluation.features import (
 from thrmlDenoising.evaluation.quality.frechet import FeatureMoments
 from thrmlDenoising.evaluation.quality.kernel_distance import KernelReference
 from thrmlDenoising.evaluation.quality.nearest import nearest_distances
+from thrmlDenoising.paths import UnknownHomeError, user_path
 from thrmlDenoising.runs.files import written_aside
 
 CACHE_VARIABLE = "THRML_DENOISING_CACHE"
@@ -178,11 +179,16 @@ def cache_folder() -> Path | None:
     None where that is in a home directory that cannot be found.
     """
     chosen = os.environ.get(CACHE_VARIABLE)
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     try:
-        return Path(chosen or Path(base, "thrmlDenoising")).expanduser()
-    except RuntimeError:  # pathlib's word for having no home
+        return user_path(chosen) if chosen else _users_cache() / "thrmlDenoising"
+    except UnknownHomeError:
         return None
+
+
+def _users_cache() -> Path:
+    given = user_path(os.environ.get("XDG_CACHE_HOME", ""))
+    # The specification of that variable says to take no notice of relative paths.
+    return given if given.is_absolute() else user_path("~/.cache")
 
 
 def evenly_spread(
