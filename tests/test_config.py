@@ -481,7 +481,7 @@ BUSY = {
     "deep block": "- " * 50_000,
     "sections": "".join(f"name{n}: 1\n" for n in range(15_000)),
     "fields": f"exp: {{{', '.join(f'name{n}: 1' for n in range(15_000))}}}",
-    "values": f"cp: {{correlation_penalty: [{', '.join(['1'] * 50_000)}]}}",
+    "values": f"cp: {{correlation_penalty: [{', '.join(['1'] * 150_000)}]}}",
     "digits": f"exp: {{seed: 1{'0' * 5000}}}",
     "hexadecimal digits": f"exp: {{seed: 0x{'f' * 50_000}}}",
     "sixties": f"exp: {{seed: 1{':10' * 5000}}}",
@@ -494,7 +494,7 @@ BUSY = {
     "side": "graph: {side: 1000000, connection_rules: [[0, 1]]}",
     "sweeps": "sampling: {n_samples: 1000000, steps_per_sample: 1000000}",
     "generation": "generation: {steps_warmup: 1000000000}",
-    "large file": "#" * 300_000,
+    "large file": "#" * 1_200_000,
 }
 
 
@@ -514,6 +514,33 @@ def test_yaml_may_repeat_values_by_aliases():
         "cp: &same {controller: paper}\nwd: *same\noptim: {step_learning_rates: &r [0.1]}"
     )
     assert cfg.wd.controller == "paper"
+
+
+@pytest.mark.parametrize(("n", "name"), [(4000, "字" * 150), (25_001, "a")])
+def test_a_config_that_could_not_be_read_again_is_not_written(tmp_path, n, name):
+    cfg = DTMConfig().replace(
+        data=dict(
+            dataset_name="characters", target_classes=[0], image_shape=(4, 4),
+            train_counts=(300,) * n, test_counts=(1,) * n, images_sha256="0" * 64,
+            class_names=[name] * n,
+        )
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"the config (takes|has) [\d,]+ .* read again"):
+        cfg.save(tmp_path / "cfg.yaml")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_config_of_a_thousand_long_names_is_read_again():
+    n = 1000
+    cfg = DTMConfig().replace(
+        data=dict(
+            dataset_name="characters", target_classes=range(n), image_shape=(4, 4),
+            train_counts=(4,) * n, test_counts=(1,) * n, images_sha256="0" * 64,
+            class_names=["字" * 154] * n,
+        ),
+        graph=dict(graph_preset_architecture=120_36, num_label_spots=1),
+    )  # fmt: skip
+    assert DTMConfig.from_yaml(cfg.to_yaml()) == cfg
 
 
 def test_a_config_of_thousands_of_classes_is_read_again(tmp_path):

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -15,6 +16,9 @@ from tiny import assert_same_states, copy_of_run, states_of, tiny_cfg, trained
 from tests.mutations import Target
 from thrmlDenoising import DTM
 from thrmlDenoising.evaluate.checkpoint import checkpoint_command
+from thrmlDenoising.runs import Manifest
+from thrmlDenoising.training.saved_model import SavedModel
+from thrmlDenoising.training.step_source import StepSource
 
 
 @pytest.fixture(scope="module")
@@ -162,9 +166,28 @@ def graph_of_a_gigabyte(target: Target) -> None:
             entries.writestr(name, array)
 
 
+def graph_with_edges(n: int) -> Callable[[Target], None]:
+    """A small file, packed, of a graph with the same edge many times."""
+
+    def forge(target: Target) -> None:
+        path = target.folder / "step_00_graph.npz"
+        with np.load(path) as content:
+            arrays = dict(content)
+        arrays["edges"] = np.repeat(np.array([[0, 1]], np.int32), n, axis=0)
+        arrays["weight_of_edge"] = np.zeros(n, np.int32)
+        np.savez_compressed(path, **arrays)
+
+    return forge
+
+
 @pytest.mark.parametrize(
     ("forge", "message"),
     [
+        (
+            graph_with_edges(10**4),
+            r"step_00_graph\.npz .*edges has the shape \(10000, 2\): no graph",
+        ),
+        (graph_with_edges(10**6), r"step_00_graph\.npz .*no graph is so large, of this config"),
         (endless_array, r"step_00\.eqx .*biases an array .*\(1000000000000000000,\) was saved"),
         (sparse, r"step_00\.eqx: it has 2,097,152 bytes, and such a file has at most"),
         (graph_of_a_gigabyte, r"step_00_graph\.npz .*no graph is so large"),
@@ -187,6 +210,30 @@ def test_a_file_of_many_gigabytes_is_not_even_hashed(target, name):
     target.write_manifest(manifest)
     with pytest.raises(ValueError, match=rf"{name}: it has 68,719,476,736 bytes"):
         DTM.load(target.run)
+
+
+def test_the_config_that_was_held_against_the_manifest_is_the_one_that_is_used(
+    target, dtm, monkeypatch
+):
+    read_file = Manifest.read_file
+
+    def changed_after_it_was_read(manifest: Manifest, name: str, at_most: int) -> bytes:
+        content = read_file(manifest, name, at_most)
+        if name == "config.yaml":
+            tiny_cfg(exp=dict(seed=77)).save(target.folder / name)
+        return content
+
+    monkeypatch.setattr(Manifest, "read_file", changed_after_it_was_read)
+    saved = SavedModel.open(StepSource(target.run))
+    assert saved.cfg == dtm.cfg
+
+
+def test_a_history_that_could_not_be_read_again_is_not_saved(dtm, target, monkeypatch):
+    monkeypatch.setattr("thrmlDenoising.training.saved_model._LARGEST_HISTORY", 1000)
+    loaded = DTM.load(dtm.logging_and_saving_dir, 0)
+    loaded.history.append(replace(dtm.history.records[-1], metrics={"m" * 1000: 1.0}))
+    with pytest.raises(ValueError, match=r"takes [\d,]+ bytes, .*is not read again"):
+        loaded.save_epoch()
 
 
 def test_a_pipe_in_place_of_a_file_holds_nothing_up(target):

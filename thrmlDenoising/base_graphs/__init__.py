@@ -18,7 +18,7 @@ from thrmlDenoising.base_graphs.manager import AbstractBaseGraphManager
 from thrmlDenoising.base_graphs.placement import PLACEMENTS
 from thrmlDenoising.base_graphs.poisson_binomial import PoissonBinomialIsingGraphManager
 from thrmlDenoising.base_graphs.presets import Preset, parse_preset, preset_names
-from thrmlDenoising.base_graphs.registry import MANAGERS, resolve_manager
+from thrmlDenoising.base_graphs.registry import MANAGERS, most_graph_bytes, resolve_manager
 from thrmlDenoising.base_graphs.spec import GraphSpec
 
 BinaryRepresentationIsingGraphManager = BinaryRepresentationGraphManager
@@ -42,6 +42,7 @@ __all__ = [
     "check_graph",
     "check_image_jumps",
     "join_grid",
+    "most_graph_bytes",
     "parse_preset",
     "preset_names",
     "resolve_manager",

@@ -17,6 +17,7 @@ MANAGERS: dict[str, type[AbstractBaseGraphManager]] = {
 }
 """By the names of dtm-replication; each has a short name too."""
 
+_BYTES_OF_A_NUMBER = 4
 _OWN_CLASS = ", which dtm-replication writes in place of any class of the user's own: give yours."
 _METHODS_THERE = ("make_base_graph", "convert_pixels_to_output_blocks")
 
@@ -52,6 +53,22 @@ def resolve_manager(
             f"{', '.join(by_name)}, or give a class derived from AbstractBaseGraphManager."
         )
     return by_name[short_name(name_or_class)]
+
+
+def most_graph_bytes(manager: AbstractBaseGraphManager) -> int | None:
+    """The most bytes that the arrays of one of its graphs can have; None for a class of one's own.
+
+    A class of the user's own may build any graph. Those of the library keep the lattice's edges,
+    repeat a node or an edge once for each level at the most, and join pixels by the image's jumps.
+    """
+    if type(manager) not in MANAGERS.values():
+        return None
+    spec = manager.spec
+    n_nodes = spec.lattice.n_nodes + manager.n_image_bits
+    n_edges = 2 * len(spec.lattice.rules) * spec.lattice.n_nodes * spec.n_levels
+    n_edges += 2 * len(spec.image_jumps) * manager.n_image_bits
+    n_visible = manager.n_image_bits + manager.n_label_nodes
+    return _BYTES_OF_A_NUMBER * (3 * n_edges + 2 * n_nodes + n_visible)
 
 
 def _not_whole(manager: type[AbstractBaseGraphManager]) -> str:

@@ -35,8 +35,8 @@ from thrmlDenoising.hints import shortened, shown
 from thrmlDenoising.paths import user_path
 from thrmlDenoising.reading import read_text
 
-LARGEST_FILE = 2**18
-"""Bytes of a config in YAML: a hundred times those of one with all fields."""
+LARGEST_FILE = 2**20
+"""Bytes of a config in YAML: four hundred times those of one with all fields."""
 
 _MOST_VISIBLE_BITS = 10**6
 _MOST_LABEL_CELLS = 10**8
@@ -172,9 +172,17 @@ class DTMConfig:
         """The config as YAML, every field written out; `from_yaml` gives back an equal config.
 
         Raises:
-            ValueError: the name of an own class or function in it does not lead to it.
+            ValueError: the name of an own class or function in it does not lead to it, or it is
+                too long to be read again.
         """
-        return dump(asdict(self))
+        text = dump(asdict(self))
+        n_bytes = len(text.encode())
+        if n_bytes > LARGEST_FILE:
+            raise ValueError(
+                f"the config takes {n_bytes:,} bytes, and one of more than {LARGEST_FILE:,} is not "
+                "read again: use shorter class names, or fewer classes"
+            )
+        return text
 
     @classmethod
     def from_yaml(cls, text: str, classes: Sequence[Named] = ()) -> Self:
@@ -208,6 +216,15 @@ class DTMConfig:
             text = read_text(user_path(path), LARGEST_FILE)
         except FileNotFoundError:
             raise FileNotFoundError(f"there is no config file {str(path)!r}") from None
+        return cls.from_file(path, text, classes)
+
+    @classmethod
+    def from_file(cls, path: str | Path, text: str, classes: Sequence[Named] = ()) -> Self:
+        """Reads a config from the YAML text of a file, which errors name.
+
+        Raises:
+            ValueError: the file holds no valid config.
+        """
         try:
             return cls.from_yaml(text, classes)
         except ValueError as error:

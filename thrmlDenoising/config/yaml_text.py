@@ -17,6 +17,8 @@ from thrmlDenoising.hints import shortened, shown
 _MOST_VALUES = 100_000
 """Of a config, values that stand for others (YAML's aliases) written out."""
 
+_TOO_MANY_VALUES = f"no valid config: the YAML text has more than {_MOST_VALUES:,} values"
+
 _FLOAT_TAG = "tag:yaml.org,2002:float"
 # PyYAML follows YAML 1.1, to which 1e-3 is text; people mean the number.
 _EXPONENT_WITHOUT_DOT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")
@@ -63,8 +65,15 @@ def dump(sections: dict[str, dict[str, Any]]) -> str:
     """YAML text of the sections, in their order.
 
     Raises:
-        ValueError: the name of a class or function among the values does not lead to it.
+        ValueError: the name of a class or function among the values does not lead to it, or there
+            are more values than are read again.
     """
+    n_values = _n_written(sections)
+    if n_values > _MOST_VALUES:
+        raise ValueError(
+            f"the config has {n_values:,} values, and no more than {_MOST_VALUES:,} could be read "
+            "again: use fewer classes, or shorter lists"
+        )
     return yaml.dump(sections, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
@@ -93,16 +102,35 @@ def parse(text: str) -> dict[str, Any]:
 def _load(text: str) -> Any:
     loader = _Loader(text)
     try:
+        _check_length(text)
         node = loader.get_single_node()
         if node is None:
             return None
         if _n_values(node, {}) > _MOST_VALUES:
-            raise ValueError(
-                f"no valid config: the YAML text has more than {_MOST_VALUES:,} values"
-            )
+            raise ValueError(_TOO_MANY_VALUES)
         return loader.construct_document(node)
     finally:
         loader.dispose()
+
+
+def _check_length(text: str) -> None:
+    """Raises ValueError for text of too many values, before all of it has been read."""
+    values = (yaml.ScalarEvent, yaml.CollectionStartEvent, yaml.AliasEvent)
+    n_values = 0
+    for event in yaml.parse(text, _Loader):
+        n_values += isinstance(event, values)
+        if n_values > _MOST_VALUES:
+            raise ValueError(_TOO_MANY_VALUES)
+
+
+def _n_written(value: Any) -> int:
+    """How many values this is in YAML, names and collections included."""
+    match value:
+        case dict():
+            return 1 + len(value) + sum(map(_n_written, value.values()))
+        case list() | tuple():
+            return 1 + sum(map(_n_written, value))
+    return 1
 
 
 def _n_values(node: yaml.Node, known: dict[Hashable, int | None]) -> int:

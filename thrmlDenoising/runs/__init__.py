@@ -18,6 +18,7 @@ from thrmlDenoising.runs.lock import InUseError, run_used_alone, used_alone
 from thrmlDenoising.runs.log import TrainingLog
 from thrmlDenoising.runs.manifest import (
     FORMAT_VERSION,
+    MANIFEST,
     CheckpointError,
     Manifest,
     checkpoint_name,
@@ -35,6 +36,7 @@ from thrmlDenoising.runs.step_files import (
 
 __all__ = [
     "FORMAT_VERSION",
+    "MANIFEST",
     "CheckpointError",
     "EpochRecord",
     "History",

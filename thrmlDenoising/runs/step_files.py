@@ -21,6 +21,9 @@ State = TypeVar("State")
 
 _LARGEST_GRAPH = 2**28
 """Bytes of a graph in memory, and the most of its file: 20 million edges."""
+_MOST_PACKED = 100
+"""Bytes that a byte of a graph's file can become: no two edges are the same, so they cannot be
+packed as zeros can, and a graph becomes less than 20 times smaller."""
 _LONGEST_IDENTITY = 1000
 _LONGEST_HEADER = 1000
 _ENTRY_OF_ZIP = b"PK\x01\x02"
@@ -59,16 +62,22 @@ def write_step(
         np.save(file, np.frombuffer(json.dumps(identity._asdict()).encode(), np.uint8))
 
 
-def read_graph(checkpoint: Manifest, index: int, names: Sequence[str]) -> dict[str, np.ndarray]:
+def read_graph(
+    checkpoint: Manifest, index: int, names: Sequence[str], at_most: int | None = None
+) -> dict[str, np.ndarray]:
     """The arrays of a step's graph, of these names.
 
+    Args:
+        at_most: bytes that they can have together, where that is known.
+
     Raises:
-        CheckpointError: its file cannot be read.
+        CheckpointError: its file cannot be read, or holds more.
     """
     name = graph_file(index)
     content = checkpoint.read_file(name, _LARGEST_GRAPH)
+    unpacked = min(_LARGEST_GRAPH, 2**16 + _MOST_PACKED * len(content))
     try:
-        return _read_npz(content, names)
+        return _read_npz(content, names, unpacked if at_most is None else min(unpacked, at_most))
     except Exception as error:  # a broken zip file makes zipfile raise anything
         reason = shortened(error if str(error) else type(error).__name__)
         raise CheckpointError(
@@ -115,11 +124,11 @@ def graph_file(index: int) -> str:
     return f"step_{index:02d}_graph.npz"
 
 
-def _read_npz(content: bytes, names: Sequence[str]) -> dict[str, np.ndarray]:
+def _read_npz(content: bytes, names: Sequence[str], at_most: int) -> dict[str, np.ndarray]:
     # A small file may list millions of entries, which takes longer than anything else here.
     if content.count(_ENTRY_OF_ZIP) > 100:
         raise ValueError("it holds far more arrays than a graph has")
-    left = _LARGEST_GRAPH
+    left = at_most
     arrays = {}
     with ZipFile(io.BytesIO(content)) as entries:
         for name in names:
@@ -130,7 +139,10 @@ def _read_npz(content: bytes, names: Sequence[str]) -> dict[str, np.ndarray]:
                 shape, dtype = read_header(file)
                 left -= dtype.itemsize * math.prod(shape)
                 if left < 0:
-                    raise ValueError(f"{name} has the shape {shown(shape)}: no graph is so large")
+                    raise ValueError(
+                        f"{name} has the shape {shown(shape)}: no graph is so large, of this "
+                        f"config and of so small a file (at most {at_most:,} bytes)"
+                    )
                 arrays[name] = read_values(file, shape, dtype)
                 if file.read(1):
                     raise ValueError(f"{name} goes on after its last number")

@@ -7,14 +7,19 @@ from typing import Any, NamedTuple
 
 import jax
 
-from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph, check_graph
+from thrmlDenoising.base_graphs import (
+    AbstractBaseGraphManager,
+    BaseGraph,
+    check_graph,
+    most_graph_bytes,
+)
 from thrmlDenoising.config import DTMConfig, Named
 from thrmlDenoising.config.dtm_config import LARGEST_FILE
 from thrmlDenoising.hints import shortened
 from thrmlDenoising.paths import user_path
 from thrmlDenoising.reading import decoded
 from thrmlDenoising.runs import (
-    CheckpointError,
+    MANIFEST,
     History,
     Manifest,
     RunFolder,
@@ -41,8 +46,8 @@ from thrmlDenoising.training.step_checks import (
 from thrmlDenoising.training.step_source import StepSource
 from thrmlDenoising.training.trainer import Trainer
 
-_LARGEST_HISTORY = 2**24
-"""Bytes: ten thousand epochs of ten steps."""
+_LARGEST_HISTORY = 2**25
+"""Bytes: twenty thousand epochs of ten steps."""
 
 _CONFIG, _HISTORY = "config.yaml", "history.json"
 
@@ -75,19 +80,17 @@ class SavedModel(NamedTuple):
         refuse_run_of_dtm_replication(run)
         folder = checkpoint_path(run.model_saving, source.epoch)
         checkpoint = Manifest.read(folder)
-        if _CONFIG in checkpoint.files:
-            checkpoint.read_file(_CONFIG, LARGEST_FILE)
-        cfg = DTMConfig.load(folder / _CONFIG, classes)
+        cfg = _read_config(checkpoint, classes)
         checkpoint.check_names(_files_of(cfg))
         return cls(run.root, folder, cfg, _read_history(checkpoint, cfg), checkpoint)
 
     def graph(self, index: int) -> BaseGraph:
         """The graph that a step was trained on."""
         names = [field.name for field in fields(BaseGraph)]
+        at_most = most_graph_bytes(self.cfg.manager)
+        arrays = read_graph(self.checkpoint, index, names, at_most)
         try:
-            return BaseGraph.from_arrays(read_graph(self.checkpoint, index, names))
-        except CheckpointError:
-            raise
+            return BaseGraph.from_arrays(arrays)
         except ValueError as error:
             raise damaged(self.folder, graph_file(index), shortened(error)) from error
 
@@ -128,14 +131,21 @@ def save_model(
 
     Raises:
         OSError: the disk does not take it; earlier checkpoints stay as they are.
+        ValueError: its history is longer than one that is read again.
     """
-
+    history = model.history.to_json()
+    if len(history) > _LARGEST_HISTORY:  # it is ASCII
+        raise ValueError(
+            f"the history of {len(model.history.records)} epochs takes {len(history):,} bytes, and "
+            f"one of more than {_LARGEST_HISTORY:,} is not read again, so epoch {model.epoch} is "
+            "not saved: measure less often or fewer metrics; earlier checkpoints are as they were"
+        )
     n_steps = len(model.steps)
     stitched, recorded = is_stitched(model.history, model.epoch), last_epoch(model.history)
 
     def write(folder: Path) -> None:
         cfg.save(folder / _CONFIG)
-        (folder / _HISTORY).write_text(model.history.to_json(), encoding="utf-8")
+        (folder / _HISTORY).write_text(history, encoding="utf-8")
         for index, step in enumerate(model.steps):
             identity = StepIdentity(index, n_steps, model.epoch, stitched, recorded)
             write_step(folder, identity, step.graph.to_arrays(), step.state)
@@ -180,6 +190,21 @@ def _files_of(cfg: DTMConfig) -> set[str]:
     """The names of all files of a checkpoint."""
     steps = range(cfg.diffusion_schedule.num_diffusion_steps)
     return {_CONFIG, _HISTORY, *map(graph_file, steps), *map(state_file, steps)}
+
+
+def _read_config(checkpoint: Manifest, classes: Sequence[Named]) -> DTMConfig:
+    """The config of a checkpoint.
+
+    Raises:
+        CheckpointError: it is not as it was written.
+        ValueError: it is no valid config; names the file.
+    """
+    path = checkpoint.folder / _CONFIG
+    if _CONFIG not in checkpoint.files:
+        raise damaged(checkpoint.folder, MANIFEST, f"it leaves out {_CONFIG!r}")
+    # What was held against the manifest is parsed: the file may change meanwhile.
+    content = checkpoint.read_file(_CONFIG, LARGEST_FILE)
+    return DTMConfig.from_file(path, decoded(content, path), classes)
 
 
 def _read_history(checkpoint: Manifest, cfg: DTMConfig) -> History:
