@@ -186,7 +186,7 @@ def test_extractors_that_fail_cost_themselves_alone(tmp_path: Path):
     log = (run / "training_log_tiny.txt").read_text()
     for record in dtm.history.records:
         assert {"free_in_place_fd", "clamped_in_place_fd"} <= set(record.metrics)
-        assert {"free_label_agreement", "clamped_conditional_accuracy"} <= set(record.metrics)
+        assert {"free_exact_accuracy", "clamped_exact_accuracy"} <= set(record.metrics)
         assert not any(f.__name__ in name for f in BAD for name in record.metrics)
         content = json.loads((run / f"evaluations/epoch{record.epoch}.json").read_text())
         for extractor in BAD:

@@ -5,7 +5,7 @@ import json
 import math
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,15 +54,17 @@ def append_text(path: Path, text: str) -> None:
 def check_can_be_written(path: Path, option: str) -> None:
     """Raises OSError for a file that could not be written, before hours are spent on its content.
 
-    Its folder is made if need be, and a file is made beside it and removed.
+    A file is made beside it and removed, and so are the folders that were missing.
 
     Args:
         option: what the message calls it, such as "--output".
     """
+    made: list[Path] = []
     try:
         if path.exists() and not path.is_file():
             kind = "a folder" if path.is_dir() else "no regular file"
             raise _NoFileError(f"{option} {path} is {kind}: give the name of a file")
+        made = [parent for parent in path.parents if not parent.exists()]
         with written_aside(path) as aside:
             aside.touch(exist_ok=False)
             raise _JustATryError
@@ -74,10 +76,14 @@ def check_can_be_written(path: Path, option: str) -> None:
         raise OSError(
             f"{option} {path} cannot be written ({error}): give a file in a folder that can"
         ) from error
+    finally:
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def check_can_hold_files(folder: Path, option: str) -> None:
-    """Raises OSError for a folder in which no file can be written; makes it if need be."""
+    """Raises OSError for a folder in which no file can be written; makes none."""
     try:
         check_can_be_written(folder / "file", option)
     except OSError as error:
