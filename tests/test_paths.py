@@ -118,7 +118,6 @@ def test_a_folder_called_so_is_reached_by_its_path():
         DTMConfig().save,
         lambda path: DTM(TINY, base_dir=path),
         lambda path: DTM.load(path, step_sources=[1, 2]),
-        lambda path: load_dataset("fashion_mnist", data_dir=path),
     ],
 )
 def test_what_can_be_no_path_is_named(use: Callable[[str], object]) -> None:

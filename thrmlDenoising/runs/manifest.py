@@ -295,8 +295,8 @@ def _way_out(folder: Path) -> str:
     others = last_complete({epoch: path for epoch, path in places.items() if path != folder})
     if not others and len(places) > _MOST_TRIED:
         return (
-            f" None of the last {_MOST_TRIED} beside it can be read either: ask for an older epoch, "
-            "or restore it from a copy."
+            f" None of the last {_MOST_TRIED} beside it can be read either: ask for an older "
+            "epoch, or restore it from a copy."
         )
     if not others:
         return (

@@ -59,8 +59,8 @@ class StepSource(NamedTuple):
                 return cls(place.run, place.epoch)
         raise ValueError(
             f"step source {shown(source)} is neither an epoch, such as 5, nor a run and an epoch, "
-            "such as ('model_logging_and_saving/run_20261122_101500', 5), nor a checkpoint or a step's "
-            f"file in it, such as 'RUN/model_saving/epoch_005/step_{index:02d}.eqx'"
+            "such as ('model_logging_and_saving/run_20261122_101500', 5), nor a checkpoint or a "
+            f"step's file in it, such as 'RUN/model_saving/epoch_005/step_{index:02d}.eqx'"
         )
 
 
