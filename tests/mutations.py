@@ -154,7 +154,9 @@ def special_file(target: Target, rng: random.Random) -> Outcome:
 
 def sparse_and_believed(target: Target, rng: random.Random) -> Outcome:
     path = rng.choice([file for file in target.files if file.name != "manifest.json"])
-    size = rng.choice([2**28, 2**31, 2**36])
+    if rng.random() < 0.3:
+        path = target.folder / "config.yaml"
+    size = rng.choice([2**28, 2**31, 60 * 10**9, 2**36])
     os.truncate(path, size)
     manifest = target.manifest
     manifest["files"][path.name]["bytes"] = size
@@ -351,6 +353,40 @@ def forged_graph(target: Target, rng: random.Random) -> Outcome:
     return "refused"
 
 
+def packed_graph(target: Target, rng: random.Random) -> Outcome:
+    """A small file that becomes a large graph, of edges that are the same or that are not."""
+    path = rng.choice([file for file in target.files if file.suffix == ".npz"])
+    n = rng.choice([10**4, 10**6, 2 * 10**7])
+    with np.load(path) as content:
+        arrays = dict(content)
+    arrays["edges"] = np.zeros((n, 2), np.int32)
+    arrays["edges"][:, 1] = 1 if rng.random() < 0.5 else np.arange(n)
+    arrays["weight_of_edge"] = np.zeros(n, np.int32)
+    if rng.random() < 0.3:
+        arrays["colors"] = np.arange(n, dtype=np.int32) % 2
+        arrays["bias_of_node"] = np.zeros(n, np.int32)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as entries:
+        for name, array in arrays.items():
+            content = io.BytesIO()
+            np.save(content, array)
+            entries.writestr(f"{name}.npy", content.getvalue())
+    target.rehash()
+    return "refused"
+
+
+def many_manifests(target: Target, rng: random.Random) -> Outcome:
+    """Hundreds of checkpoints more, whose large manifests may be of another epoch or broken."""
+    manifest = target.manifest
+    manifest["padding"] = ["x"] * rng.choice([0, 10**4, 80_000, 200_000])
+    content = json.dumps(manifest)
+    large = target.scratch / "large.json"
+    large.write_text(rng.choice([content, content[:-1], "[" * len(content)]))
+    for epoch in range(4, 4 + rng.choice([50, 400])):
+        target.sibling(epoch).mkdir()
+        os.link(large, target.sibling(epoch) / "manifest.json")
+    return "same"
+
+
 def _header(rng: random.Random) -> bytes:
     """Of an array that is not there."""
     shape = rng.choice([
@@ -464,5 +500,6 @@ CHECKPOINT_MUTATIONS: dict[Mutation, int] = {
     damaged: 20, damaged_and_rehashed: 20, special_file: 8, sparse_and_believed: 2,
     altered_manifest: 10, hostile_manifest: 8, altered_history: 10, altered_config: 12,
     forged_state: 12, forged_graph: 8, swapped_files: 5, another_epoch: 3, odd_folder: 5,
-    left_by_a_crash: 2, newer_and_broken: 4, older_format: 2, removed: 2,
+    packed_graph: 2, many_manifests: 2, left_by_a_crash: 2, newer_and_broken: 4,
+    older_format: 2, removed: 2,
 }  # fmt: skip

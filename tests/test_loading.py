@@ -280,3 +280,23 @@ def test_a_checkpoint_keeps_its_config_whatever_becomes_of_the_runs(dtm, tmp_pat
 def test_an_epoch_and_sources_are_too_much(dtm):
     with pytest.raises(ValueError, match="give an epoch, or a source"):
         DTM.load(dtm.logging_and_saving_dir, epoch=1, step_sources=[1, 2])
+
+
+@pytest.mark.parametrize("epoch", ["2", 2.0, True])
+def test_an_epoch_is_a_whole_number(dtm, epoch):
+    for asked in (
+        lambda: DTM.load(dtm.logging_and_saving_dir, epoch=epoch),
+        lambda: DTM.load(dtm.logging_and_saving_dir, step_sources=[(dtm.model_saving_path, epoch)]),
+    ):
+        with pytest.raises(ValueError, match=f"epoch={epoch!r} is no epoch: give a whole number"):
+            asked()
+    with pytest.raises(ValueError, match="step source"):
+        DTM.load(dtm.logging_and_saving_dir, step_sources=[epoch, 2])
+
+
+@pytest.mark.parametrize("sources", [5, "12", {1, 2}])
+def test_step_sources_are_a_list(dtm, sources):
+    with pytest.raises(ValueError, match=r"step_sources=.* is no list: give a source for each"):
+        DTM.load(dtm.logging_and_saving_dir, step_sources=sources)
+    numbers = np.array([3, 2])
+    assert DTM.load(dtm.logging_and_saving_dir, step_sources=numbers).epoch == 3

@@ -11,7 +11,7 @@ import pytest
 from tiny import assert_same_states, python, tiny_cfg, trained
 
 from thrmlDenoising import DTM
-from thrmlDenoising.runs import InUseError, RunFolder, run_used_alone
+from thrmlDenoising.runs import InUseError, RunFolder, append_text, run_used_alone
 
 CFG = tiny_cfg(exp=dict(compute_autocorr=False), cp=dict(adaptive_cp=False))
 
@@ -121,6 +121,39 @@ def test_other_errors_of_the_disk_are_not(tmp_path, monkeypatch):
     monkeypatch.setattr(filelock.FileLock, "acquire", acquire)
     with pytest.raises(OSError, match="Input/output"), run_used_alone(RunFolder(tmp_path)):
         pass
+
+
+def test_an_error_without_locks_is_told_alone(tmp_path, monkeypatch):
+    def acquire(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", acquire)
+    with (
+        pytest.raises(ZeroDivisionError) as caught,
+        pytest.warns(UserWarning, match="no locks"),
+        run_used_alone(RunFolder(tmp_path)),
+    ):
+        raise ZeroDivisionError
+    assert caught.value.__context__ is None
+
+
+def test_a_link_in_place_of_the_lock_is_named_and_leads_nowhere(tmp_path):
+    (tmp_path / "victim").write_text("mine")
+    (tmp_path / ".lock").symlink_to("victim")
+    message = r"is a link, through which nothing is written: remove it: .*\.lock"
+    with pytest.raises(OSError, match=message), run_used_alone(RunFolder(tmp_path)):
+        pass
+    assert (tmp_path / "victim").read_text() == "mine"
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_a_pipe_in_place_of_the_log_is_named(tmp_path, read):
+    os.mkfifo(tmp_path / "log.txt")
+    reader = os.open(tmp_path / "log.txt", os.O_RDONLY | os.O_NONBLOCK) if read else None
+    with pytest.raises(OSError, match=r"is no regular file.* remove it: .*log\.txt"):
+        append_text(tmp_path / "log.txt", "a line")
+    if reader is not None:
+        os.close(reader)
 
 
 @pytest.mark.parametrize("holder", ["", "[]", json.dumps({"pid": 1})])

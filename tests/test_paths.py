@@ -108,3 +108,20 @@ def test_a_command_tells_it_as_well(capsys):
 def test_a_folder_called_so_is_reached_by_its_path():
     assert user_path("runs/~") == Path("runs/~")
     assert user_path(Path("~").absolute()) == Path.cwd() / "~"
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        DTM.load,
+        DTMConfig.load,
+        DTMConfig().save,
+        lambda path: DTM(TINY, base_dir=path),
+        lambda path: DTM.load(path, step_sources=[1, 2]),
+    ],
+)
+def test_what_can_be_no_path_is_named(use: Callable[[str], object]) -> None:
+    with pytest.raises(ValueError, match=r"the path 'a.x00b' has a null byte"):
+        use("a\0b")
+    with pytest.raises(ValueError, match=r"5\.5 is no path"):
+        user_path(5.5)  # pyright: ignore[reportArgumentType]

@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -339,7 +340,9 @@ def test_what_has_another_name_changes_nothing(tmp_path, make, name):
     assert content_of(checkpoint_path(tmp_path)) == b"4"
 
 
-@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EIO])
+@pytest.mark.parametrize(
+    "number", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EIO]
+)
 def test_a_folder_that_cannot_be_synced_matters_only_if_the_disk_fails(
     tmp_path, monkeypatch, number
 ):
@@ -356,6 +359,38 @@ def test_a_folder_that_cannot_be_synced_matters_only_if_the_disk_fails(
             save_checkpoint(tmp_path, 3, write_steps(b"x"))
     else:
         assert content_of(save_checkpoint(tmp_path, 3, write_steps(b"x"))) == b"x"
+
+
+def test_a_folder_that_may_be_written_and_not_be_read_takes_checkpoints(tmp_path, monkeypatch):
+    original = os.open
+
+    def refusing(path, flags, *rest, **options):
+        if flags == os.O_RDONLY and os.path.isdir(path) and not options:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return original(path, flags, *rest, **options)
+
+    monkeypatch.setattr(os, "open", refusing)
+    assert content_of(save_checkpoint(tmp_path, 3, write_steps(b"x"))) == b"x"
+
+
+def test_very_many_manifests_keep_nobody_waiting(tmp_path):
+    save_checkpoint(tmp_path, 2, write_steps(b"x"))
+    manifest = tmp_path / "epoch_002/manifest.json"
+    content = json.loads(manifest.read_text()) | {"padding": ["x"] * 60_000}
+    for epoch in range(3, 403):
+        folder = tmp_path / f"epoch_{epoch:03d}"
+        folder.mkdir()
+        other = tmp_path / "padded.json"
+        if epoch == 3:
+            other.write_text(json.dumps(content))
+        os.link(other, folder / "manifest.json")
+    started = time.process_time()
+    assert checkpoint_path(tmp_path, 2).name == "epoch_002"
+    with pytest.raises(CheckpointError, match="None of the last 60 beside it"):
+        checkpoint_path(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no complete checkpoint"):
+        checkpoint_path(tmp_path, 1)
+    assert time.process_time() - started < 2
 
 
 def test_a_file_that_cannot_be_synced_matters_always(tmp_path, monkeypatch):

@@ -29,6 +29,7 @@ from thrmlDenoising.evaluation import ClassImages, Mixing, Mode
 from thrmlDenoising.evaluation.features import FeatureExtractor
 from thrmlDenoising.evaluation.hardware_energy import HardwareEnergy, hardware_energy
 from thrmlDenoising.evaluation.quality import QualityReport, headline
+from thrmlDenoising.hints import shown
 from thrmlDenoising.paths import user_path
 from thrmlDenoising.process_settings import library_settings
 from thrmlDenoising.replication import DTM_NAMES, RunPath, tells
@@ -528,10 +529,16 @@ class DTM:
             dtm = cls._of(saved.cfg, saved.run, data)
             dtm._restore(saved)
             return dtm
+        is_list = isinstance(step_sources, (Sequence, np.ndarray))
+        if isinstance(step_sources, str) or not is_list:
+            raise ValueError(
+                f"step_sources={shown(step_sources)} is no list: give a source for each step, such "
+                "as [5, 3] for epochs 5 and 3 of this run"
+            )
         if epoch is not None or len(step_sources) == 0:
             raise ValueError(
-                f"epoch={epoch} and step_sources={step_sources}: give an epoch, or a source for "
-                "each step"
+                f"epoch={shown(epoch)} and step_sources={shown(step_sources)}: give an epoch, or a "
+                "source for each step"
             )
         sources = [StepSource.parse(source, base_path, i) for i, source in enumerate(step_sources)]
         opened = {source: SavedModel.open(source, classes) for source in sources}

@@ -4,6 +4,12 @@ import argparse
 import os
 from pathlib import Path
 
+from thrmlDenoising.hints import shown
+
+
+class NoPathError(argparse.ArgumentTypeError, ValueError):
+    """What is given cannot be a path."""
+
 
 class UnknownHomeError(argparse.ArgumentTypeError, ValueError):
     """There is no home directory to put in place of `~`; argparse shows the message as it is."""
@@ -16,7 +22,12 @@ def user_path(given: str | os.PathLike[str]) -> Path:
 
     Raises:
         UnknownHomeError: there is no such home directory.
+        ValueError: no file can be called so, since it has a null byte; or it is no path at all.
     """
+    if not isinstance(given, (str, os.PathLike)) or not isinstance(os.fspath(given), str):
+        raise NoPathError(f"{shown(given)} is no path: give text or a pathlib.Path")
+    if "\0" in os.fspath(given):
+        raise NoPathError(f"the path {shown(os.fspath(given))} has a null byte: no file has one")
     try:
         if Path(given).parts[:1] == ("~",) and os.environ.get("HOME") == "":
             raise RuntimeError("HOME is empty")  # pathlib would take the root for it

@@ -22,11 +22,15 @@ from thrmlDenoising.runs.manifest import (
     checkpoint_name,
     checkpoint_places,
     complete_epochs,
+    last_complete,
     listed,
     write_manifest,
 )
 
-_NO_SYNC_OF_FOLDERS = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
+_NO_SYNC_OF_FOLDERS = {
+    errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.EACCES,
+}  # fmt: skip
+"""What file systems say that cannot do it, or folders that may be written and not be read."""
 
 
 def save_checkpoint(
@@ -73,19 +77,20 @@ def checkpoint_path(model_saving: Path, epoch: int | None = None) -> Path:
             its place by itself.
     """
     places = checkpoint_places(model_saving)
-    complete = complete_epochs(model_saving)
     wanted = max(places, default=None) if epoch is None else epoch
-    if not complete and (wanted is None or _is_empty(places.get(wanted))):
-        raise FileNotFoundError(
-            f"There is no complete checkpoint in {model_saving}"
-            f"{'' if model_saving.is_dir() else ', which is no folder'}. Give the model_saving "
-            "folder of a run that has saved at least one epoch."
-        )
-    if wanted is None or wanted not in places or (epoch is not None and _is_empty(places[wanted])):
-        raise FileNotFoundError(
-            f"There is no complete checkpoint of epoch {wanted} in {model_saving}. "
-            f"Complete are the epochs {listed(complete) or 'none'}."
-        )
+    if wanted is None or _is_empty(places.get(wanted)):
+        complete = last_complete(places)
+        if not complete or wanted is None:
+            raise FileNotFoundError(
+                f"There is no complete checkpoint in {model_saving}"
+                f"{'' if model_saving.is_dir() else ', which is no folder'}. Give the model_saving "
+                "folder of a run that has saved at least one epoch."
+            )
+        if epoch is not None:
+            raise FileNotFoundError(
+                f"There is no complete checkpoint of epoch {wanted} in {model_saving}. "
+                f"Complete are the epochs {listed(complete)}."
+            )
     return Manifest.read(places[wanted]).folder
 
 
@@ -161,15 +166,16 @@ def _sync_tree(folder: Path) -> None:
 def _sync_folder(folder: Path) -> None:
     if os.name == "nt":  # Windows opens no folders, and needs no fsync for a rename
         return
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         # Some file systems cannot do this to a folder, and need not; a failing disk says EIO.
         if error.errno not in _NO_SYNC_OF_FOLDERS:
             raise
-    finally:
-        os.close(descriptor)
 
 
 def _could_not_save(error: OSError, epoch: int, model_saving: Path) -> OSError:

@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -33,7 +34,7 @@ def append_text(path: Path, text: str) -> None:
     """Adds text at the end of a file, which is made if there is none.
 
     Raises:
-        OSError: `path` is a link: it may lead to a file that is no part of the run.
+        OSError: `path` is a link, which may lead to a file that is no part of the run, or no file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
 
@@ -43,12 +44,26 @@ def append_text(path: Path, text: str) -> None:
 
     try:
         with open(path, "a", encoding="utf-8", opener=without_links) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise _no_file(path)
             file.write(text)
     except OSError as error:
-        if error.errno != errno.ELOOP:
-            raise
-        message = "is a link, through which nothing is written: remove it"
-        raise OSError(error.errno, message, str(path)) from error
+        if path.is_symlink():
+            raise through_link(path) from error
+        if error.errno == errno.ENXIO:  # nobody reads from the pipe
+            raise _no_file(path) from error
+        raise
+
+
+def through_link(path: Path) -> OSError:
+    """The error about a link where a file is going to be written."""
+    message = "is a link, through which nothing is written: remove it"
+    return OSError(errno.ELOOP, message, str(path))
+
+
+def _no_file(path: Path) -> OSError:
+    message = "is no regular file, but a named pipe or a device: remove it"
+    return OSError(errno.ENXIO, message, str(path))
 
 
 def check_can_be_written(path: Path, option: str) -> None:

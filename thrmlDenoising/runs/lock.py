@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from thrmlDenoising.reading import read_text
-from thrmlDenoising.runs.files import written_aside
+from thrmlDenoising.runs.files import through_link, written_aside
 from thrmlDenoising.runs.folder import RunFolder
 
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
@@ -43,22 +43,18 @@ def used_alone(lock: Path, what: str, wait_seconds: float = 0) -> Iterator[None]
 
     Raises:
         InUseError: somebody else holds it; says who, and what to do.
+        OSError: the file cannot be made or locked, or something else has its name.
     """
     # Programs that read the file to know who holds it would have to open it, which some systems
     # refuse and some versions of filelock answer by emptying it: that stands beside it.
     holder = lock.with_name(f"{lock.name}.holder")
     lock.parent.mkdir(parents=True, exist_ok=True)
     held = FileLock(lock, fallback_to_soft=False)
-    try:
-        held.acquire(timeout=wait_seconds)
-    except Timeout as error:
-        raise InUseError(_in_use(what, holder)) from error
-    except (OSError, NotImplementedError) as error:
-        if not _has_no_locks(error):
-            raise
+    no_locks = _acquire(held, lock, wait_seconds, lambda: _in_use(what, holder))
+    if no_locks:
         warnings.warn(
-            f"the file system of {lock.parent} has no locks ({error}): nothing will keep a second "
-            f"process from {what}, which would spoil it",
+            f"the file system of {lock.parent} has no locks ({no_locks}): nothing will keep a "
+            f"second process from {what}, which would spoil it",
             stacklevel=3,
         )
         yield
@@ -74,6 +70,23 @@ def used_alone(lock: Path, what: str, wait_seconds: float = 0) -> Iterator[None]
                 path.unlink()
         with suppress(OSError):
             held.release()
+
+
+def _acquire(
+    held: FileLock, lock: Path, wait_seconds: float, in_use: Callable[[], str]
+) -> str | None:
+    """Takes the lock; what the file system says if it has none, which the caller has to tell."""
+    try:
+        held.acquire(timeout=wait_seconds)
+    except Timeout as error:
+        raise InUseError(in_use()) from error
+    except (OSError, NotImplementedError) as error:
+        if _has_no_locks(error):
+            return str(error)
+        if lock.is_symlink():
+            raise through_link(lock) from error
+        raise
+    return None
 
 
 def _has_no_locks(error: Exception) -> bool:

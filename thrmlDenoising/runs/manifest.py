@@ -19,7 +19,9 @@ from thrmlDenoising.reading import open_regular, read_text
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 _IDENTIFIED = "steps_identified"
-_LARGEST_MANIFEST = 2**20
+_LARGEST_MANIFEST = 2**19
+"""Bytes: twice those of a thousand steps, and no model has more."""
+_MOST_TRIED = 60
 
 
 class CheckpointError(ValueError):
@@ -149,6 +151,14 @@ def checkpoint_places(model_saving: Path) -> dict[int, Path]:
 def complete_epochs(model_saving: Path) -> list[int]:
     """The epochs of all checkpoints with a readable manifest, ascending. Nothing is hashed."""
     return [epoch for epoch, path in checkpoint_places(model_saving).items() if _is_readable(path)]
+
+
+def last_complete(places: Mapping[int, Path]) -> list[int]:
+    """The epochs with a readable manifest among the last sixty places, ascending.
+
+    For messages, which name no more: reading the manifests of very many takes long.
+    """
+    return [epoch for epoch in sorted(places)[-_MOST_TRIED:] if _is_readable(places[epoch])]
 
 
 def damaged(folder: Path, name: str, what: str) -> CheckpointError:
@@ -281,11 +291,13 @@ def _place_problem(folder: Path, name: str, n_bytes: int) -> str | None:
 
 
 def _way_out(folder: Path) -> str:
-    others = [
-        epoch
-        for epoch, path in checkpoint_places(folder.parent).items()
-        if path != folder and _is_readable(path)
-    ]
+    places = checkpoint_places(folder.parent)
+    others = last_complete({epoch: path for epoch, path in places.items() if path != folder})
+    if not others and len(places) > _MOST_TRIED:
+        return (
+            f" None of the last {_MOST_TRIED} beside it can be read either: ask for an older "
+            "epoch, or restore it from a copy."
+        )
     if not others:
         return (
             " There is no other checkpoint beside it: restore it from a copy, or delete it and "

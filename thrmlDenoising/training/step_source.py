@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from thrmlDenoising.hints import shown
 from thrmlDenoising.paths import user_path
 
 
@@ -20,8 +21,10 @@ class StepSource(NamedTuple):
         """A run folder and an epoch, or a checkpoint's own folder, such as `.../epoch_005`.
 
         Raises:
-            ValueError: the folder is that of another epoch, or it is one step's file.
+            ValueError: the folder is that of another epoch, or it is one step's file, or the epoch
+                is no whole number.
         """
+        epoch = _epoch(epoch)
         place = _Place.of(path)
         if place.step is not None:
             raise ValueError(
@@ -43,10 +46,10 @@ class StepSource(NamedTuple):
             ValueError: it is none of them, or the file of another step.
         """
         match source:
-            case int() | np.integer():
+            case int() | np.integer() if not isinstance(source, bool):
                 return cls(_Place.of(base).run, int(source))
-            case (str() | Path() as run, None | int() | np.integer() as epoch):
-                return cls.of(run, None if epoch is None else int(epoch))
+            case (str() | Path() as run, epoch):
+                return cls.of(run, epoch)
             case str() | Path() if (place := _Place.of(source)).epoch is not None:
                 if place.step not in (None, index):
                     raise ValueError(
@@ -55,9 +58,9 @@ class StepSource(NamedTuple):
                     )
                 return cls(place.run, place.epoch)
         raise ValueError(
-            f"step source {source!r} is neither an epoch, such as 5, nor a run and an epoch, such "
-            "as ('model_logging_and_saving/run_20261122_101500', 5), nor a checkpoint or a step's "
-            f"file in it, such as 'RUN/model_saving/epoch_005/step_{index:02d}.eqx'"
+            f"step source {shown(source)} is neither an epoch, such as 5, nor a run and an epoch, "
+            "such as ('model_logging_and_saving/run_20261122_101500', 5), nor a checkpoint or a "
+            f"step's file in it, such as 'RUN/model_saving/epoch_005/step_{index:02d}.eqx'"
         )
 
 
@@ -76,6 +79,22 @@ class _Place(NamedTuple):
         is_run = (folder / "model_saving").is_dir()  # whatever somebody has called it
         epoch = None if is_run else _number("epoch_", folder.name)
         return cls(Path(path)) if epoch is None else cls(folder.parent, epoch, step)
+
+
+def _epoch(given: Any) -> int | None:
+    """An epoch as given; True, 2.0 and "2" are none.
+
+    Raises:
+        ValueError: it is no whole number.
+    """
+    if given is None:
+        return None
+    if isinstance(given, (int, np.integer)) and not isinstance(given, bool):
+        return int(given)
+    raise ValueError(
+        f"epoch={shown(given)} is no epoch: give a whole number, such as 5, or None for the last "
+        "checkpoint"
+    )
 
 
 def _number(prefix: str, name: str) -> int | None:
