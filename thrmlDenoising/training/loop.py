@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeGuard
 
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.evaluation import AutocorrelationCurve
+from thrmlDenoising.hints import shown_error
 from thrmlDenoising.runs import EpochRecord, complete_epochs
 from thrmlDenoising.training.examples import Examples
 from thrmlDenoising.training.model import Model, NotFiniteError, check_finite
@@ -97,7 +98,7 @@ class TrainingLoop:
     def _say_stopped(self, error: BaseException) -> None:
         """In the log; on the terminal too, where nobody else would."""
         saved = complete_epochs(self.recorder.folder.model_saving)
-        reason = "SIGTERM" if isinstance(error, Terminated) else repr(error)
+        reason = "SIGTERM" if isinstance(error, Terminated) else shown_error(error)
         message = f"stopped by {reason}; complete checkpoints: {saved}"
         with suppress(OSError):
             self.recorder.log(message)
@@ -173,7 +174,8 @@ class TrainingLoop:
         try:
             evaluation = self.task.evaluate(epoch, self.model.steps, self.signals.look)
         except Exception as error:
-            self.recorder.warn(f"epoch {epoch}: its images could not be judged: {error!r}")
+            reason = shown_error(error)
+            self.recorder.warn(f"epoch {epoch}: its images could not be judged: {reason}")
             return None
         self.recorder.warn_of_failures(epoch, evaluation)
         return evaluation

@@ -16,6 +16,7 @@ from thrmlDenoising.evaluation import (
     Mode,
 )
 from thrmlDenoising.evaluation.quality import Headline, QualityReport, headline
+from thrmlDenoising.hints import shown_error
 from thrmlDenoising.plots import (
     MetricStyle,
     draw_autocorrelation_vs_epoch,
@@ -114,7 +115,8 @@ class RunRecorder:
         for mode, report in evaluation.reports.items():
             for name, error in report.failures.items():
                 self.warn(
-                    f"epoch {epoch}: {name} of {mode} images could not be measured: {error!r}"
+                    f"epoch {epoch}: {name} of {mode} images could not be measured: "
+                    f"{shown_error(error)}"
                 )
 
     @contextmanager
@@ -126,7 +128,8 @@ class RunRecorder:
         try:
             yield
         except Exception as error:
-            self.warn(f"{path.relative_to(self.folder.root)} could not be drawn: {error!r}")
+            name = path.relative_to(self.folder.root)
+            self.warn(f"{name} could not be drawn: {shown_error(error)}")
 
     def save(self, model: Model) -> Path:
         """The checkpoint of the model as it is; returns its folder.

@@ -8,6 +8,8 @@ from typing import Any
 from numba import njit
 from numba.core.caching import FunctionCache
 
+from thrmlDenoising.hints import shown_error
+
 _TO_SAVE_SECONDS = (
     "every process compiles it for itself. Name a folder in NUMBA_CACHE_DIR to save the seconds "
     "that takes"
@@ -29,7 +31,7 @@ class _ForgivingCache(FunctionCache):
         except Exception as error:
             warnings.warn(
                 f"the cache of kernel {self._py_func.__name__} in {self.cache_path!a} cannot "
-                f"be read ({error!r}): it is compiled anew",
+                f"be read ({shown_error(error)}): it is compiled anew",
                 stacklevel=2,
             )
             with suppress(Exception):
@@ -43,7 +45,7 @@ class _ForgivingCache(FunctionCache):
         except Exception as error:
             warnings.warn(
                 f"kernel {self._py_func.__name__} cannot be kept in {self.cache_path!a} "
-                f"({error!r}): {_TO_SAVE_SECONDS}",
+                f"({shown_error(error)}): {_TO_SAVE_SECONDS}",
                 stacklevel=2,
             )
 
