@@ -1,6 +1,5 @@
 """What a config asks for besides training: its data, its labels and its measurements."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import Any, NamedTuple, TypeVar, get_args
@@ -47,6 +46,7 @@ from thrmlDenoising.training.labels import in_turn, labels_of
 from thrmlDenoising.training.model import ModelStep, chain_of, check_finite
 from thrmlDenoising.training.parallel import run_on_devices
 from thrmlDenoising.training.randomness import Purpose, purpose_key
+from thrmlDenoising.warn import warn
 
 T = TypeVar("T")
 
@@ -132,7 +132,7 @@ class Task:
                 extractors.append(self._extractor(name))
             except UnavailableError as error:
                 notes.append(f"{name}: {error}")
-                warnings.warn(f"feature extractor {name!r} is left out: {error}", stacklevel=2)
+                warn(f"feature extractor {name!r} is left out: {error}", stacklevel=2)
             except Exception as error:
                 failures[shown(name)] = error
         n_replicates = self.cfg.evaluation.bootstrap_replicates
