@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from thrmlDenoising import DTM
 from thrmlDenoising.runs import History
-from thrmlDenoising.training import StopSignals
+from thrmlDenoising.training import StopSignals, Task
 
 # Runs the training script; prints a line at the moment to interrupt, and then takes its time.
 SCRIPT = """
@@ -303,6 +303,42 @@ def test_no_signal_is_lost(dtm, straight, monkeypatch, capsys, number, stop):
     assert ("stopped by SIGTERM; complete checkpoints: [0, 1, 2]" in errors) == terminated
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert_it_goes_on(dtm, straight)
+
+
+def ends_by(number: signal.Signals) -> None:
+    """Sends the signal to this process, where it must raise at once."""
+    assert signal.getsignal(number) is not signal.SIG_DFL  # which would end the tests
+    os.kill(os.getpid(), number)
+    sleep(1)
+    raise AssertionError("it did not raise at once")
+
+
+@pytest.mark.usefixtures("default_handlers")
+@pytest.mark.parametrize("moment", ["dataset", "quality"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_data_are_read_stops_at_once(tmp_path, monkeypatch, moment, number):
+    monkeypatch.setattr(Task, moment, property(lambda _: ends_by(number)))
+    dtm = DTM(TINY, base_dir=tmp_path)
+    with pytest.raises(KeyboardInterrupt if number == signal.SIGINT else SystemExit) as stopped:
+        dtm.train(1)
+    assert stopped.value.args == (() if number == signal.SIGINT else (143,))
+    assert not list(tmp_path.iterdir())
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@pytest.mark.usefixtures("default_handlers")
+def test_a_signal_that_a_callback_drops_while_data_are_read_is_not_lost(tmp_path, monkeypatch):
+    quality = Task.quality
+
+    def dropping(task: Task) -> object:
+        with suppress(BaseException):
+            ends_by(signal.SIGTERM)
+        return quality.__get__(task)
+
+    monkeypatch.setattr(Task, "quality", property(dropping))
+    with pytest.raises(SystemExit, match="143"):
+        DTM(TINY, base_dir=tmp_path).train(1)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.usefixtures("default_handlers")

@@ -232,3 +232,98 @@ def test_every_step_is_measured_by_itself(monkeypatch):
     for measured in (task.autocorrelations(0, steps), task.mixing(0, steps)):
         for found, step in zip(measured, steps, strict=True):
             assert found is step.diffusion
+
+
+# Extractors whose facts or errors cannot be written down
+
+
+class Features:
+    """An extractor of a user's own."""
+
+    def __init__(self, name: object = "own", fingerprint: object = None) -> None:
+        self.name, self.fingerprint = name, fingerprint
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        return images[:, 0]
+
+
+def with_fingerprint(fingerprint: object) -> Features:
+    """A function with an attribute; `name` is none, so that it is no extractor yet."""
+    features = Features(fingerprint=fingerprint)
+    del features.name
+    return features
+
+
+@pytest.mark.parametrize("fingerprint", [b"abc", np.int64(3), Path("weights.npz")])
+@pytest.mark.parametrize("own", [with_fingerprint, lambda given: Features(fingerprint=given)])
+def test_a_fingerprint_is_text(tmp_path: Path, own, fingerprint):
+    with pytest.raises(ValueError, match=r"fingerprint of .* has to be text"):
+        DTM(TINY, base_dir=tmp_path).quality("free", 8, [own(fingerprint)])
+
+
+@pytest.mark.parametrize("name", ["\ud800", "a\nb", "", "a" * 100_000, 5])
+def test_a_name_is_one_line(tmp_path: Path, name):
+    own = Features(name)
+    with pytest.raises(ValueError, match="feature extractor") as error:
+        DTM(TINY, base_dir=tmp_path).quality("free", 8, [own])
+    assert len(str(error.value)) < 500
+    own.__name__ = name if isinstance(name, str) else ""  # pyright: ignore[reportAttributeAccessIssue]
+    del own.name
+    with pytest.raises(ValueError, match="feature extractor"):
+        CallableFeatures(own)
+
+
+def changes(images: np.ndarray) -> np.ndarray:
+    """As if its cell had run again, with a mistake."""
+    vars(changes)["fingerprint"] = b"now"
+    return in_place(images)
+
+
+def vanishes(images: np.ndarray) -> np.ndarray:
+    """As if its module had been reloaded without it."""
+    globals().pop("vanishes", None)
+    return in_place(images)
+
+
+def test_extractors_that_go_bad_while_training_cost_themselves_alone(tmp_path: Path, monkeypatch):
+    monkeypatch.setitem(globals(), "vanishes", vanishes)  # and back again
+    monkeypatch.delitem(vars(changes), "fingerprint", raising=False)
+    own = [f"{__name__}:{name}" for name in ("changes", "vanishes", "in_place")]
+    cfg = tiny_cfg(evaluation=dict(extractors=own), generation=dict(fid_images_per_digit=8))
+    dtm = DTM(cfg, base_dir=tmp_path)
+    with pytest.warns(UserWarning, match="could not be measured") as warned:
+        dtm.train(1)
+    said = " ".join(str(warning.message) for warning in warned)
+    assert "changes' of free images" in said
+    assert "has to be text" in said
+    assert "vanishes' of clamped images" in said
+    before, after = dtm.history.records
+    for mode in MODES:
+        assert {f"{mode}_changes_fd", f"{mode}_vanishes_fd"} <= set(before.metrics)
+        assert f"{mode}_in_place_fd" in after.metrics
+        assert not {f"{mode}_changes_fd", f"{mode}_vanishes_fd"} & set(after.metrics)
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise OSError("no words")
+
+    __repr__ = __str__
+
+
+def raises_given(_images: np.ndarray) -> np.ndarray:
+    raise vars(raises_given)["error"]
+
+
+@pytest.mark.parametrize("error", [Mute(), ValueError("x" * 10**7), ValueError("\ud800\nb")])
+def test_errors_of_any_words_cost_their_own_measurements(tmp_path: Path, monkeypatch, error):
+    monkeypatch.setitem(vars(raises_given), "error", error)
+    cfg = tiny_cfg(
+        evaluation=dict(extractors=(raises_given,)), generation=dict(fid_images_per_digit=8)
+    )
+    dtm = DTM(cfg, base_dir=tmp_path)
+    with pytest.warns(UserWarning, match="could not be measured: (Mute|ValueError)"):
+        dtm.train(1)
+    assert dtm.epoch == 1
+    run = dtm.logging_and_saving_dir
+    assert all(path.stat().st_size < 10**6 for path in [*run.glob("*.txt"), *run.rglob("*.json")])

@@ -2,12 +2,14 @@
 
 import csv
 import shutil
+import warnings
 from collections.abc import Callable
 
 import equinox as eqx
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 from tiny import REPOSITORY, TINY, assert_same_states, python, tiny_cfg, trained
 from tqdm import tqdm
 
@@ -73,7 +75,9 @@ def test_evaluating_at_the_start_changes_nothing_that_is_learnt(tmp_path):
 def test_numbers_that_are_not_finite_stop_a_run_before_they_are_saved(tmp_path):
     cfg = tiny_cfg(optim=dict(step_learning_rates=(0.05, 1e39)))
     dtm = DTM(cfg, base_dir=tmp_path)
-    message = r"epoch 1, step 1: .* smaller optim.step_learning_rates.* checkpoint .* epoch \[0\]"
+    message = (
+        r"epoch 1, step 1: .* smaller optim.step_learning_rates.* checkpoint .* is of epoch 0$"
+    )
     with pytest.raises(NotFiniteError, match=message):
         dtm.train(2)
     assert dtm.epoch == 0
@@ -123,8 +127,11 @@ def test_frozen_chains_are_warned_about_and_relax_no_controller(tmp_path, protoc
         wd=dict(adaptive_wd=True, weight_decay=(0.0,)),
     )
     dtm = DTM(cfg, base_dir=tmp_path)
-    with pytest.warns(UserWarning, match=r"step 1 is frozen: \d+ % of its chains never moved"):
+    with pytest.warns(
+        UserWarning, match=r"step 1 is frozen: \d+ % of its chains never moved"
+    ) as warned:
         dtm.train(4, evaluate_every=0)
+    assert len(warned) == 2  # one for each step
     log = (dtm.logging_and_saving_dir / "training_log_tiny.txt").read_text()
     assert "warning: epoch 4: step 0 is frozen" in log
     for index, step in enumerate(dtm.steps):
@@ -169,3 +176,38 @@ def test_a_folder_deleted_while_training_is_made_whole_again(tmp_path, monkeypat
     resumed = DTM(TINY, base_dir=tmp_path)
     resumed.train(1, 0, resume=run)
     assert resumed.epoch == 4
+
+
+def test_where_warnings_are_errors_they_cost_no_epoch(tmp_path, monkeypatch, capsys):
+    def save(*_arguments: object, **_options: object) -> None:
+        raise ValueError("too large")
+
+    monkeypatch.setattr(Image.Image, "save", save)
+    monkeypatch.setenv("THRML_DENOISING_CACHE", "/dev/null/none")
+    cfg = tiny_cfg(
+        optim=dict(step_learning_rates=(1e3,)),
+        evaluation=dict(extractors=(unwelcome, welcome)),
+        generation=dict(fid_images_per_digit=8),
+    )
+    dtm = DTM(cfg, base_dir=tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        dtm.train(2, evaluate_every=1)
+    assert dtm.epoch == 2
+    said = capsys.readouterr().err
+    log = (dtm.logging_and_saving_dir / "training_log_tiny.txt").read_text()
+    for failed in ("could not be drawn", "could not be measured", "is frozen"):
+        assert failed in said
+        assert failed in log
+    assert "UserWarning: reference statistics are not kept" in said
+
+
+def unwelcome(_images: np.ndarray) -> np.ndarray:
+    raise KeyError("x")
+
+
+def welcome(images: np.ndarray) -> np.ndarray:
+    return images.mean(axis=2)
+
+
+vars(welcome)["fingerprint"] = "1"

@@ -43,6 +43,7 @@ from thrmlDenoising.training import (
     RunRecorder,
     SavedModel,
     StepSource,
+    StopsAtOnce,
     Stream,
     StreamedBatches,
     Task,
@@ -223,7 +224,7 @@ class DTM:
         is epoch 0, without an animation), every `evaluate_every` epochs and after the last. An
         epoch that is interrupted, or fails, before it is saved leaves the model as it was before
         it. Ctrl-C and SIGTERM wait for the end of a batch or of a measurement; a second Ctrl-C
-        does not.
+        does not. Before the first of them, while data are read, they stop at once.
 
         Args:
             evaluate_every: 0 or None trains without evaluating.
@@ -244,14 +245,25 @@ class DTM:
         """
         evaluate_every = 0 if evaluate_every is None else evaluate_every
         check_epochs(n_epochs, evaluate_every)
+        with StopsAtOnce() as signals:
+            self._train(n_epochs, evaluate_every, resume, batches, signals.look)
+
+    def _train(
+        self,
+        n_epochs: int,
+        evaluate_every: int,
+        resume: str | Path | None,
+        batches: Batches | None,
+        look: Callable[[], None],
+    ) -> None:
         # Data or an extractor may be missing: that should be known before a folder is made.
         _ = self.train_dataset, self._task.quality
         examples = self._examples(batches)
+        look()
         run = self.open_run().folder if resume is None else RunFolder.open(user_path(resume))
         with run_used_alone(run):
             recorder = self.open_run() if resume is None else self._resume(run.root)
             recorder.check_nobody_went_on(self.epoch)
-            recorder.log(f"training on {examples}")
             loop = TrainingLoop(
                 self.cfg, self._model, self._task, self._trainer, recorder, examples
             )

@@ -30,6 +30,19 @@ def shortened(text: object, most: int = 500) -> str:
     return f"{text[:n_begin]}…{text[len(text) - n_end :]}"
 
 
+def shown_error(error: BaseException) -> str:
+    """An error for a message: `KeyError('its words')` on one line, of at most 500 characters.
+
+    Errors of other people's code may be of any length, and may themselves fail at saying what is
+    wrong; to report one must cost nothing more.
+    """
+    try:
+        words = shortened(str(error))
+        return shortened(f"{type(error).__name__}({words!r})" if words else type(error).__name__)
+    except Exception:
+        return f"{type(error).__name__}, which cannot say what is wrong"
+
+
 class _Short(reprlib.Repr):
     """Ordinary values are written in full; large and deep ones in part."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from thrmlDenoising.evaluate.text import parser
 from thrmlDenoising.evaluation import Mode
 from thrmlDenoising.evaluation.quality import Headline, headline
-from thrmlDenoising.hints import shortened
+from thrmlDenoising.hints import shortened, shown_error
 from thrmlDenoising.imports import parse_trusting
 from thrmlDenoising.paths import user_path
 from thrmlDenoising.plots import ComparedRun, Curve, MetricStyle, draw_comparison
@@ -138,8 +138,7 @@ def _written(
         return _checked(rows[0]) if rows else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
-            f"{file} is damaged ({shortened(repr(error))}): delete it to compare without its "
-            "intervals"
+            f"{file} is damaged ({shown_error(error)}): delete it to compare without its intervals"
         ) from error
 
 

@@ -19,6 +19,7 @@ from thrmlDenoising.DTM import DTM
 from thrmlDenoising.evaluation.hardware_energy import QUOTED_TOTALS
 from thrmlDenoising.experiments.experiment import Run
 from thrmlDenoising.experiments.table import RunTable, config_hash
+from thrmlDenoising.hints import shown_error
 from thrmlDenoising.imports import trust
 from thrmlDenoising.machine import cpu_model, n_cores
 from thrmlDenoising.reading import read_text
@@ -94,7 +95,7 @@ def train_all(
         for number, (run, future) in enumerate(_trained(waiting, places, n_jobs, trusted), 1):
             if error := future.exception():
                 failed[run.name] = error
-            outcome = f"failed: {error!r}" if error else f"{future.result():.0f} s"
+            outcome = f"failed: {shown_error(error)}" if error else f"{future.result():.0f} s"
             print(f"{number} of {len(waiting)}: {run.name}, {outcome}", flush=True)
     except BrokenProcessPool as error:
         raise RuntimeError(

@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import platform
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
@@ -15,6 +14,7 @@ from filelock import FileLock, Timeout
 from thrmlDenoising.reading import read_text
 from thrmlDenoising.runs.files import through_link, written_aside
 from thrmlDenoising.runs.folder import RunFolder
+from thrmlDenoising.warn import warn
 
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
 _LARGEST_HOLDER = 2**12
@@ -52,7 +52,7 @@ def used_alone(lock: Path, what: str, wait_seconds: float = 0) -> Iterator[None]
     held = FileLock(lock, fallback_to_soft=False)
     no_locks = _acquire(held, lock, wait_seconds, lambda: _in_use(what, holder))
     if no_locks:
-        warnings.warn(
+        warn(
             f"the file system of {lock.parent} has no locks ({no_locks}): nothing will keep a "
             f"second process from {what}, which would spoil it",
             stacklevel=3,

@@ -16,7 +16,7 @@ from thrmlDenoising.training.model import (
 from thrmlDenoising.training.randomness import checked_key, purpose_key
 from thrmlDenoising.training.recorder import RunRecorder, draw_headline
 from thrmlDenoising.training.saved_model import SavedModel, load_steps
-from thrmlDenoising.training.signals import StopSignals, Terminated
+from thrmlDenoising.training.signals import StopsAtOnce, StopSignals, Terminated
 from thrmlDenoising.training.spending import updates_per_epoch
 from thrmlDenoising.training.state import TrainState
 from thrmlDenoising.training.step_source import StepSource
@@ -35,6 +35,7 @@ __all__ = [
     "SavedModel",
     "StepSource",
     "StopSignals",
+    "StopsAtOnce",
     "Stream",
     "StreamedBatches",
     "Task",

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeGuard
 
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.evaluation import AutocorrelationCurve
+from thrmlDenoising.hints import shown_error
 from thrmlDenoising.runs import EpochRecord, complete_epochs
 from thrmlDenoising.training.examples import Examples
 from thrmlDenoising.training.model import Model, NotFiniteError, check_finite
@@ -83,6 +84,7 @@ class TrainingLoop:
         n_batches = len(self.model.steps) * self.cfg.n_batches
         try:
             with self.signals, Progress(n_epochs, n_batches, self.signals.look) as progress:
+                self.recorder.log(f"training on {self.examples}")
                 if not self.model.history.records:
                     self._measure_untrained(evaluate=evaluate_every > 0)
                 for epoch in range(self.model.epoch + 1, last + 1):
@@ -97,7 +99,7 @@ class TrainingLoop:
     def _say_stopped(self, error: BaseException) -> None:
         """In the log; on the terminal too, where nobody else would."""
         saved = complete_epochs(self.recorder.folder.model_saving)
-        reason = "SIGTERM" if isinstance(error, Terminated) else repr(error)
+        reason = "SIGTERM" if isinstance(error, Terminated) else shown_error(error)
         message = f"stopped by {reason}; complete checkpoints: {saved}"
         with suppress(OSError):
             self.recorder.log(message)
@@ -142,10 +144,15 @@ class TrainingLoop:
         try:
             check_finite(self.model.steps)
         except NotFiniteError as error:
-            good = complete_epochs(self.recorder.folder.model_saving)[-1:]
+            place = self.recorder.folder.model_saving
+            saved = complete_epochs(place)
+            checkpoint = (
+                f"the last good checkpoint in {place} is of epoch {saved[-1]}"
+                if saved
+                else f"no checkpoint is left in {place}"
+            )
             raise NotFiniteError(
-                f"epoch {epoch}, {error}. The model is as it was before the epoch, and the last "
-                f"good checkpoint in {self.recorder.folder.model_saving} is of epoch {good}"
+                f"epoch {epoch}, {error}. The model is as it was before the epoch, and {checkpoint}"
             ) from None
 
     def _measure(self, epoch: int, evaluate: bool, react: React) -> Measured:
@@ -161,7 +168,7 @@ class TrainingLoop:
         curves = self.task.autocorrelations(epoch, self.model.steps, look=self.signals.look)
         for index, curve in enumerate(curves):
             if curve.is_frozen:
-                self.recorder.warn(f"epoch {epoch}: step {index} is frozen: {curve.in_words}")
+                self.recorder.warn_of_frozen(epoch, index, curve.in_words)
         return curves
 
     def _evaluate(self, epoch: int) -> Evaluation | None:
@@ -173,7 +180,8 @@ class TrainingLoop:
         try:
             evaluation = self.task.evaluate(epoch, self.model.steps, self.signals.look)
         except Exception as error:
-            self.recorder.warn(f"epoch {epoch}: its images could not be judged: {error!r}")
+            reason = shown_error(error)
+            self.recorder.warn(f"epoch {epoch}: its images could not be judged: {reason}")
             return None
         self.recorder.warn_of_failures(epoch, evaluation)
         return evaluation

@@ -1,6 +1,5 @@
 """What a training run leaves behind as it goes: log, tables, plots and checkpoints."""
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,6 +15,7 @@ from thrmlDenoising.evaluation import (
     Mode,
 )
 from thrmlDenoising.evaluation.quality import Headline, QualityReport, headline
+from thrmlDenoising.hints import shown_error
 from thrmlDenoising.plots import (
     MetricStyle,
     draw_autocorrelation_vs_epoch,
@@ -39,6 +39,7 @@ from thrmlDenoising.training.environment import Environment
 from thrmlDenoising.training.model import Model, check_finite
 from thrmlDenoising.training.saved_model import save_model
 from thrmlDenoising.training.task import Evaluation
+from thrmlDenoising.warn import warn
 
 
 class RunRecorder:
@@ -50,6 +51,7 @@ class RunRecorder:
         self._log = TrainingLog(folder.training_log)
         self._environment = Environment.of(cfg)
         self._last_epoch = 0  # that this recorder has begun to save
+        self._frozen: set[int] = set()  # steps that were warned about
 
     @classmethod
     def start(cls, cfg: DTMConfig, planned: RunFolder) -> "RunRecorder":
@@ -105,16 +107,29 @@ class RunRecorder:
             )
 
     def warn(self, text: str) -> None:
-        """A warning, on the terminal and in the log."""
-        warnings.warn(text, stacklevel=3)
+        """A warning, in the log and on the terminal; it ends nothing, see `warn`."""
         self.log(f"warning: {text}")
+        warn(text, stacklevel=3)
+
+    def warn_of_frozen(self, epoch: int, index: int, in_words: str) -> None:
+        """Logs that a step's chains are frozen; the first time it is a warning too.
+
+        Small models may have such a step at every epoch.
+        """
+        text = f"epoch {epoch}: step {index} is frozen: {in_words}"
+        if index in self._frozen:
+            self.log(f"warning: {text}")
+        else:
+            self._frozen.add(index)
+            self.warn(text)
 
     def warn_of_failures(self, epoch: int, evaluation: Evaluation) -> None:
         """Warns about each measurement of an epoch's images that failed."""
         for mode, report in evaluation.reports.items():
             for name, error in report.failures.items():
                 self.warn(
-                    f"epoch {epoch}: {name} of {mode} images could not be measured: {error!r}"
+                    f"epoch {epoch}: {name} of {mode} images could not be measured: "
+                    f"{shown_error(error)}"
                 )
 
     @contextmanager
@@ -126,7 +141,8 @@ class RunRecorder:
         try:
             yield
         except Exception as error:
-            self.warn(f"{path.relative_to(self.folder.root)} could not be drawn: {error!r}")
+            name = path.relative_to(self.folder.root)
+            self.warn(f"{name} could not be drawn: {shown_error(error)}")
 
     def save(self, model: Model) -> Path:
         """The checkpoint of the model as it is; returns its folder.

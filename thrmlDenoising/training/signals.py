@@ -68,7 +68,7 @@ class StopSignals:
         if handler == default or isinstance(getattr(handler, "__self__", None), StopSignals):
             self._replaced[number] = signal.signal(number, self._mark)
 
-    def _mark(self, number: int, _: FrameType | None) -> None:
+    def _mark(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._process:  # a fork, such as a pool's worker, in which nobody looks
             signal.signal(number, self._replaced[signal.Signals(number)])
             signal.raise_signal(number)
@@ -76,3 +76,15 @@ class StopSignals:
         if number == self._received == signal.SIGINT:
             raise KeyboardInterrupt
         self._received = signal.Signals(number)
+
+
+class StopsAtOnce(StopSignals):
+    """Raises at the moment of the signal what it asks for, as Python does for Ctrl-C alone.
+
+    For work of which nothing has to be kept, such as reading data; a `StopSignals` may be entered
+    within. What a callback has dropped is raised at the next `look`.
+    """
+
+    def _mark(self, number: int, frame: FrameType | None) -> None:
+        super()._mark(number, frame)
+        self.look()

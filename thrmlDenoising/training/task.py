@@ -1,6 +1,5 @@
 """What a config asks for besides training: its data, its labels and its measurements."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import Any, NamedTuple, TypeVar, get_args
@@ -39,6 +38,7 @@ from thrmlDenoising.evaluation.quality import (
     RealImages,
     held_out_pixels,
 )
+from thrmlDenoising.hints import shown
 from thrmlDenoising.plots.excerpts import MOST_CLASSES, evenly_spread
 from thrmlDenoising.sampling import Schedule
 from thrmlDenoising.training.dataset import check_same_images, read_dataset
@@ -46,6 +46,7 @@ from thrmlDenoising.training.labels import in_turn, labels_of
 from thrmlDenoising.training.model import ModelStep, chain_of, check_finite
 from thrmlDenoising.training.parallel import run_on_devices
 from thrmlDenoising.training.randomness import Purpose, purpose_key
+from thrmlDenoising.warn import warn
 
 T = TypeVar("T")
 
@@ -112,17 +113,30 @@ class Task:
 
         An extractor that cannot be used here is warned about and left out. Nothing is kept: what
         an own function's name leads to may have changed, and missing weights may be there now.
+
+        Raises:
+            Exception: whatever is wrong with an extractor that the config names.
         """
+        suite = self._what_can_be_measured()
+        for error in suite.failures.values():
+            raise error
+        return suite
+
+    def _what_can_be_measured(self) -> QualitySuite:
+        """The same, but an extractor that something is wrong with is one of its `failures`."""
         extractors: list[FeatureExtractor] = []
+        failures: dict[str, Exception] = {}
         notes = self._notes
         for name in self._extractor_names:
             try:
                 extractors.append(self._extractor(name))
             except UnavailableError as error:
                 notes.append(f"{name}: {error}")
-                warnings.warn(f"feature extractor {name!r} is left out: {error}", stacklevel=2)
+                warn(f"feature extractor {name!r} is left out: {error}", stacklevel=2)
+            except Exception as error:
+                failures[shown(name)] = error
         n_replicates = self.cfg.evaluation.bootstrap_replicates
-        return QualitySuite(self.real, tuple(extractors), n_replicates, tuple(notes))
+        return QualitySuite(self.real, tuple(extractors), n_replicates, tuple(notes), failures)
 
     @property
     def _notes(self) -> list[str]:
@@ -201,13 +215,13 @@ class Task:
         Args:
             look: called between the parts; may raise.
         """
-        evaluation = Evaluation({}, {})
+        evaluation, suite = Evaluation({}, {}), self._what_can_be_measured()
         for mode in self.modes:
             look()
             images = self._images(epoch, steps, mode, self.cfg.generation.fid_images_per_digit)
             evaluation.grids[mode] = images.grid(self.cfg.exp.drawn_images_per_digit)
             look()
-            evaluation.reports[mode] = self._judge(self.quality, images, mode)
+            evaluation.reports[mode] = self._judge(suite, images, mode)
         return evaluation
 
     def quality_of(

@@ -11,6 +11,7 @@ from thrmlDenoising.evaluation.features.protocol import (
     FeatureExtractor,
     UnavailableError,
     features_of,
+    fingerprint_of,
 )
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "InceptionFeatures",
     "UnavailableError",
     "features_of",
+    "fingerprint_of",
     "named_extractor",
     "own_extractor",
 ]

@@ -9,8 +9,10 @@ from jaxtyping import Float
 
 from thrmlDenoising.evaluation.features.classifier import ClassifierFeatures
 from thrmlDenoising.evaluation.features.inception import InceptionFeatures
-from thrmlDenoising.evaluation.features.protocol import FeatureExtractor
+from thrmlDenoising.evaluation.features.protocol import FeatureExtractor, fingerprint_of
+from thrmlDenoising.hints import shown
 from thrmlDenoising.imports import find_object
+from thrmlDenoising.user_text import check_name
 
 RESERVED_NAMES = ("classifier", "inception", "fid")
 
@@ -28,17 +30,20 @@ class CallableFeatures:
         name: what results are labelled with; the function's own name if left out.
 
     Raises:
-        ValueError: the name is that of a built-in extractor.
+        ValueError: the name is that of a built-in extractor or no line of text, or the fingerprint
+            is no text.
     """
 
     def __init__(self, function: Callable[[np.ndarray], Any], name: str | None = None) -> None:
         self.name = name or getattr(function, "__name__", type(function).__name__).strip("<>")
+        _check_name(self.name)
         if self.name in RESERVED_NAMES:
             raise ValueError(
                 f"an own feature extractor cannot be called {self.name!r}, its distances would be "
                 "taken for those of the built-in one: give CallableFeatures another name"
             )
         self.fingerprint: str | None = getattr(function, "fingerprint", None)
+        fingerprint_of(self)
         self._function = function
 
     def __eq__(self, other: object) -> bool:
@@ -117,5 +122,22 @@ def named_extractor(
 
 
 def own_extractor(function: Callable[[np.ndarray], Any]) -> FeatureExtractor:
-    """An extractor as it is, any other function as `CallableFeatures`."""
-    return function if isinstance(function, FeatureExtractor) else CallableFeatures(function)
+    """An extractor as it is, any other function as `CallableFeatures`.
+
+    Raises:
+        ValueError: its results could not be labelled with its name, or its fingerprint is no text.
+    """
+    if not isinstance(function, FeatureExtractor):
+        return CallableFeatures(function)
+    _check_name(function.name)
+    fingerprint_of(function)
+    return function
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name:
+        raise ValueError(
+            f"a feature extractor is called {shown(name)}: its results are labelled with its name, "
+            "so give it one of a few letters, CallableFeatures(function, name=...)"
+        )
+    check_name("the name of a feature extractor", name)

@@ -5,6 +5,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from thrmlDenoising.hints import shown
+
 
 class UnavailableError(RuntimeError):
     """An extractor cannot be used here; the message says what is missing and how to get it."""
@@ -32,6 +34,22 @@ class FeatureExtractor(Protocol):
     ) -> Float[np.ndarray, "image feature"]:
         """Features of images of brightness 0..1."""
         ...
+
+
+def fingerprint_of(extractor: FeatureExtractor) -> str | None:
+    """An extractor's fingerprint.
+
+    Raises:
+        ValueError: a user's own one is no text, and could not be written down.
+    """
+    fingerprint = extractor.fingerprint
+    if fingerprint is not None and not isinstance(fingerprint, str):
+        raise ValueError(
+            f"the fingerprint of feature extractor {extractor.name!r} is {shown(fingerprint)}, of "
+            f"type {type(fingerprint).__name__}: it has to be text, such as "
+            "str(...) of that, or None"
+        )
+    return fingerprint
 
 
 def features_of(

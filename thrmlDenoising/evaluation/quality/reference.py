@@ -9,7 +9,6 @@ each time what it makes of a few images, since its code may change under one nam
 import hashlib
 import json
 import os
-import warnings
 from collections.abc import Callable, Collection
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -30,6 +29,7 @@ from thrmlDenoising.evaluation.quality.kernel_distance import KernelReference
 from thrmlDenoising.evaluation.quality.nearest import nearest_distances
 from thrmlDenoising.paths import UnknownHomeError, user_path
 from thrmlDenoising.runs.files import written_aside
+from thrmlDenoising.warn import warn
 
 CACHE_VARIABLE = "THRML_DENOISING_CACHE"
 """Environment variable that names the folder of the cache."""
@@ -213,7 +213,7 @@ def _kept(
     """
     folder = cache_folder()
     if folder is None:
-        warnings.warn(
+        warn(
             "reference statistics are not kept, as no home directory was found: name a folder for "
             f"them in the environment variable {CACHE_VARIABLE}",
             stacklevel=2,
@@ -228,7 +228,7 @@ def _kept(
         with written_aside(file) as aside, aside.open("wb") as stream:
             np.savez(stream, allow_pickle=False, **arrays)
     except (OSError, ValueError) as error:
-        warnings.warn(
+        warn(
             f"reference statistics are not kept in {str(folder)!a}: {error}. Name another "
             f"folder in the environment variable {CACHE_VARIABLE}",
             stacklevel=2,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from thrmlDenoising.evaluation.bootstrap import Estimate
+from thrmlDenoising.hints import shown_error
 from thrmlDenoising.markdown import table
 
 
@@ -51,7 +52,7 @@ class QualityReport:
             yield
         except Exception as error:
             self.failures[name] = error
-            self.notes.append(f"{name}: {error!r}")
+            self.notes.append(f"{name}: {shown_error(error)}")
 
     def raise_failure(self) -> None:
         """Raises what the first measurement that failed has raised, if any did."""

@@ -1,7 +1,7 @@
 """All measurements of a set of generated images, against real ones."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -9,7 +9,12 @@ from jaxtyping import Float, Int, UInt8
 
 from thrmlDenoising.evaluation.accuracy import ClassJudge, class_judge
 from thrmlDenoising.evaluation.bootstrap import Estimate, draw_counts, per_cent, share_estimate
-from thrmlDenoising.evaluation.features import FeatureExtractor, InceptionFeatures, features_of
+from thrmlDenoising.evaluation.features import (
+    FeatureExtractor,
+    InceptionFeatures,
+    features_of,
+    fingerprint_of,
+)
 from thrmlDenoising.evaluation.images import Mode
 from thrmlDenoising.evaluation.quality.frechet import frechet_estimate
 from thrmlDenoising.evaluation.quality.kernel_distance import kernel_distance
@@ -49,6 +54,7 @@ class QualitySuite:
         extractors: in whose features distances are taken.
         n_replicates: bootstrap resamples behind every interval.
         notes: why an extractor that was asked for is missing.
+        failures: what was wrong with one that was asked for; such is every report's failure too.
 
     Raises:
         ValueError: two extractors share a name.
@@ -58,6 +64,7 @@ class QualitySuite:
     extractors: Sequence[FeatureExtractor]
     n_replicates: int
     notes: tuple[str, ...] = ()
+    failures: Mapping[str, Exception] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [extractor.name for extractor in self.extractors]
@@ -91,9 +98,12 @@ class QualitySuite:
         report = QualityReport(self.real.identity, {}, notes=list(self.notes))
         counts = draw_counts(rng, len(pixels), self.n_replicates)
         images = self.real.dataset.brightness(pixels)
+        for name, error in self.failures.items():
+            with report.part(name):
+                raise error
         for extractor in self.extractors:
             with report.part(extractor.name):
-                report.extractors[extractor.name] = extractor.fingerprint
+                report.extractors[extractor.name] = fingerprint_of(extractor)
                 self._compare_features(report, extractor, images, counts)
         if labels is not None:
             with report.part("accuracy"):

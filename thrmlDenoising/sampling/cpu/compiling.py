@@ -1,12 +1,14 @@
 """How kernels are compiled, and kept on disk so that the next process need not wait for it."""
 
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from numba import njit
 from numba.core.caching import FunctionCache
+
+from thrmlDenoising.hints import shown_error
+from thrmlDenoising.warn import warn
 
 _TO_SAVE_SECONDS = (
     "every process compiles it for itself. Name a folder in NUMBA_CACHE_DIR to save the seconds "
@@ -27,9 +29,9 @@ class _ForgivingCache(FunctionCache):
         try:
             return super().load_overload(sig, target_context)
         except Exception as error:
-            warnings.warn(
+            warn(
                 f"the cache of kernel {self._py_func.__name__} in {self.cache_path!a} cannot "
-                f"be read ({error!r}): it is compiled anew",
+                f"be read ({shown_error(error)}): it is compiled anew",
                 stacklevel=2,
             )
             with suppress(Exception):
@@ -41,9 +43,9 @@ class _ForgivingCache(FunctionCache):
         try:
             super().save_overload(sig, data)
         except Exception as error:
-            warnings.warn(
+            warn(
                 f"kernel {self._py_func.__name__} cannot be kept in {self.cache_path!a} "
-                f"({error!r}): {_TO_SAVE_SECONDS}",
+                f"({shown_error(error)}): {_TO_SAVE_SECONDS}",
                 stacklevel=2,
             )
 
@@ -54,5 +56,5 @@ def compiled(function: Callable) -> Any:
     try:
         kernel._cache = _ForgivingCache(function)  # what njit(cache=True) does with Numba's own
     except RuntimeError as error:  # Numba's word for having nowhere to write
-        warnings.warn(f"{error}: {_TO_SAVE_SECONDS}", stacklevel=2)
+        warn(f"{error}: {_TO_SAVE_SECONDS}", stacklevel=2)
     return kernel
