@@ -721,3 +721,16 @@ def test_help_explains_every_field(capsys):
         for field in fields(getattr(cfg, section.name)):
             option = f"{section.name}.{field.name}".replace("_", "-")
             assert len(words[option]) >= 4, f"--{option} has no help text"
+
+
+@pytest.mark.parametrize("name", ["animated_images_per_digit", "steps_per_sample_in_gif"])
+def test_what_no_animation_needs_may_be_0(name):
+    assert getattr(make_cfg(exp={name: 0, "generate_gif": False}).exp, name) == 0
+    with pytest.raises(ValueError, match=rf"exp\.{name}=0 with exp\.generate_gif=True"):
+        make_cfg(exp={name: 0})
+
+
+def test_no_grids_and_no_decay():
+    assert make_cfg(exp=dict(drawn_images_per_digit=0)).exp.drawn_images_per_digit == 0
+    with pytest.raises(ValueError, match=r"n_epochs_for_lrd .*alpha_cosine_decay=1 keeps"):
+        make_cfg(optim=dict(n_epochs_for_lrd=0))

@@ -109,10 +109,21 @@ def test_an_animation_needs_no_epoch(dtm: DTM):
     assert frames[0].shape[1] < imageio.imread(path, index=0).shape[1]
     with pytest.raises(ValueError, match=r"mode=2.*runs_per_label=2"):
         dtm.generate_gif(1, 2)  # pyright: ignore[reportArgumentType]
-    with pytest.raises(ValueError, match="runs_per_label=0"):
+    with pytest.raises(ValueError, match=r"runs_per_label must be.*not 0"):
         dtm.generate_gif(runs_per_label=0)
-    with pytest.raises(ValueError, match="steps_per_sample=0"):
-        dtm.generate_gif(steps_per_sample=0)
+    for given in (0, 2.5, True):
+        with pytest.raises(ValueError, match=rf"steps_per_sample must be.*not {given}"):
+            dtm.generate_gif(steps_per_sample=given)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match=r"epoch must be.*not -1"):
+        dtm.generate_gif(-1)
+    with pytest.raises(ValueError, match=r"epoch='free'.*mode='free'"):
+        dtm.generate_gif("free")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match=r"'frame_stride' of dtm-replication: steps_per_sample"):
+        dtm.generate_gif(frame_stride=2)
+    with pytest.raises(ValueError, match=r"'fps' of dtm-replication: .*frames_per_second"):
+        dtm.generate_gif(1, fps=800)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'fpss'"):
+        dtm.generate_gif(fpss=1)
 
 
 def test_an_autocorrelation_without_an_epoch_is_only_returned(dtm: DTM):
@@ -120,8 +131,9 @@ def test_an_autocorrelation_without_an_epoch_is_only_returned(dtm: DTM):
     assert len(dtm.compute_autocorr()) == len(dtm.compute_autocorr(n_samples=5)) == 2
     assert dtm.steps[0].autocorrelations == before
     assert dtm.compute_autocorr(1, n_samples=5) == [step.autocorrelations[1] for step in dtm.steps]
-    with pytest.raises(ValueError, match="n_samples=0"):
-        dtm.compute_autocorr(n_samples=0)
+    for n_samples in (0, 1, 2.5):
+        with pytest.raises(ValueError, match=rf"n_samples must be.*at least 2.*not {n_samples}"):
+            dtm.compute_autocorr(n_samples=n_samples)  # pyright: ignore[reportArgumentType]
 
 
 def test_a_lookup_that_fails_inside_says_what_failed(dtm: DTM, monkeypatch: pytest.MonkeyPatch):

@@ -79,6 +79,23 @@ def test_an_untrained_model_knows_nothing(tmp_path):
     assert conditional_accuracy(untrained("4_1_4", 0, tmp_path)) < 15
 
 
+def test_without_labels_any_image_of_the_set_is_right(tmp_path):
+    cfg = tiny_cfg(graph=dict(num_label_spots=0), exp=dict(drawn_images_per_digit=0))
+    dtm = DTM(cfg, base_dir=tmp_path)
+    dtm.train(1, 1)
+    assert dtm.eval_epochs == [0, 1]
+    measured = dtm.fids_dict["free"][-1]
+    report = dtm.quality("free")
+    assert report.values["exact_accuracy"] == measured
+    assert "exact_accuracy: of any image of the set" in str(report)
+    images = dtm.class_images(jax.random.key(3), "free", 50).final_pixels
+    targets = dtm.train_dataset.pixels
+    right = 100 * (images[:, None] == targets).all(axis=-1).any(axis=1).mean()
+    assert 0 < right < 100
+    assert compute_free_accuracy(dtm, jax.random.key(3), 50, None) == pytest.approx(right)
+    assert not list((dtm.logging_and_saving_dir / "images").glob("*")), "none were asked for"
+
+
 # The helpers
 
 
@@ -132,9 +149,8 @@ def test_there_is_no_accuracy_plot_before_anything_was_measured(tmp_path):
 
 def test_helpers_say_what_they_need(tmp_path):
     unlabelled = DTM(tiny_cfg(graph=dict(num_label_spots=0)), base_dir=tmp_path)
-    for accuracy in (compute_conditional_accuracy, compute_free_accuracy):
-        with pytest.raises(ValueError, match=r"without labels|no labels"):
-            accuracy(unlabelled, jax.random.key(0), 4, n_print=0)
+    with pytest.raises(ValueError, match=r"without labels|no labels"):
+        compute_conditional_accuracy(unlabelled, jax.random.key(0), 4, n_print=0)
     with pytest.raises(ValueError, match=r"unknown data set 'smoke_testing_9_9_9'"):
         smoke_testing_cfg("9_9_9")
     with pytest.raises(ValueError, match=r"needs one image per class.*ToySet"):

@@ -36,7 +36,7 @@ NAMES = {
     "right to left": "שלום مرحبا",
     "emoji": "👩\u200d🚀 🐱",
     "combining": "Z\u0335\u0300\u0301a\u0308\u0323lgo",
-    "direction marks": "\u202eabc",
+    "direction marks": "\u200fabc\u200e",
     "unassigned": "\U000e0fff\uffff\ue000",
     "long": "m" * 200,
     "blank": "  ",
@@ -52,6 +52,8 @@ REFUSED = {
     "line separator": "a\u2028b",
     "next line": "a\x85b",
     "not UTF-8": os.fsdecode(b"caf\xe9"),
+    "direction turned": "\u202eabc",
+    "direction isolated": "a\u2066bc",
     "too long": "m" * 201,
 }
 

@@ -16,13 +16,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Self, get_args
 
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Key, Shaped, UInt8
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager
 from thrmlDenoising.config import DTMConfig, Named
+from thrmlDenoising.config.fields import Count, CountOrZero, Must, checked
 from thrmlDenoising.data import KeyedSplit, OwnData, Split
 from thrmlDenoising.diffusion import generate
 from thrmlDenoising.evaluation import ClassImages, Mixing, Mode
@@ -32,7 +33,13 @@ from thrmlDenoising.evaluation.quality import QualityReport, headline
 from thrmlDenoising.hints import shown
 from thrmlDenoising.paths import user_path
 from thrmlDenoising.process_settings import library_settings
-from thrmlDenoising.replication import DTM_NAMES, RunPath, tells
+from thrmlDenoising.replication import (
+    DTM_NAMES,
+    GIF_ARGUMENTS,
+    RunPath,
+    refuse_arguments,
+    tells,
+)
 from thrmlDenoising.runs import History, RunFolder, run_used_alone
 from thrmlDenoising.training import (
     Batches,
@@ -60,6 +67,10 @@ from thrmlDenoising.training import (
     make_manager,
     purpose_key,
 )
+
+_SAMPLES = Annotated[
+    int, Must("of at least 2, as one has no later one to compare with,", lambda n: n >= 2)
+]
 
 
 class DTM:
@@ -355,6 +366,7 @@ class DTM:
         mode: Mode = "clamped",
         runs_per_label: int | None = None,
         steps_per_sample: int | None = None,
+        **of_dtm_replication: Any,
     ) -> Path:
         """Animates all steps denoising in turn, the noise first, into the run folder.
 
@@ -362,23 +374,26 @@ class DTM:
             epoch: the number in the file's name; the model's own if left out.
             runs_per_label: images of every class; `exp.animated_images_per_digit` if left out.
             steps_per_sample: sweeps between two frames; `exp.steps_per_sample_in_gif` if left out.
+            of_dtm_replication: its `frame_stride` and `fps`, which the message says more about.
 
         Returns:
             The file.
 
         Raises:
-            ValueError: an unknown mode, or less than 1 image or sweep.
+            ValueError: an unknown mode, no number of an epoch, or less than 1 image or sweep.
+            TypeError: an argument that there is not.
         """
+        refuse_arguments("generate_gif", of_dtm_replication, GIF_ARGUMENTS)
+        if isinstance(epoch, str):
+            raise ValueError(f"epoch={shown(epoch)}: give the mode by name, mode='free'")
         if isinstance(mode, int):  # dtm-replication's second argument
             raise ValueError(
                 f"mode={mode}: the second argument is 'free' or 'clamped'; images per class are "
                 f"given by name, runs_per_label={mode}"
             )
-        for name, given in dict(
-            runs_per_label=runs_per_label, steps_per_sample=steps_per_sample
-        ).items():
-            if given is not None and given < 1:
-                raise ValueError(f"{name}={given}: give at least 1")
+        epoch = checked("epoch", epoch, CountOrZero | None)
+        runs_per_label = checked("runs_per_label", runs_per_label, Count | None)
+        steps_per_sample = checked("steps_per_sample", steps_per_sample, Count | None)
         epoch = self.epoch if epoch is None else epoch
         animation = self._task.animate(epoch, self.steps, mode, runs_per_label, steps_per_sample)
         recorder = self.open_run()
@@ -460,12 +475,11 @@ class DTM:
                 the adaptive controllers expect.
 
         Raises:
-            ValueError: the model is at another epoch, or less than 1 sample.
+            ValueError: the model is at another epoch, or less than 2 samples.
         """
         if epoch is not None:
             self._check_epoch(epoch)
-        if n_samples is not None and n_samples < 1:
-            raise ValueError(f"n_samples={n_samples}: take at least 1 of each chain")
+        n_samples = checked("n_samples", n_samples, _SAMPLES | None)
         curves = self._task.autocorrelations(self.epoch, self.steps, n_samples)
         if epoch is not None:
             recorder = self.open_run()

@@ -21,6 +21,12 @@ DTM_NAMES = {
 }
 """Attributes of the class `DTM`."""
 
+GIF_ARGUMENTS = {
+    "frame_stride": "steps_per_sample says how many sweeps lie between two frames",
+    "fps": "write_gif of thrmlDenoising.plots has frames_per_second",
+}
+"""Arguments of `DTM.generate_gif`."""
+
 STEP_NAMES = {
     "training_spec": "the schedule stands in cfg.sampling, the sampler is diffusion.sampler",
     "generation_spec": "the schedule stands in cfg.generation, the sampler is diffusion.sampler",
@@ -85,6 +91,19 @@ def module_tells(module: str, names: Mapping[str, str]) -> Callable[[str], Any]:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
 
     return __getattr__
+
+
+def refuse_arguments(method: str, given: Mapping[str, Any], told: Mapping[str, str]) -> None:
+    """Says what to use in place of arguments that are not there.
+
+    Raises:
+        ValueError: one of dtm-replication.
+        TypeError: another, as Python says it.
+    """
+    for name in given:
+        if name in told:
+            raise ValueError(f"{method} has no {name!r} of dtm-replication: {told[name]}")
+        raise TypeError(f"{method}() got an unexpected keyword argument {name!r}")
 
 
 def tells(names: Mapping[str, str]) -> Callable[[Any, str], Any]:

@@ -90,6 +90,8 @@ def compute_free_accuracy(
 ) -> float:
     """Per cent of free images that are exactly the image of the class they chose themselves.
 
+    Of a model without labels, those that are any image of the set.
+
     Args:
         batch_size: images per class.
         n_print: how many images to print beside their target.
@@ -97,7 +99,8 @@ def compute_free_accuracy(
     targets = _class_images(dtm)
     images = dtm.class_images(key, "free", batch_size)
     shown = np.arange(len(images.final_pixels)) < (n_print or 0)
-    return _accuracy(images.final_pixels, targets, images.final_classes, shown)
+    chosen = images.final_classes if images.n_voted else _nearest(images.final_pixels, targets)
+    return _accuracy(images.final_pixels, targets, chosen, shown)
 
 
 def save_accuracy_plot(dtm: DTM, filename: str = "accuracy_vs_epoch.png") -> Path:
@@ -120,6 +123,13 @@ def _preset(facts: DatasetFacts) -> int:
     n_visible = rows * columns * (facts.n_levels or 1) + _LABEL_SPOTS * facts.n_classes
     enough = [preset for preset, places in _PLACES_OF_PRESETS.items() if places >= n_visible]
     return enough[0] if enough else max(_PLACES_OF_PRESETS)
+
+
+def _nearest(
+    pixels: UInt8[np.ndarray, "image pixel"], targets: UInt8[np.ndarray, "class pixel"]
+) -> Int[np.ndarray, " image"]:
+    """The class whose image is nearest to each, which is an equal one if there is one."""
+    return np.abs(pixels[:, None].astype(int) - targets).sum(axis=-1).argmin(axis=1)
 
 
 def _accuracy(

@@ -2,8 +2,9 @@
 
 A name is one line of at most `MOST_CHARACTERS` characters, in any script. What no font, terminal
 or table can show (line breaks, tabs, other control characters, halves of surrogate pairs, as paths
-that are not UTF-8 have them) is refused where a name is given. What cannot be refused, such as the
-name of a folder that is already there, is shown with such characters written out.
+that are not UTF-8 have them), or what reorders the words beside it, is refused where a name is
+given. What cannot be refused, such as the name of a folder that is already there, is shown with
+such characters written out.
 """
 
 import io
@@ -20,6 +21,10 @@ _UNSHOWABLE = {
     "Zl": "a line break",
     "Zp": "a line break",
 }
+_TURNS_AROUND = dict.fromkeys(
+    map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))),
+    "a control character of writing direction, which reorders the words around it",
+)
 _SHOWN_IN_MESSAGES = 60
 
 
@@ -30,7 +35,7 @@ def check_name(what: str, name: str) -> None:
         what: what the message calls it, such as "class_names[3]".
     """
     for place, character in enumerate(name[: MOST_CHARACTERS + 1]):
-        if reason := _UNSHOWABLE.get(unicodedata.category(character)):
+        if reason := _why_unshowable(character):
             raise ValueError(
                 f"{what}={shortened(ascii(name), _SHOWN_IN_MESSAGES)} has {reason} at place "
                 f"{place} ({character!a}): a name is one line of text, so replace that character"
@@ -42,12 +47,14 @@ def check_name(what: str, name: str) -> None:
         )
 
 
+def _why_unshowable(character: str) -> str | None:
+    return _TURNS_AROUND.get(character) or _UNSHOWABLE.get(unicodedata.category(character))
+
+
 def one_line(words: str) -> str:
     """The words in one line that can be encoded: other characters are written out, as in "a\\n"."""
     return "".join(
-        character.encode("unicode_escape").decode()
-        if unicodedata.category(character) in _UNSHOWABLE
-        else character
+        character.encode("unicode_escape").decode() if _why_unshowable(character) else character
         for character in words
     )
 

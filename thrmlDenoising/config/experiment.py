@@ -76,21 +76,29 @@ class ExpConfig(Section, name="exp"):
     generate_gif: bool = True
     """Draw an animation of all steps denoising at every evaluation."""
 
-    drawn_images_per_digit: Count = 4
-    """Images per class in the drawn grids: at least 1."""
+    drawn_images_per_digit: CountOrZero = 4
+    """Images per class in the drawn grids: at least 0; 0 draws none."""
 
-    animated_images_per_digit: Count = 2
-    """Images per class in the animation: at least 1."""
+    animated_images_per_digit: CountOrZero = 2
+    """Images per class in the animation: at least 1, or 0 where
+    `generate_gif` is off."""
 
-    steps_per_sample_in_gif: Count = 10
-    """Sweeps between two frames of the animation: at least 1."""
+    steps_per_sample_in_gif: CountOrZero = 10
+    """Sweeps between two frames of the animation: at least 1, or 0 where
+    `generate_gif` is off."""
 
     n_cores: Count | None = None
     """Accepted for configs of dtm-replication and no longer needed: the
     samplers find the cores themselves. At least 1, or None."""
 
     def check_together(self) -> None:
-        """What is measured every epoch has to be measured at all."""
+        """What is measured every epoch has to be measured at all; what is animated, has frames."""
+        for name in ("animated_images_per_digit", "steps_per_sample_in_gif"):
+            if self.generate_gif and getattr(self, name) == 0:
+                raise ValueError(
+                    f"exp.{name}=0 with exp.generate_gif=True: use at least 1, or "
+                    "exp.generate_gif=False to draw no animations"
+                )
         if self.autocorr_every_epoch and not self.compute_autocorr:
             raise ValueError(
                 "exp.autocorr_every_epoch=True with exp.compute_autocorr=False: set "

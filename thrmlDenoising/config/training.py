@@ -33,6 +33,10 @@ _EXTRACTORS = Must(
 MOST_SWEEPS = 10**7
 """In a row, for one gradient or one step of generation: far beyond any use."""
 _A_RATE = Must("with at least one entry ((0,) trains no step)", len)
+_DECAY_EPOCHS = Must(
+    "of at least 1 and at most 10**9 (optim.alpha_cosine_decay=1 keeps the learning rate constant)",
+    lambda n: 1 <= n <= 10**9,
+)
 
 ControllerKind = Literal["replication", "paper"]
 
@@ -157,9 +161,9 @@ class OptimConfig(Section, name="optim"):
     """Learning rate at the end of the decay, as a fraction of the initial
     one: 0 to 1."""
 
-    n_epochs_for_lrd: Count = 50
+    n_epochs_for_lrd: Annotated[int, _DECAY_EPOCHS] = 50
     """Epochs over which the learning rate decays, constant from then on: at
-    least 1."""
+    least 1. An alpha_cosine_decay of 1 means no decay."""
 
 
 @dataclass(frozen=True)

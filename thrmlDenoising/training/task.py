@@ -23,7 +23,8 @@ from thrmlDenoising.evaluation import (
     measure_autocorrelation,
     measure_mixing,
 )
-from thrmlDenoising.evaluation.bootstrap import draw_counts
+from thrmlDenoising.evaluation.accuracy import class_judge
+from thrmlDenoising.evaluation.bootstrap import draw_counts, per_cent, share_estimate
 from thrmlDenoising.evaluation.features import (
     FeatureExtractor,
     UnavailableError,
@@ -219,7 +220,8 @@ class Task:
         for mode in self.modes:
             look()
             images = self._images(epoch, steps, mode, self.cfg.generation.fid_images_per_digit)
-            evaluation.grids[mode] = images.grid(self.cfg.exp.drawn_images_per_digit)
+            if n_drawn := self.cfg.exp.drawn_images_per_digit:
+                evaluation.grids[mode] = images.grid(n_drawn)
             look()
             evaluation.reports[mode] = self._judge(suite, images, mode)
         return evaluation
@@ -261,7 +263,20 @@ class Task:
         report = suite.measure(images.final_pixels, labels, mode, rng)
         if mode == "clamped" and labels is None:
             self._compare_with_held_out(report, images.final_pixels, suite.n_replicates)
+        if labels is None and self.dataset.is_toy:
+            self._look_for_toy_images(report, images.final_pixels, mode)
         return report
+
+    def _look_for_toy_images(
+        self, report: QualityReport, pixels: UInt8[np.ndarray, "image pixel"], mode: Mode
+    ) -> None:
+        """Adds the per cent that are any image of the set, where no label says which."""
+        judge = class_judge(self.dataset)
+        found = judge(self.dataset.brightness(pixels)) >= 0
+        facts = judge.name, len(pixels), 0, judge.fingerprint[:16]
+        name = judge.metric_names[mode]
+        report.add(Measurement(name, per_cent(share_estimate(found)), *facts))
+        report.notes.append(f"{name}: of any image of the set, as no label says which")
 
     def _compare_with_held_out(
         self, report: QualityReport, pixels: UInt8[np.ndarray, "image pixel"], n_replicates: int
@@ -294,6 +309,8 @@ class Task:
         exp = self.cfg.exp
         n = exp.animated_images_per_digit if n_per_class is None else n_per_class
         every = exp.steps_per_sample_in_gif if steps_per_sample is None else steps_per_sample
+        if every < 1:
+            raise ValueError(f"exp.steps_per_sample_in_gif={every}: give steps_per_sample instead")
         schedule = self.schedule(every)
         key = purpose_key(exp.seed, "animation", epoch)
         classes = evenly_spread(self.labels.n_classes, MOST_CLASSES)
