@@ -4,13 +4,12 @@
 
 A run is killed (SIGKILL), terminated (SIGTERM) or interrupted (SIGINT), again and again until it
 has all its epochs. It must then be bit for bit the run that was never stopped; a signal that asks
-must end the process with 143 or 130, without a traceback. Not collected by pytest: it takes a
-minute for every few stops.
+must end the process with 143 or 130, without a traceback, and with a line in the log of what is
+saved. Not collected by pytest: it takes a minute for every few stops.
 """
 
 import argparse
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -27,8 +26,11 @@ from thrmlDenoising.runs import complete_epochs
 
 N_EPOCHS = 30
 STATUS = {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 143, signal.SIGINT: 130}
-# Before training and after it a process dies of SIGTERM in the ordinary way.
-ALSO_RIGHT = {signal.SIGTERM: (-signal.SIGTERM,)}
+BEGUN = "  training on "
+STOPPED = {
+    signal.SIGTERM: "  stopped by SIGTERM; complete checkpoints: ",
+    signal.SIGINT: "  stopped by KeyboardInterrupt; complete checkpoints: ",
+}
 
 SCRIPT = """
 import signal, sys
@@ -67,6 +69,7 @@ def stop_once(folder: Path, number: signal.Signals, rng: random.Random) -> tuple
     Returns:
         Whether it was stopped before its end; what was wrong; seconds until it had ended.
     """
+    logged = log_of(folder)
     process, before = start(folder, N_EPOCHS), last_epoch(folder)
     early = rng.random() < 1 / 8
     while process.poll() is None:
@@ -86,17 +89,38 @@ def stop_once(folder: Path, number: signal.Signals, rng: random.Random) -> tuple
         if last_epoch(folder) < N_EPOCHS:
             return False, "the signal was lost", seconds
         return False, "", seconds
-    right = (STATUS[number], *ALSO_RIGHT.get(number, ()))
-    if process.returncode not in right:
-        return True, f"exit status {process.returncode}: {errors[-500:]}", seconds
-    wrong = "Traceback" in errors or "Exception ignored" in errors
-    return True, errors[-1500:] if wrong else "", seconds
+    log = log_of(folder)[len(logged) :]
+    return True, what_is_wrong(number, process.returncode, errors, log, folder), seconds
+
+
+def what_is_wrong(number: signal.Signals, status: int, errors: str, log: str, folder: Path) -> str:
+    """About a process that was stopped, by what it said and what it has added to the log.
+
+    Before training, and after it, a process dies of SIGTERM in the ordinary way. In between it
+    says what is saved.
+    """
+    if number == signal.SIGKILL:
+        return "" if status == STATUS[number] else f"exit status {status}: {errors[-500:]}"
+    in_training = BEGUN in log and last_epoch(folder) < N_EPOCHS
+    dies = not in_training and number == signal.SIGTERM and status == -number
+    if status != STATUS[number] and not dies:
+        return f"exit status {status}: {errors[-500:]}"
+    if "Traceback" in errors or "Exception ignored" in errors:
+        return errors[-1500:]
+    if in_training and STOPPED[number] not in log:
+        return f"the log ends without a word of the signal: {log[-500:]}"
+    return ""
+
+
+def log_of(folder: Path) -> str:
+    """What the runs in it have logged."""
+    logs = sorted(folder.glob("tiny_*/training_log*.txt"))
+    return "".join(log.read_text(encoding="utf-8") for log in logs)
 
 
 def has_begun(folder: Path, before: int) -> bool:
-    """Whether the log says that training, or resuming, has begun."""
-    logs = [log.read_text(encoding="utf-8") for log in folder.glob("tiny_*/training_log*.txt")]
-    return any(re.search(f"resumed after epoch {before};" if before >= 0 else ".", t) for t in logs)
+    """Whether the log says that this process has made, or resumed, a run."""
+    return (f"resumed after epoch {before};" if before >= 0 else "config") in log_of(folder)
 
 
 def stopped_runs(number: signal.Signals, n_stops: int, straight: DTM, rng: random.Random) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from time import sleep
 from typing import Any
 
+import kill_runs
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
@@ -392,3 +393,25 @@ def test_training_works_outside_the_main_thread(dtm, straight):
     thread.start()
     thread.join()
     assert_same_states(dtm, straight)
+
+
+# What the script that stops many trainings holds them to
+
+SAID = "x  training on images\nx  stopped by {}; complete checkpoints: [0]\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "log", "right"),
+    [
+        (signal.SIGTERM, 143, SAID.format("SIGTERM"), True),
+        (signal.SIGTERM, 143, SAID.format("KeyboardInterrupt"), False),
+        (signal.SIGTERM, 143, SAID[:23], False),
+        (signal.SIGTERM, -15, SAID[:23], False),
+        (signal.SIGTERM, -15, "x  resumed after epoch 3;", True),
+        (signal.SIGINT, 130, SAID.format("KeyboardInterrupt"), True),
+        (signal.SIGINT, -2, "", False),
+        (signal.SIGKILL, -9, SAID[:23], True),
+    ],
+)
+def test_a_stop_is_right_only_if_training_says_so(tmp_path, number, status, log, right):
+    assert (kill_runs.what_is_wrong(number, status, "", log, tmp_path) == "") == right

@@ -1,6 +1,8 @@
 """Judging models: in whose features, what stands for a run, and what may go wrong on the way."""
 
+import functools
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from thrmlDenoising import DTM
 from thrmlDenoising.data import load_dataset
 from thrmlDenoising.evaluation.features import CallableFeatures
 from thrmlDenoising.evaluation.quality import QualitySuite, RealImages, headline
+from thrmlDenoising.imports import redefined
 from thrmlDenoising.training import Task
 from thrmlDenoising.training import task as task_module
 
@@ -232,6 +235,36 @@ def test_every_step_is_measured_by_itself(monkeypatch):
     for measured in (task.autocorrelations(0, steps), task.mixing(0, steps)):
         for found, step in zip(measured, steps, strict=True):
             assert found is step.diffusion
+
+
+def as_before(images: np.ndarray) -> np.ndarray:
+    return images.mean(axis=2)
+
+
+def test_a_function_that_is_defined_again_is_warned_about(monkeypatch):
+    by_object, by_name = (
+        DTM(tiny_cfg(evaluation=dict(extractors=(own,))))
+        for own in (as_before, f"{__name__}:as_before")
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        by_object.quality("free", 2)
+    monkeypatch.setitem(globals(), "as_before", lambda images: images.max(axis=2))
+    with pytest.warns(UserWarning, match="as_before has been defined again .*config again"):
+        by_object.quality("free", 2)
+    monkeypatch.setitem(globals(), "as_before", functools.wraps(as_before)(lambda images: images))
+    with warnings.catch_warnings(record=True) as warned:
+        by_name.quality("free", 2)
+    assert not warned
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_what_keeps_its_name_in_a_decorator_is_not_defined_again(monkeypatch, wrapped):
+    plain = as_before
+    decorated = functools.wraps(plain)(lambda images: plain(images))
+    named, given = (plain, decorated) if wrapped else (decorated, plain)
+    monkeypatch.setitem(globals(), "as_before", named)
+    assert redefined(given) is None
 
 
 # Extractors whose facts or errors cannot be written down

@@ -7,6 +7,7 @@ user of a command says what else to import.
 
 import argparse
 import importlib
+import inspect
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -71,6 +72,23 @@ def find_object(reference: str) -> Any:
             f"{shown(reference)} comes from Python itself: name a class or function of your own"
         )
     return found
+
+
+def redefined(given: Any) -> str | None:
+    """The name of a function to which that name no longer leads, as its cell has run again.
+
+    None where it still does, or where nothing has that name, as for functions within functions.
+    """
+    if not isinstance(given, FunctionType):
+        return None
+    try:
+        name = reference_of(given)
+        found = find_object(name)
+    except ValueError:
+        return None
+    # A decorator that keeps the name has not defined anything again.
+    same = inspect.unwrap(found) is inspect.unwrap(given) if callable(found) else True
+    return None if same else name
 
 
 def trust(modules: Sequence[str]) -> None:

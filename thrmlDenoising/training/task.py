@@ -40,6 +40,7 @@ from thrmlDenoising.evaluation.quality import (
     held_out_pixels,
 )
 from thrmlDenoising.hints import shown
+from thrmlDenoising.imports import redefined
 from thrmlDenoising.plots.excerpts import MOST_CLASSES, evenly_spread
 from thrmlDenoising.sampling import Schedule
 from thrmlDenoising.training.dataset import check_same_images, read_dataset
@@ -153,6 +154,11 @@ class Task:
 
     def _extractor(self, name: Extractor) -> FeatureExtractor:
         weights = self.cfg.evaluation.inception_weights
+        if (newer := redefined(name)) is not None:
+            warn(
+                f"{newer} has been defined again since the config was made, which has the old "
+                "function: make the config again"
+            )
         return named_extractor(name, self.cfg.data.dataset_name, weights)
 
     def clean(self, split: Split) -> Noised:
