@@ -4,9 +4,8 @@
 
 Every case has to end in the right model (or table, or images), or in a ValueError or OSError that
 names the file, within 5 seconds of the processor, 30 of the clock (others may be at work) and 1 GiB
-of memory, and import nothing that a file names. Cases run in processes of some hundred each, so that
-one that hangs or dies is found.
-A part of them runs in `tests/test_fuzz.py`.
+of memory, and import nothing that a file names. Cases run in processes of some hundred each, so
+that one that hangs or dies is found. A part of them runs in `tests/test_fuzz.py`.
 """
 
 import argparse

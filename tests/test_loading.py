@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -298,5 +299,5 @@ def test_an_epoch_is_a_whole_number(dtm, epoch):
 def test_step_sources_are_a_list(dtm, sources):
     with pytest.raises(ValueError, match=r"step_sources=.* is no list: give a source for each"):
         DTM.load(dtm.logging_and_saving_dir, step_sources=sources)
-    numbers = np.array([3, 2])
+    numbers: Any = np.array([3, 2])
     assert DTM.load(dtm.logging_and_saving_dir, step_sources=numbers).epoch == 3
