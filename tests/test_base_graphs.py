@@ -138,6 +138,7 @@ def test_a_third_number_joins_pixels():
 
 
 @pytest.mark.parametrize("name", preset_names())
+@pytest.mark.slow
 def test_every_node_of_a_preset_has_its_degree(name):
     preset = parse_preset(name)
     torus = preset.side % 2 == 0

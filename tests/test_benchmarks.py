@@ -141,6 +141,7 @@ def test_a_long_call_is_repeated_once(monkeypatch):
     assert n_calls == [2]
 
 
+@pytest.mark.slow
 def test_a_child_measures_on_the_cores_it_is_given():
     arguments = dict(graph="44_12", chains=[3], repeats=1, seconds=1e-4)
     (record,) = run_in_child(1, "sample", backends=["cpu"], **arguments)

@@ -23,6 +23,7 @@ FIELDS = {
 }
 
 
+@pytest.mark.slow
 def test_its_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     assert len(BLOCKS) == 3

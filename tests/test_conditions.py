@@ -82,6 +82,7 @@ def small(tmp_path_factory) -> DTM:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.slow
 def test_images_follow_their_condition(seed, tmp_path):
     """Of the twin, conditions were shuffled among images: it must fail.
 

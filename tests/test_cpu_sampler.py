@@ -102,6 +102,7 @@ def report(call: str, **variables: str) -> list:
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 3])
+@pytest.mark.slow
 def test_results_do_not_depend_on_the_number_of_threads(n_threads):
     assert report("digests()", NUMBA_NUM_THREADS=str(n_threads)) == digests()
 
@@ -127,6 +128,7 @@ def test_runs_in_several_python_threads_do_not_meet():
     assert at_once == [digest(100, seed) for seed in seeds]
 
 
+@pytest.mark.slow
 def test_without_compilation_the_results_are_the_same():
     """What NUMBA_DISABLE_JIT=1 is for: the kernels as NumPy programs, under a debugger."""
     assert report("digests()", NUMBA_DISABLE_JIT="1") == digests()
@@ -169,6 +171,7 @@ def sample_then_fork() -> list[str]:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.parametrize("order", ["fork_then_sample", "sample_then_fork"])
+@pytest.mark.slow
 def test_forks_sample_the_same(order):
     """Observers are JAX programs, which hang in a fork of a process where JAX has computed."""
     in_child, in_parent = report(f"{order}()")
@@ -184,6 +187,7 @@ def digest_and_compilations() -> list:
     return [result, hits, misses]
 
 
+@pytest.mark.slow
 def test_the_second_process_need_not_compile(tmp_path):
     first, second = (
         report("digest_and_compilations()", NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)

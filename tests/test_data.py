@@ -124,6 +124,7 @@ def test_embedded_set_is_the_beginning_of_the_complete_one(shared_data: Path):
         np.testing.assert_array_equal(whole.classes[:n], beginning.classes)
 
 
+@pytest.mark.slow
 def test_script_writes_what_is_embedded(shared_data: Path, tmp_path: Path):
     script = REPOSITORY / "thrmlDenoising" / "data" / "make_fashion_mnist_10k.py"
     source = shared_data / "FashionMNIST" / "raw"

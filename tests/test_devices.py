@@ -53,6 +53,7 @@ def traces():
         ("thrml", ("_run",)),
     ],
 )
+@pytest.mark.slow
 def test_all_steps_share_their_programs(traces, tmp_path, backend, runs):
     def traced(n_steps: int, seed: int) -> dict[str, int]:
         """Of the functions that training and generation consist of, not of array operations."""
@@ -96,6 +97,7 @@ def printed_on_two(tmp_path_factory) -> list[str]:
     return finished(process).splitlines()
 
 
+@pytest.mark.slow
 def test_two_devices_train_what_one_trains(on_one, printed_on_two):
     on_two = DTM.load(printed_on_two[0])
     assert on_two.epoch == 3

@@ -70,6 +70,7 @@ def test_a_model_that_was_not_trained_leaves_nothing_on_disk(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_seed_settles_everything(dtm, tmp_path):
     again = trained(tmp_path, 3)
     assert_same_states(dtm, again)
@@ -187,9 +188,10 @@ def test_an_unlabelled_model_trains_and_samples(unlabelled):
     assert unlabelled.class_images(jax.random.key(0), "free", 4).grid(2).votes.shape[-1] == 0
 
 
-def test_an_unlabelled_model_judges_nothing_and_draws_free_images(unlabelled):
-    assert unlabelled.eval_epochs == []
-    assert unlabelled.fids_dict == {"free": [], "clamped": []}
+def test_an_unlabelled_model_is_judged_by_free_images_and_draws_them(unlabelled):
+    assert unlabelled.eval_epochs == [0, 1]
+    assert len(unlabelled.fids_dict["free"]) == 2
+    assert unlabelled.fids_dict["clamped"] == []
     pictures: Path = unlabelled.logging_and_saving_dir / "images"
     assert sorted(path.name for path in pictures.iterdir()) == [
         "epoch0_free.png",

@@ -147,6 +147,7 @@ def test_any_checkpoint_with_other_images_to_another_place(evaluate, run):
     assert [path.name for path in Path("new").iterdir()] == ["here.json"]
 
 
+@pytest.mark.slow
 def test_a_moved_run_of_nothing_but_checkpoints_gives_the_same_numbers(evaluate, run, tmp_path):
     evaluate(run, "--output", "here.json")
     alone = tmp_path / "elsewhere" / "renamed"

@@ -74,6 +74,7 @@ class TestRuns:
 
 
 class TestTraining:
+    @pytest.mark.slow
     def test_leaves_a_table_a_run_with_its_facts(self, trained):
         assert sorted(path.stem for path in trained.tables.iterdir()) == sorted(NAMES)
         for run in SCALE.runs():
@@ -110,6 +111,7 @@ class TestTraining:
         assert not trained.is_finished(other)
         assert trained.folder(other) is None
 
+    @pytest.mark.slow
     def test_goes_on_from_where_it_stopped_and_adds_up_the_seconds(self, trained, tmp_path):
         (first, *_) = SCALE.runs()
         longer = type(first)(first.name, first.cfg, 5, 2)
@@ -148,6 +150,7 @@ class TestTraining:
         with pytest.raises(RuntimeError, match=r"process died.*fewer --jobs"):
             train_all([Deadly("deadly", tiny_cfg(), 1, 1)], places_in(tmp_path), n_jobs=1)
 
+    @pytest.mark.slow
     def test_a_failure_is_named_and_does_not_stop_the_others(self, tmp_path):
         broken = dict(data=dict(dataset_name="mnist", data_dir=str(tmp_path / "nothing")))
         runs = Scale(

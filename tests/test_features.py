@@ -93,6 +93,7 @@ def test_weights_are_small_and_their_record_says_what_they_are(name: str):
 
 @pytest.mark.parametrize("rendering", RENDERINGS)
 @pytest.mark.parametrize("name", LEAST_ACCURACY)
+@pytest.mark.slow
 def test_the_recorded_accuracy_is_found_again(name: str, rendering: str, shared_data: Path):
     data = load(name, rendering, shared_data)
     found = 100 * rightly_classified(data, data.test.classes) / len(data.test.classes)
@@ -157,6 +158,7 @@ def test_weights_are_read_as_written_in_half_precision(seed: int, tmp_path: Path
 # Training them
 
 
+@pytest.mark.slow
 def test_training_learns_and_from_shuffled_classes_it_does_not(clothes, monkeypatch, capsys):
     """Held against chance, 10 %, on 500 images; the broken twin learns next to nothing."""
     monkeypatch.setattr(train_classifier, "N_EPOCHS", 4)

@@ -83,6 +83,7 @@ STOPS = {
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="finds the moment through /proc")
 @pytest.mark.parametrize("stop", STOPS)
+@pytest.mark.slow
 def test_a_signal_ends_the_script_and_resume_goes_on(tmp_path, straight, stop):
     moment, signals, expected, status, says = STOPS[stop]
     TINY.save(tmp_path / "tiny.yaml")

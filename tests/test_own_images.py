@@ -76,6 +76,7 @@ def dtm(request, tmp_path_factory) -> DTM:
 # From arrays to a model
 
 
+@pytest.mark.slow
 def test_a_model_of_own_images_trains_and_is_measured_without_a_classifier(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
@@ -111,6 +112,7 @@ def n_right(dtm: DTM, images: OwnImages, mode: Mode) -> int:
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.slow
 def test_classes_are_learnt(seed, tmp_path):
     """Free images are never told their class: right once in three times, independently.
 
@@ -167,6 +169,7 @@ def test_measuring_a_loaded_model_gives_the_same_numbers(dtm):
 
 
 @pytest.mark.parametrize("n_levels", [1, 3])
+@pytest.mark.slow
 def test_training_is_resumed_bit_for_bit(n_levels, tmp_path):
     straight = trained(bars(), tmp_path / "straight", 4, n_levels)
     halved = trained(bars(), tmp_path / "halved", 2, n_levels)

@@ -53,6 +53,7 @@ def cfg_of(manager: type[AbstractBaseGraphManager], sampler: str = "auto"):
 
 @pytest.mark.parametrize("manager", [RestrictedManager, ThinnedManager])
 @pytest.mark.parametrize("sampler", [*FAST_SAMPLERS, "thrml"])
+@pytest.mark.slow
 def test_it_trains_saves_and_loads_on_every_sampler(tmp_path, sampler, manager):
     dtm = trained(tmp_path, 2, cfg_of(manager, sampler).replace(exp=dict(graph_seeds=(3, 5))))
     if manager is ThinnedManager:
@@ -87,6 +88,7 @@ class Mirrored(PoissonBinomialIsingGraphManager):
 """
 
 
+@pytest.mark.slow
 def test_a_class_of_a_script_is_found_again_by_its_name(tmp_path):
     """And the graph of the checkpoint is the one that was trained, whatever the class says now."""
 
@@ -105,6 +107,7 @@ def test_a_class_of_a_script_is_found_again_by_its_name(tmp_path):
     assert "'Mirrored' is needed, which was defined in a notebook or a script" in errors, out
 
 
+@pytest.mark.slow
 def test_a_class_that_has_changed_since_is_named(tmp_path, monkeypatch):
     dtm = trained(tmp_path, 1, cfg_of(RestrictedManager))
     monkeypatch.setattr(

@@ -68,6 +68,7 @@ def images_of(dtm: DTM) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.slow
 def test_models_samples_and_measurements_are_the_same(tmp_path, sampler):
     cfg = CFG.replace(sampling=dict(backend=sampler))
     plain = trained(tmp_path, 1, cfg)
@@ -93,6 +94,7 @@ print(dtm.logging_and_saving_dir)
 """
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_under_other_settings_and_tells_of_both(tmp_path):
     CFG.save(tmp_path / "config.yaml")
     variables = {

@@ -25,6 +25,7 @@ def test_a_step_with_a_learning_rate_of_0_stays_as_it_is(tmp_path: Path):
     ]
 
 
+@pytest.mark.slow
 def test_without_labels_their_rate_may_be_0(tmp_path: Path):
     """And says nothing: the model is the same at any rate, one infinitely long step included."""
     weights = []

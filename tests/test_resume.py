@@ -63,6 +63,7 @@ def test_five_and_five_epochs_are_ten(stopped_run, straight, tmp_path):
     assert_same_models(resumed, straight)
 
 
+@pytest.mark.slow
 def test_everything_that_training_carries_is_resumed(tmp_path):
     cfg = tiny_cfg(
         sampling=dict(negative_start="persistent", phase_order="paired"),
@@ -76,12 +77,14 @@ def test_everything_that_training_carries_is_resumed(tmp_path):
     assert_same_models(resumed, straight)
 
 
+@pytest.mark.slow
 def test_training_again_goes_on(straight, tmp_path):
     dtm = trained(tmp_path, 5, tiny_cfg())
     dtm.train(5, evaluate_every=5)
     assert_same_models(dtm, straight)
 
 
+@pytest.mark.slow
 def test_a_loaded_model_goes_on_in_a_folder_of_its_own(stopped_run, halved, straight):
     dtm = DTM.load(stopped_run)
     dtm.train(5, evaluate_every=5)
@@ -92,6 +95,7 @@ def test_a_loaded_model_goes_on_in_a_folder_of_its_own(stopped_run, halved, stra
     assert_same_models(DTM.load(dtm.logging_and_saving_dir), straight)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_has_one_table_and_one_log(stopped_run, straight):
     dtm = DTM(tiny_cfg(), base_dir=stopped_run.parent)
     dtm.train(5, evaluate_every=5, resume=stopped_run)
@@ -104,6 +108,7 @@ def test_a_resumed_run_has_one_table_and_one_log(stopped_run, straight):
     assert log.index("epoch 5: ") < log.index("resumed") < log.index("epoch 6: ")
 
 
+@pytest.mark.slow
 def test_how_often_a_run_is_evaluated_does_not_change_what_it_learns(straight, tmp_path):
     often = DTM(tiny_cfg(), base_dir=tmp_path)
     often.train(10, evaluate_every=1)
@@ -135,6 +140,7 @@ def test_a_run_of_another_config_is_refused_with_the_fields_named(stopped_run):
     assert sorted(stopped_run.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_what_does_not_touch_training_may_change(stopped_run, straight):
     cfg = tiny_cfg(exp=dict(drawn_images_per_digit=1, descriptor="other"))
     dtm = DTM(cfg, base_dir=stopped_run.parent)

@@ -238,6 +238,7 @@ def kill_save(model_saving: Path, die_at: int) -> int:
 
 
 @pytest.mark.parametrize("die_at", range(1, KILLED_CALLS + 1))
+@pytest.mark.slow
 def test_a_kill_in_the_middle_of_a_save_loses_no_checkpoint(tmp_path, die_at):
     save_checkpoint(tmp_path, 3, write_steps(b"three"))
     save_checkpoint(tmp_path, 4, write_steps(b"old"))
@@ -254,6 +255,7 @@ def test_a_kill_in_the_middle_of_a_save_loses_no_checkpoint(tmp_path, die_at):
     assert content_of(tmp_path / "epoch_004") == after
 
 
+@pytest.mark.slow
 def test_the_kills_cover_the_whole_save(tmp_path):
     save_checkpoint(tmp_path, 4, write_steps(b"old"))
     assert kill_save(tmp_path, KILLED_CALLS + 1) == 0

@@ -146,6 +146,7 @@ def test_goodness_of_fit_is_calibrated_and_powerful():
 
 @pytest.mark.parametrize("betas", BETAS)
 @pytest.mark.parametrize("clamp", CLAMPS)
+@pytest.mark.slow
 def test_the_first_sweeps_have_their_exact_distributions(sampler, graph, clamp, betas):
     """The sweep itself, colour by colour in ascending order, far from equilibrium."""
     for seed in SEEDS:
@@ -330,6 +331,7 @@ def moments_p_values(sampler: AbstractSampler, setting: Setting, seed: int) -> l
 
 
 @pytest.mark.parametrize("clamp", ["nothing", "visible"])
+@pytest.mark.slow
 def test_moments_are_the_exact_expectations(sampler, graph, clamp):
     """The two phases of training."""
     for seed in SEEDS:

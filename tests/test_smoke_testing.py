@@ -56,6 +56,7 @@ def test_four_pixels_are_learnt(four_pixels):
 @pytest.mark.parametrize(
     ("sizes", "seed"), [("4_1_4", 1), ("4_1_4", 2), ("2_2_2", 0), ("2_2_2", 1), ("2_2_2", 2)]
 )
+@pytest.mark.slow
 def test_images_are_learnt_whatever_the_seed(sizes, seed, tmp_path):
     assert conditional_accuracy(learnt(sizes, seed, tmp_path)) >= 95
 
@@ -70,6 +71,7 @@ def test_images_are_learnt_whatever_the_seed(sizes, seed, tmp_path):
         ("4_4_4", "binary_representation"),
     ],
 )
+@pytest.mark.slow
 def test_every_set_and_manager_is_learnt(sizes, manager, seed, tmp_path):
     assert conditional_accuracy(learnt(sizes, seed, tmp_path, base_graph_manager=manager)) >= 95
 
@@ -167,6 +169,7 @@ def squares() -> ToySet:
     return ToySet("squares", [[[1, 0], [0, 0]], [[0, 0], [0, 2]], [[2, 2], [0, 0]]])
 
 
+@pytest.mark.slow
 def test_a_toy_set_of_ones_own_is_learnt_saved_and_loaded(tmp_path):
     toy = squares()
     assert (toy.n_levels, toy.facts.n_classes) == (2, 3)

@@ -141,6 +141,7 @@ def three_batches() -> Iterator[Batch]:
     return itertools.islice(batches_of(1), N_BATCHES)
 
 
+@pytest.mark.slow
 def test_all_ways_to_give_the_same_batches(tmp_path):
     ways = [
         list(three_batches()),
@@ -363,6 +364,7 @@ def test_a_function_has_to_return_batches(tmp_path):
         streamed(tmp_path, lambda: None)
 
 
+@pytest.mark.slow
 def test_the_documented_examples_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where run folders are made
     text = (REPOSITORY / "docs" / "own_data.md").read_text(encoding="utf-8")

@@ -43,6 +43,7 @@ print(len(os.sched_getaffinity(0)), digest.hexdigest())
     reason="needs two cores and a system that lets a process choose",
 )
 @pytest.mark.parametrize("backend", ["thrml", *FAST_SAMPLERS])
+@pytest.mark.slow
 def test_one_core_and_all_cores_sample_the_same(backend):
     n_cores = len(os.sched_getaffinity(0))
     on_one, digest_of_one = finished(python("-c", SAMPLE, "1", backend)).split()

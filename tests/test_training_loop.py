@@ -50,6 +50,7 @@ def test_autocorrelation_at_every_epoch_is_a_choice(tmp_path, every):
         assert list(step.autocorrelations) == ([0, 1, 2, 3] if every else [0, 2, 3])
 
 
+@pytest.mark.slow
 def test_the_start_is_evaluated_once(tmp_path):
     dtm = trained(tmp_path, 2)
     run = dtm.logging_and_saving_dir
@@ -87,6 +88,7 @@ def test_numbers_that_are_not_finite_stop_a_run_before_they_are_saved(tmp_path):
     assert "stopped by NotFiniteError" in log
 
 
+@pytest.mark.slow
 def test_the_script_says_in_a_line_that_training_diverged(tmp_path):
     arguments = ["--epochs", "1", "--evaluate-every", "0", "--output-dir", tmp_path]
     tiny_cfg(optim=dict(step_learning_rates=(1e39,))).save(tmp_path / "tiny.yaml")

@@ -90,6 +90,7 @@ def test_a_yaml_file_that_does_not_fit_the_resumed_run_is_refused(script, tiny_y
     assert DTM.load(run).epoch == 1
 
 
+@pytest.mark.slow
 def test_it_runs_as_a_program_of_its_own(tiny_yaml, tmp_path):
     process = python(SCRIPT, tiny_yaml, "--epochs", "1", "--output-dir", tmp_path / "runs")
     assert str(only_run_in_lines(finished(process))) == str(only_run_in(tmp_path / "runs"))

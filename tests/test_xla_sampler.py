@@ -192,6 +192,7 @@ def programs(monkeypatch, runs: Callable[[], None]) -> int:
     return len(traced)
 
 
+@pytest.mark.slow
 def test_all_placements_and_clamps_share_one_program(monkeypatch):
     graphs = [torus(8_8, n_pixels=9, n_label_spots=2, seed=seed) for seed in range(3)]
 
@@ -281,6 +282,7 @@ print(json.dumps(found))
 
 
 @pytest.mark.parametrize("mesh", ["plain", "made"])
+@pytest.mark.slow
 def test_chains_over_eight_devices(mesh, request):
     """Bit for bit what one device gives; only sums over chains are communicated."""
     flags = "--xla_force_host_platform_device_count=8"

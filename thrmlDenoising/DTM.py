@@ -608,5 +608,6 @@ class DTM:
         self._restore(saved)
         self._folder = RunFolder.open(saved.run)
         self._recorder = RunRecorder.resume(self.cfg, self._folder, self.epoch)
-        self._recorder.tables(self.history)
+        self._recorder.table(self.history)
+        self._recorder.curves_over_epochs(self.history)
         return self._recorder

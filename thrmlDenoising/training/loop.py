@@ -218,7 +218,9 @@ class TrainingLoop:
         """
         try:
             self.recorder.epoch_saved(self.model.history)
-            self.recorder.tables(self.model.history)
+            self.recorder.table(self.model.history)
+            if measured.curves or measured.evaluation:  # drawing takes longer than a small epoch
+                self.recorder.curves_over_epochs(self.model.history)
             self.recorder.curves(epoch, measured.curves)
             if measured.evaluation is not None:
                 self.recorder.evaluation(epoch, measured.evaluation)

@@ -183,9 +183,12 @@ class RunRecorder:
         record = history.records[-1]
         self.log(f"{_summary(record)}; checkpoint {checkpoint_name(record.epoch)}")
 
-    def tables(self, history: History) -> None:
-        """metrics.csv and the curves over epochs, from everything measured so far."""
+    def table(self, history: History) -> None:
+        """metrics.csv, from everything measured so far."""
         history.write_csv(self.folder.metrics_csv)
+
+    def curves_over_epochs(self, history: History) -> None:
+        """Draws everything measured so far over the epochs."""
         if chosen := headline(history.metric_names):
             with self.picture(self.folder.fid_vs_epoch):
                 draw_headline(chosen, history, self.folder.fid_vs_epoch)
