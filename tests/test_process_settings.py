@@ -33,6 +33,19 @@ SAMPLERS = [*FAST_SAMPLERS, "thrml"]
 
 
 @contextmanager
+def x64() -> Iterator[None]:
+    """64 bits for this thread, which versions of JAX have under different names."""
+    if hasattr(jax, "enable_x64"):
+        setting = jax.enable_x64(True)
+    else:
+        from jax.experimental import enable_x64  # pyright: ignore[reportAttributeAccessIssue]
+
+        setting = enable_x64(True)
+    with setting:
+        yield
+
+
+@contextmanager
 def strict_promotion() -> Iterator[None]:
     with jax.numpy_rank_promotion("raise"), jax.numpy_dtype_promotion("strict"):
         yield
@@ -42,7 +55,7 @@ def strict_promotion() -> Iterator[None]:
 def foreign_settings() -> Iterator[None]:
     """All at once, none of them JAX's or NumPy's own."""
     settings = [
-        jax.enable_x64(True),
+        x64(),
         jax.default_prng_impl("rbg"),
         jax.threefry_partitionable(False),
         strict_promotion(),
@@ -109,7 +122,7 @@ def test_a_run_goes_on_under_other_settings_and_tells_of_both(tmp_path):
     resumed.train(1, evaluate_every=2, resume=run)
     assert_same_states(resumed, straight)
     assert measured(resumed)[-1] == measured(straight)[-1]
-    with jax.enable_x64(True), jax.default_prng_impl("rbg"):
+    with x64(), jax.default_prng_impl("rbg"):
         loaded = DTM.load(run)
         images = images_of(loaded)
     assert_same_states(loaded, straight)
@@ -131,7 +144,7 @@ def test_a_run_goes_on_under_other_settings_and_tells_of_both(tmp_path):
 
 
 def test_settings_of_the_process_are_its_own_again(tmp_path):
-    with jax.enable_x64(True), jax.numpy_rank_promotion("raise"):
+    with x64(), jax.numpy_rank_promotion("raise"):
         DTM(CFG, base_dir=tmp_path).sample(1)
         assert jnp.zeros(1).dtype == jnp.float64
         with pytest.raises(ValueError, match="rank"):
@@ -178,7 +191,7 @@ def test_an_own_manager_meets_the_settings_it_was_written_for():
 
 
 def test_a_manager_that_fails_is_told_of_settings_that_do_not_hold():
-    with jax.enable_x64(True), pytest.raises(ValueError, match="not under jax_enable_x64=True"):
+    with x64(), pytest.raises(ValueError, match="not under jax_enable_x64=True"):
         DTM(cfg_of(FailingManager))
     with pytest.raises(ValueError, match="encode fails") as raised:
         DTM(cfg_of(FailingManager))
