@@ -6,16 +6,13 @@ python training_script.py my_config.yaml --trust my_graphs  # which may name cla
 python training_script.py --resume model_logging_and_saving/short_20261121_120000
 """
 
+from thrmlDenoising.command_line import exits_in_words, quiet_interrupts
+
+if __name__ == "__main__":
+    quiet_interrupts()
+
 import argparse
-import os
-import signal
 import sys
-
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    # Ctrl-C while libraries are imported, which takes seconds, deserves no traceback; `main` then
-    # has a handler that says more.
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +24,6 @@ from thrmlDenoising.imports import add_trust_option, trust
 from thrmlDenoising.paths import user_path
 from thrmlDenoising.runs import check_can_hold_files, complete_epochs
 from thrmlDenoising.training import SavedModel, StepSource
-from thrmlDenoising.user_text import let_terminals_show_all
 
 SHORT_RUN = make_cfg(
     exp=dict(descriptor="short"),
@@ -75,25 +71,21 @@ def parse(argv: list[str]) -> Arguments:
 
 def main() -> None:
     """Parses, trains, and says where to look."""
-    let_terminals_show_all()
     dtm = None
-    try:
-        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in the background
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def interrupted() -> str:
+        saved = complete_epochs(dtm.model_saving_path) if dtm else []
+        hint = f"\ngo on with --resume {dtm.logging_and_saving_dir}" if dtm and saved else ""
+        return f"interrupted; complete checkpoints: {saved}{hint}"
+
+    with exits_in_words(interrupted):
         arguments = parse(sys.argv[1:])
         if arguments.resume is None:
             check_can_hold_files(user_path(arguments.output_dir), "--output-dir")
         dtm = DTM(arguments.cfg, base_dir=arguments.output_dir)
         dtm.train(arguments.epochs, arguments.evaluate_every, arguments.resume)
-    except (ValueError, OSError, ImportError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        saved = complete_epochs(dtm.model_saving_path) if dtm else []
-        hint = f"\ngo on with --resume {dtm.logging_and_saving_dir}" if dtm and saved else ""
-        print(f"\ninterrupted; complete checkpoints: {saved}{hint}", file=sys.stderr)
-        sys.exit(130)
-    print(f"run folder: {dtm.logging_and_saving_dir}")
-    print(f"images: {dtm.logging_and_saving_dir / 'images'}")
+        print(f"run folder: {dtm.logging_and_saving_dir}")
+        print(f"images: {dtm.logging_and_saving_dir / 'images'}")
 
 
 if __name__ == "__main__":

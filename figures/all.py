@@ -5,6 +5,11 @@ python -m figures.all --scale laptop --only plot       # draws from the tables, 
 python -m figures.all --scale laptop --only check      # fails where a figure is not its tables'
 """
 
+from thrmlDenoising.command_line import exits_in_words, quiet_interrupts
+
+if __name__ == "__main__":
+    quiet_interrupts()
+
 import argparse
 import sys
 from collections.abc import Callable, Sequence
@@ -68,12 +73,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", choices=("train", "plot", "check"))
     parser.add_argument("--jobs", type=int, default=1, help="trainings at once (default: 1)")
     given = parser.parse_args(argv)
-    if given.only in (None, "train"):
-        train(given.scale, given.jobs)
-    if given.only in (None, "plot"):
-        plot(given.scale)
-    if given.only == "check":
-        check(given.scale)
+    with exits_in_words():
+        if given.only in (None, "train"):
+            train(given.scale, given.jobs)
+        if given.only in (None, "plot"):
+            plot(given.scale)
+        if given.only == "check":
+            check(given.scale)
 
 
 if __name__ == "__main__":

@@ -68,6 +68,10 @@ class TestRuns:
         assert {run.n_epochs for run in runs} == {3}
 
     def test_a_wrong_variant_is_named(self):
+        with pytest.raises(ValueError, match="evaluate_every=0: a run of an experiment"):
+            Scale(tiny_cfg(), {}, 1, 0)
+        with pytest.raises(ValueError, match="n_epochs=0"):
+            Scale(tiny_cfg(), {}, 0, 1)
         scale = Scale(tiny_cfg(), {"a": dict(cp=dict(adaptive=True))}, 1, 1)
         with pytest.raises(ValueError, match="adaptive_cp"):
             scale.runs()

@@ -124,12 +124,24 @@ class Slow:
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.meta_path.insert(0, Slow())
-runpy.run_path(sys.argv[1], run_name="__main__")
+runpy.run_module(sys.argv[1], run_name="__main__")
 """
 
+COMMANDS = [
+    "training_script",
+    "thrmlDenoising.evaluate",
+    "figures.all",
+    *(
+        f"figures.{path.parent.name}.{path.stem}"
+        for name in ("train", "plot")
+        for path in sorted((REPOSITORY / "figures").glob(f"*/{name}.py"))
+    ),
+]
 
-def test_ctrl_c_while_libraries_are_imported_says_nothing():
-    process = python("-c", SLOW_IMPORT, REPOSITORY / "training_script.py")
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_ctrl_c_while_libraries_are_imported_says_nothing(command):
+    process = python("-c", SLOW_IMPORT, command)
     assert process.stdout is not None
     assert process.stdout.readline() == "now\n"
     process.send_signal(signal.SIGINT)

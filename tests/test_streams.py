@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -245,6 +246,21 @@ def test_a_function_of_the_epoch_is_resumed_bit_for_bit(dtm, tmp_path):
     assert measured(resumed)[-1] == measured(dtm)[-1]
     log = (run / "training_log_tiny.txt").read_text(encoding="utf-8")
     assert log.count("batches streamed from batches_of") == 2
+
+
+def test_a_run_goes_on_with_what_it_was_trained_on(tmp_path):
+    halved = streamed(tmp_path, batches_of, 1)
+    run = halved.logging_and_saving_dir
+    with pytest.raises(ValueError, match=r"trained on a stream .* give it again, .*batches="):
+        DTM(halved.cfg, tmp_path, data=SAMPLE).train(1, resume=run)
+    in_memory = DTM(halved.cfg, tmp_path, data=SAMPLE)
+    in_memory.train(1, evaluate_every=0)
+    run = in_memory.logging_and_saving_dir
+    with pytest.raises(ValueError, match=r"trained on the images .* leave out batches"):
+        DTM(halved.cfg, tmp_path, data=SAMPLE).train(1, resume=run, batches=batches_of)
+    before_any = in_memory.model_saving_path / "epoch_001"
+    shutil.rmtree(before_any)
+    DTM(halved.cfg, tmp_path, data=SAMPLE).train(1, 0, resume=run, batches=batches_of)
 
 
 ON_TWO_DEVICES = """

@@ -60,6 +60,7 @@ from thrmlDenoising.training import (
     chain_of,
     check_epochs,
     check_resumable,
+    check_same_source,
     checked_key,
     draw_animations,
     draw_graphs,
@@ -273,7 +274,7 @@ class DTM:
         look()
         run = self.open_run().folder if resume is None else RunFolder.open(user_path(resume))
         with run_used_alone(run):
-            recorder = self.open_run() if resume is None else self._resume(run.root)
+            recorder = self.open_run() if resume is None else self._resume(run.root, examples)
             recorder.check_nobody_went_on(self.epoch)
             loop = TrainingLoop(
                 self.cfg, self._model, self._task, self._trainer, recorder, examples
@@ -595,10 +596,11 @@ class DTM:
     def _load(self, saved: Sequence[SavedModel]) -> list[ModelStep]:
         return load_steps(self.cfg, self.manager, self._trainer, saved)
 
-    def _resume(self, path: str | Path) -> RunRecorder:
+    def _resume(self, path: str | Path, examples: Examples) -> RunRecorder:
         """Goes back to the last complete checkpoint of a run, and on in its folder."""
         saved = SavedModel.open(StepSource(path), [self.cfg.graph.manager_class])
         check_resumable(self.cfg, saved.cfg, saved.run)
+        check_same_source(examples.streamed, saved.history, saved.run)
         model: Model | None = vars(self).get("_model")  # self._model would build untrained steps
         if model and model.epoch and model.history.to_json() != saved.history.to_json():
             raise ValueError(

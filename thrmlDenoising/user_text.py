@@ -7,8 +7,6 @@ given. What cannot be refused, such as the name of a folder that is already ther
 such characters written out.
 """
 
-import io
-import sys
 import unicodedata
 
 from thrmlDenoising.hints import shortened
@@ -57,14 +55,3 @@ def one_line(words: str) -> str:
         character.encode("unicode_escape").decode() if _why_unshowable(character) else character
         for character in words
     )
-
-
-def let_terminals_show_all() -> None:
-    """What the encoding of the terminal lacks is written out from now on, as in "\\udcff".
-
-    Without it a program that has done its work could fail at saying so, over a path that is not
-    UTF-8 or a terminal that knows ASCII alone.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")

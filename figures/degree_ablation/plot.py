@@ -3,6 +3,11 @@
 python -m figures.degree_ablation.plot, or by its path from any directory
 """
 
+from thrmlDenoising.command_line import quiet_interrupts
+
+if __name__ == "__main__":
+    quiet_interrupts()
+
 from pathlib import Path
 
 from matplotlib.figure import Figure

@@ -4,6 +4,11 @@ python -m figures.energy_vs_quality.plot                      # the published po
 python -m figures.energy_vs_quality.plot RUN RUN --output figure.pdf
 """
 
+from thrmlDenoising.command_line import quiet_interrupts
+
+if __name__ == "__main__":
+    quiet_interrupts()
+
 import argparse
 import csv
 import math

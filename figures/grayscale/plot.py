@@ -3,6 +3,11 @@
 python -m figures.grayscale.plot, or by its path from any directory
 """
 
+from thrmlDenoising.command_line import quiet_interrupts
+
+if __name__ == "__main__":
+    quiet_interrupts()
+
 import csv
 from pathlib import Path
 

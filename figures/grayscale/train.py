@@ -3,6 +3,11 @@
 python -m figures.grayscale.train --scale laptop
 """
 
+from thrmlDenoising.command_line import quiet_interrupts
+
+if __name__ == "__main__":
+    quiet_interrupts()
+
 import csv
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,5 +1,6 @@
 """Lattices by name: `side_degree`, `side_degree_paper` and `side_degree_jumps`."""
 
+from functools import cache
 from typing import NamedTuple
 
 from thrmlDenoising.base_graphs.lattice import Rule
@@ -86,6 +87,7 @@ def preset_names() -> list[str]:
     return [name for name, preset in _all_presets().items() if not preset.image_jumps]
 
 
+@cache
 def _all_presets() -> dict[str, Preset]:
     named: dict[str, Preset] = {}
     for (side, degree), family in sorted(_PRESETS.items()):

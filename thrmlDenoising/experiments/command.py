@@ -1,10 +1,10 @@
 """The command line of a train.py: an experiment at one of its scales."""
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from thrmlDenoising.command_line import exits_in_words
 from thrmlDenoising.experiments.experiment import Run, Scale
 from thrmlDenoising.experiments.training import Places, train_all
 from thrmlDenoising.imports import parse_trusting
@@ -35,16 +35,13 @@ def train_command(
     parser.add_argument(
         "--runs", type=user_path, default=RUNS, help=f"run folders (default: {RUNS})"
     )
-    try:
+    with exits_in_words(lambda: "interrupted; the same command goes on with what is saved"):
         given = parse_trusting(parser, argv)
-    except ValueError as error:
-        sys.exit(f"error: {error}")
-    runs = scales[given.scale].runs()
-    names = [run.name for run in runs]
-    if unknown := set(given.only or names) - set(names):
-        parser.error(f"--only {', '.join(sorted(unknown))}: the runs are {', '.join(names)}")
-    places = Places(folder / given.scale, given.runs / folder.name / given.scale)
-    try:
+        runs = scales[given.scale].runs()
+        names = [run.name for run in runs]
+        if unknown := set(given.only or names) - set(names):
+            parser.error(f"--only {', '.join(sorted(unknown))}: the runs are {', '.join(names)}")
+        places = Places(folder / given.scale, given.runs / folder.name / given.scale)
         if not all(map(places.is_finished, runs)):
             check_can_hold_files(places.runs, "--runs")
             check_can_hold_files(places.tables, "the tables of this figure:")
@@ -52,8 +49,3 @@ def train_command(
         train_all(chosen, places, given.jobs, given.trust)
         if afterwards and all(map(places.is_finished, runs)):
             afterwards(runs, places)
-    except (OSError, ValueError, RuntimeError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on with what is saved", file=sys.stderr)
-        sys.exit(130)

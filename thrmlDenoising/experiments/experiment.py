@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from thrmlDenoising.config import DTMConfig
+from thrmlDenoising.training import check_epochs
 
 Changes = Mapping[str, Mapping[str, Any]]
 """By section of the config, the fields that differ."""
@@ -52,6 +53,15 @@ class Scale:
     n_epochs: int
     evaluate_every: int
     seeds: tuple[int, ...] = (0,)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for numbers of epochs with which no run would ever be finished."""
+        check_epochs(self.n_epochs, self.evaluate_every)
+        if self.evaluate_every == 0:
+            raise ValueError(
+                "evaluate_every=0: a run of an experiment is finished when its last epoch is "
+                "evaluated, so give at least 1; n_epochs evaluates the last epoch alone"
+            )
 
     def runs(self) -> list[Run]:
         """All trainings; one seed of every variant comes before the next seed.

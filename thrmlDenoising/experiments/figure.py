@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 from PIL import Image
 
+from thrmlDenoising.command_line import exits_in_words
 from thrmlDenoising.experiments.table import RunTable
 from thrmlDenoising.paths import user_path
 from thrmlDenoising.plots.paper import is_drawn_from, paper_style, save_paper_figure
@@ -164,10 +164,8 @@ class PaperFigure:
             "--output", type=user_path, help="folder of the files (default: its own)"
         )
         given = parser.parse_args(argv)
-        try:
+        with exits_in_words():
             print(*self.redraw(given.scale, given.output), sep="\n")
-        except (OSError, ValueError) as error:
-            sys.exit(f"error: {error}")
 
 
 def _drawn_by(png: Path) -> str:

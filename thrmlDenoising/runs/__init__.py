@@ -3,7 +3,6 @@
 from thrmlDenoising.runs.checkpoint import (
     checkpoint_path,
     save_checkpoint,
-    verify_checkpoint,
 )
 from thrmlDenoising.runs.files import (
     append_text,
@@ -59,7 +58,6 @@ __all__ = [
     "save_checkpoint",
     "state_file",
     "used_alone",
-    "verify_checkpoint",
     "write_json",
     "write_step",
     "written_aside",

@@ -99,19 +99,6 @@ def _is_empty(path: Path | None) -> bool:
     return path is None or (path.is_dir() and not os.path.lexists(path / MANIFEST))
 
 
-def verify_checkpoint(path: Path) -> None:
-    """Check the checkpoint folder `path` against its manifest: version, epoch, sizes, sha256.
-
-    Files that the manifest does not name are ignored. Raises CheckpointError, naming the file, what
-    is wrong with it and the other epochs one could load; FileNotFoundError if there is no folder.
-    """
-    if not path.is_dir():
-        raise FileNotFoundError(f"There is no checkpoint folder {path}.")
-    manifest = Manifest.read(path)
-    for name in manifest.files:
-        manifest.verify(name)
-
-
 def _saving(final: Path) -> Path:
     return final.with_name(f"{final.name}.saving")
 

@@ -21,6 +21,7 @@ class EpochRecord:
     - `autocorrelation`: one value a diffusion step, None where not measured.
     - `correlation_penalty`, `weight_decay`: one value a diffusion step.
     - `metrics`: any others by name, such as {"free_centroid_accuracy": 81.2}; may be empty.
+    - `streamed`: whether it was trained on a stream of batches, which a run does not keep.
 
     Scalars of NumPy or JAX are taken and kept as Python floats of exactly their value.
     """
@@ -31,6 +32,7 @@ class EpochRecord:
     correlation_penalty: tuple[float, ...]
     weight_decay: tuple[float, ...]
     metrics: dict[str, float] = field(default_factory=dict)
+    streamed: bool = False
 
     def __post_init__(self):
         exact = {
@@ -156,8 +158,14 @@ class History:
 
 
 def _is_row(row: object) -> bool:
-    """Whether this is a record as JSON, every value of the kind that `to_json` writes."""
-    if not isinstance(row, dict) or set(row) != {entry.name for entry in fields(EpochRecord)}:
+    """Whether this is a record as JSON, every value of the kind that `to_json` writes.
+
+    The library's first runs do not say whether they were streamed.
+    """
+    names = {entry.name for entry in fields(EpochRecord)}
+    if not isinstance(row, dict) or set(row) | {"streamed"} != names:
+        return False
+    if not isinstance(row.get("streamed", False), bool):
         return False
     metrics, per_step = row["metrics"], ("autocorrelation", "correlation_penalty", "weight_decay")
     if not isinstance(metrics, dict) or not all(isinstance(row[name], list) for name in per_step):

@@ -80,12 +80,6 @@ class Manifest(NamedTuple):
         for name in self.files:
             self._check_place(name)
 
-    def verify(self, name: str) -> None:
-        """Raises CheckpointError unless a file is as it was written."""
-        self._check_place(name)
-        with self._opened(name) as file:
-            self._check_hash(name, hashlib.file_digest(file, "sha256").hexdigest())
-
     def read_file(self, name: str, at_most: int) -> bytes:
         """The verified content of a file.
 

@@ -1,6 +1,6 @@
 """Training: gradient, penalty, controllers, the epoch loop, its state and what it leaves."""
 
-from thrmlDenoising.training.compatible import check_resumable
+from thrmlDenoising.training.compatible import check_resumable, check_same_source
 from thrmlDenoising.training.examples import Examples, ImagesInMemory, StreamedBatches
 from thrmlDenoising.training.gradient import kl_gradient
 from thrmlDenoising.training.loop import TrainingLoop, check_epochs, draw_animations
@@ -47,6 +47,7 @@ __all__ = [
     "chain_of",
     "check_epochs",
     "check_resumable",
+    "check_same_source",
     "checked_key",
     "draw_animations",
     "draw_graphs",

@@ -6,7 +6,7 @@ from typing import Any
 
 from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.hints import shown
-from thrmlDenoising.runs import RunFolder
+from thrmlDenoising.runs import History, RunFolder
 
 _FREE_TO_CHANGE = {
     "exp.descriptor",
@@ -34,6 +34,26 @@ def check_resumable(cfg: DTMConfig, began: DTMConfig, run: Path) -> None:
             f"cannot resume {run}: its config differs in {_compare(differing, theirs, ours)}. "
             f"Start from its own config, DTMConfig.load({str(RunFolder(run).config)!r}), or train "
             "into a new folder."
+        )
+
+
+def check_same_source(streamed: bool, began: History, run: Path) -> None:
+    """Raises ValueError unless a run goes on with what its last epoch was trained on.
+
+    Args:
+        streamed: whether it would now be given a stream of batches.
+    """
+    was_streamed = any(record.streamed for record in began.records[-1:])
+    if was_streamed and not streamed:
+        raise ValueError(
+            f"{run} was trained on a stream of batches, which a run does not keep: give it again, "
+            "train(resume=..., batches=...), or load the run and train it on, into a new folder"
+        )
+    if streamed and not was_streamed and began.records and began.records[-1].epoch > 0:
+        raise ValueError(
+            f"{run} was trained on the images of its data set, and resuming it on a stream of "
+            "batches would be another training: leave out batches, or load the run and train it "
+            "on, into a new folder"
         )
 
 

@@ -205,6 +205,7 @@ class TrainingLoop:
                 correlation_penalty=tuple(step.state.correlation_penalty.value for step in steps),
                 weight_decay=tuple(step.state.weight_decay.value for step in steps),
                 metrics=measured.metrics,
+                streamed=epoch > 0 and self.examples.streamed,
             )
         )
         self.signals.look()
