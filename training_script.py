@@ -6,7 +6,7 @@ python training_script.py my_config.yaml --trust my_graphs  # which may name cla
 python training_script.py --resume model_logging_and_saving/short_20261121_120000
 """
 
-from thrmlDenoising.command_line import exits_in_words, quiet_interrupts
+from thrmlDenoising.support.command_line import exits_in_words, quiet_interrupts
 
 if __name__ == "__main__":
     quiet_interrupts()
@@ -20,10 +20,12 @@ from typing import Annotated
 import tyro
 
 from thrmlDenoising import DTM, DTMConfig, make_cfg
-from thrmlDenoising.imports import add_trust_option, trust
-from thrmlDenoising.paths import user_path
-from thrmlDenoising.runs import check_can_hold_files, complete_epochs
-from thrmlDenoising.training import SavedModel, StepSource
+from thrmlDenoising.families.dtm.step_source import StepSource
+from thrmlDenoising.runs import complete_epochs
+from thrmlDenoising.support.files import check_can_hold_files
+from thrmlDenoising.support.imports import add_trust_option, trust
+from thrmlDenoising.support.paths import user_path
+from thrmlDenoising.training.saved_model import SavedModel
 
 SHORT_RUN = make_cfg(
     exp=dict(descriptor="short"),

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from thrmlDenoising import DTM, DTMConfig
-from thrmlDenoising.markdown import table
-from thrmlDenoising.paths import user_path
-from thrmlDenoising.runs import check_can_hold_files
-from thrmlDenoising.training import draw_graphs, make_manager, updates_per_epoch
+from thrmlDenoising.families.dtm.model import draw_graphs, make_manager
+from thrmlDenoising.families.dtm.spending import updates_per_epoch
+from thrmlDenoising.support.files import check_can_hold_files
+from thrmlDenoising.support.markdown import table
+from thrmlDenoising.support.paths import user_path
 from training_script import SHORT_RUN
 
 SCATTERED = SHORT_RUN.replace(exp=dict(generate_gif=False), graph=dict(placement="scattered"))

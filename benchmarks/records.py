@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from thrmlDenoising.machine import cpu_model, n_cores
+from thrmlDenoising.support.host import cpu_model, n_cores
 
 Kind = Literal["sample", "train", "generate"]
 

@@ -19,16 +19,9 @@ from numba import njit
 
 from benchmarks.records import Machine
 from benchmarks.workloads import cfg_of, time_samplers
+from thrmlDenoising.families.dtm.model import make_manager
 from thrmlDenoising.sampling.cpu import CpuSampler
-from thrmlDenoising.sampling.cpu.lanes import (
-    LANES,
-    add_where,
-    bits_of_floats,
-    floats,
-    fused,
-    store,
-)
-from thrmlDenoising.training import make_manager
+from thrmlDenoising.sampling.cpu.lanes import LANES, add_where, bits_of_floats, floats, fused, store
 
 OTHERS = 15
 """Floating-point operations besides the masked additions. One scales the field by beta; of

@@ -17,9 +17,9 @@ from benchmarks.child import run_in_child
 from benchmarks.records import Machine, Record, n_cores, write
 from benchmarks.startup import start_up
 from benchmarks.timing import LONG
-from thrmlDenoising.paths import user_path
-from thrmlDenoising.runs import check_can_be_written
 from thrmlDenoising.sampling import sampler_type
+from thrmlDenoising.support.files import check_can_be_written
+from thrmlDenoising.support.paths import user_path
 
 BACKENDS = ("thrml", "cpu", "xla")
 SECONDS = 0.4

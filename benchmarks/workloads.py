@@ -13,9 +13,23 @@ from benchmarks.records import Record, n_cores
 from benchmarks.timing import interleaved
 from thrmlDenoising import DTMConfig, make_cfg
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph, parse_preset
-from thrmlDenoising.diffusion import ObserveSpins, generate
-from thrmlDenoising.evaluation import integrated_time, stationary_curve
-from thrmlDenoising.evaluation.autocorrelation import N_DIRECTIONS, ProjectImage
+from thrmlDenoising.families.dtm.autocorrelation import (
+    N_DIRECTIONS,
+    ProjectImage,
+    integrated_time,
+    stationary_curve,
+)
+from thrmlDenoising.families.dtm.model import (
+    ModelStep,
+    build_steps,
+    chain_of,
+    draw_graphs,
+    make_manager,
+)
+from thrmlDenoising.families.dtm.reverse import ObserveSpins, generate
+from thrmlDenoising.families.dtm.state import TrainState
+from thrmlDenoising.families.dtm.task import Task
+from thrmlDenoising.families.dtm.trainer import Trainer
 from thrmlDenoising.sampling import (
     AbstractSampler,
     Chains,
@@ -24,16 +38,6 @@ from thrmlDenoising.sampling import (
     Schedule,
     free_nodes,
     sampler_type,
-)
-from thrmlDenoising.training import (
-    ModelStep,
-    Task,
-    Trainer,
-    TrainState,
-    build_steps,
-    chain_of,
-    draw_graphs,
-    make_manager,
 )
 
 FIGURE_5B = make_cfg(

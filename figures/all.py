@@ -5,7 +5,7 @@ python -m figures.all --scale laptop --only plot       # draws from the tables, 
 python -m figures.all --scale laptop --only check      # fails where a figure is not its tables'
 """
 
-from thrmlDenoising.command_line import exits_in_words, quiet_interrupts
+from thrmlDenoising.support.command_line import exits_in_words, quiet_interrupts
 
 if __name__ == "__main__":
     quiet_interrupts()

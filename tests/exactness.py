@@ -27,7 +27,7 @@ from thrmlDenoising.base_graphs import (
     Lattice,
     PoissonBinomialIsingGraphManager,
 )
-from thrmlDenoising.diffusion import ObserveSpins
+from thrmlDenoising.families.dtm.reverse import ObserveSpins
 from thrmlDenoising.sampling import (
     AbstractSampler,
     Chains,

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from thrmlDenoising.data import ImageDataset, load_dataset, one_hot_labels
-from thrmlDenoising.evaluation import NearestCentroid, label_votes
-from thrmlDenoising.evaluation.accuracy import class_judge
+from thrmlDenoising.quality.accuracy import NearestCentroid, class_judge, label_votes
 
 
 def load(name: str, classes: Sequence[int] = range(10)) -> ImageDataset:

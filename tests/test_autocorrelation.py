@@ -16,8 +16,7 @@ from thrmlDenoising.base_graphs import (
     Lattice,
     PoissonBinomialIsingGraphManager,
 )
-from thrmlDenoising.diffusion import DiffusionStep, Interval, Noised, Rates
-from thrmlDenoising.evaluation.autocorrelation import (
+from thrmlDenoising.families.dtm.autocorrelation import (
     AutocorrelationCurve,
     ProjectImage,
     Protocol,
@@ -29,6 +28,8 @@ from thrmlDenoising.evaluation.autocorrelation import (
     sample_projections,
     stationary_curve,
 )
+from thrmlDenoising.families.dtm.step import DiffusionStep
+from thrmlDenoising.processes.bit_flips import Interval, Noised, Rates
 from thrmlDenoising.sampling import IsingModel, Parameters, Schedule, ThrmlSampler
 
 SIGMAS = 5.5
@@ -223,7 +224,7 @@ def pair_machine(coupling: float, bias: float = 0.0) -> tuple[DiffusionStep, Isi
     )
     interval = Interval(0.0, float("inf"))
     step = DiffusionStep.build(manager, graph, ThrmlSampler, interval, Rates(1, 1), 0.0)
-    return step, step.model(Parameters(jnp.array([bias, 0.0]), jnp.array([coupling])))
+    return step, step.machine(Parameters(jnp.array([bias, 0.0]), jnp.array([coupling])))
 
 
 def blank_images(n_images: int, n_pixels: int) -> Noised:

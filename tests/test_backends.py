@@ -7,7 +7,7 @@ from tiny import differ, finished, python, tiny_cfg, trained
 from thrmlDenoising import DTM, make_cfg
 from thrmlDenoising.sampling import ThrmlSampler, sampler_type
 from thrmlDenoising.sampling.cpu import CpuSampler
-from thrmlDenoising.sampling.xla_sampler import XlaSampler
+from thrmlDenoising.sampling.xla.sampler import XlaSampler
 
 SAMPLERS = {"cpu": CpuSampler, "xla": XlaSampler, "thrml": ThrmlSampler}
 

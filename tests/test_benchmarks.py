@@ -15,8 +15,8 @@ from benchmarks.child import run_in_child
 from benchmarks.records import Machine, Record, n_cores, write
 from benchmarks.timing import interleaved
 from thrmlDenoising.base_graphs import BaseGraph
+from thrmlDenoising.families.dtm.model import draw_graphs, make_manager
 from thrmlDenoising.sampling import ThrmlSampler, free_nodes
-from thrmlDenoising.training import draw_graphs, make_manager
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity"), reason="needs a system that lets a process choose cores"

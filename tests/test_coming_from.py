@@ -10,7 +10,7 @@ import pytest
 from tiny import REPOSITORY
 
 from thrmlDenoising import DTM, DTMConfig
-from thrmlDenoising.replication import DTM_NAMES, MODEL_NAMES, STEP_NAMES, UTILS_NAMES
+from thrmlDenoising.families.dtm.replication import DTM_NAMES, STEP_NAMES, UTILS_NAMES
 
 PAGE = (REPOSITORY / "docs/coming_from_dtm_replication.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -132,7 +132,6 @@ def test_it_has_every_attribute_of_a_model():
     [
         ("The class DTM", "", DTM_NAMES),
         ("Steps", "", STEP_NAMES),
-        ("Steps", "model.", MODEL_NAMES),
         ("Modules", "", UTILS_NAMES),
     ],
 )
@@ -155,9 +154,7 @@ def test_what_it_says_can_be_imported_is_there():
 
 
 def test_modules_of_the_same_place():
-    from thrmlDenoising.base_graphs.abstract_base_graph_manager import (
-        AbstractBaseGraphManager,
-    )
+    from thrmlDenoising.base_graphs.abstract_base_graph_manager import AbstractBaseGraphManager
     from thrmlDenoising.DTM_config import ExperimentConfig, SamplingScheduleConfig
     from thrmlDenoising.step import DiffusionStep
 

@@ -4,11 +4,11 @@ from tiny import tiny_cfg
 
 from thrmlDenoising import DTM, make_cfg
 from thrmlDenoising.base_graphs import BaseGraph
+from thrmlDenoising.families.dtm.model import draw_graphs, make_manager
+from thrmlDenoising.families.dtm.spending import updates_per_epoch
 from thrmlDenoising.plots import MetricStyle
 from thrmlDenoising.plots.comparison import ComparedRun, Curve, draw_comparison
 from thrmlDenoising.sampling import free_nodes, sampler_type
-from thrmlDenoising.training import draw_graphs, make_manager
-from thrmlDenoising.training.spending import updates_per_epoch
 
 FID, ACCURACY = MetricStyle("FID", inverted=True), MetricStyle("accuracy (%)", inverted=False)
 

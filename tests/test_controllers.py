@@ -5,10 +5,10 @@ import math
 import jax.numpy as jnp
 import pytest
 
+from thrmlDenoising.families.dtm.controllers import CONTROLLERS, Limits, Strength, adapt
+from thrmlDenoising.families.dtm.state import TrainState
+from thrmlDenoising.families.dtm.trainer import adapt_strengths, set_baseline
 from thrmlDenoising.sampling import Parameters
-from thrmlDenoising.training.controllers import CONTROLLERS, Limits, Strength, adapt
-from thrmlDenoising.training.state import TrainState
-from thrmlDenoising.training.trainer import adapt_strengths, set_baseline
 from thrmlDenoising.utils import make_cfg
 
 EPSILON, FLOOR = 0.03, 0.001

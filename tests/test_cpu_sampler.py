@@ -35,12 +35,7 @@ from thrmlDenoising.base_graphs import (
     Lattice,
     PoissonBinomialIsingGraphManager,
 )
-from thrmlDenoising.sampling import (
-    Chains,
-    IsingModel,
-    Parameters,
-    Schedule,
-)
+from thrmlDenoising.sampling import Chains, IsingModel, Parameters, Schedule
 from thrmlDenoising.sampling.cpu import CpuSampler, kernels
 
 SEEDS = (0, 1, 2)

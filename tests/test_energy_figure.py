@@ -4,7 +4,7 @@ from tiny import REPOSITORY, finished, python, tiny_cfg
 
 from figures.energy_vs_quality import plot
 from thrmlDenoising import DTM
-from thrmlDenoising.evaluation.hardware_energy import hardware_energy
+from thrmlDenoising.families.dtm.hardware_energy import hardware_energy
 from thrmlDenoising.runs import EpochRecord
 
 N_PUBLISHED = 5 + 5 + 3 + 3 + 7

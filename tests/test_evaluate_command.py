@@ -16,7 +16,7 @@ from tiny import TINY, copy_of_run, finished, python, tiny_cfg, trained
 import thrmlDenoising.evaluate.__main__ as command
 import thrmlDenoising.evaluate.compare as comparing
 from thrmlDenoising import DTM
-from thrmlDenoising.evaluation.hardware_energy import QUOTED_TOTALS
+from thrmlDenoising.families.dtm.hardware_energy import QUOTED_TOTALS
 from thrmlDenoising.plots import ComparedRun
 from thrmlDenoising.runs import EpochRecord
 

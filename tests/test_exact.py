@@ -24,8 +24,9 @@ from exactness import (
 )
 
 from thrmlDenoising.base_graphs import BaseGraph, Lattice
-from thrmlDenoising.evaluation import exact as exact_module
-from thrmlDenoising.evaluation.exact import (
+from thrmlDenoising.sampling import IsingModel, Parameters
+from thrmlDenoising.sampling import exact as exact_module
+from thrmlDenoising.sampling.exact import (
     energies,
     exact_distribution,
     exact_kl,
@@ -35,7 +36,6 @@ from thrmlDenoising.evaluation.exact import (
     state_numbers,
     transition_matrix,
 )
-from thrmlDenoising.sampling import IsingModel, Parameters
 
 H, J, W, BETA = 0.3, -0.7, 0.5, 0.9
 

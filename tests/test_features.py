@@ -17,25 +17,25 @@ from scipy.stats import binomtest, chisquare
 
 from thrmlDenoising.data import DATA_DIR_VARIABLE, ImageDataset, Split, load_dataset
 from thrmlDenoising.data.idx_sets import SHA256, read_embedded
-from thrmlDenoising.evaluation.features import (
+from thrmlDenoising.quality.features import (
     CallableFeatures,
     ClassifierFeatures,
     UnavailableError,
     named_extractor,
     train_classifier,
 )
-from thrmlDenoising.evaluation.features.classifier import (
+from thrmlDenoising.quality.features.classifier import (
     ImageClassifier,
     apply_in_batches,
     load_weights,
     save_weights,
 )
-from thrmlDenoising.evaluation.features.train_classifier import rendered, with_features_near_one
-from thrmlDenoising.evaluation.quality.suite import distance_names
+from thrmlDenoising.quality.features.train_classifier import rendered, with_features_near_one
+from thrmlDenoising.quality.suite import distance_names
 
 ALL = tuple(range(10))
 SEEDS = [0, 1, 2]
-WEIGHTS = Path(str(resources.files("thrmlDenoising.evaluation.features") / "weights"))
+WEIGHTS = Path(str(resources.files("thrmlDenoising.quality.features") / "weights"))
 LEAST_ACCURACY = {"fashion_mnist": 91, "mnist": 99}
 
 RENDERINGS = {"grey": (255, 0.1), "threshold 0.1": (1, 0.1), "levels 7": (7, 0.1)}

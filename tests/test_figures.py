@@ -22,9 +22,9 @@ from figures.grayscale import config as grey
 from figures.grayscale.train import N_GENERATED, write_images
 from figures.MEBM_DTM_ACP_ablation import config as ablation
 from thrmlDenoising import DTM
-from thrmlDenoising.evaluation import Mode
-from thrmlDenoising.evaluation.hardware_energy import QUOTED_TOTALS
+from thrmlDenoising.data import Mode
 from thrmlDenoising.experiments import FigureData, Places, Run, RunTable, train_run
+from thrmlDenoising.families.dtm.hardware_energy import QUOTED_TOTALS
 from thrmlDenoising.plots.paper import is_drawn_from
 
 FIGURES = REPOSITORY / "figures"

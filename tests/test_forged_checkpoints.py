@@ -16,9 +16,9 @@ from tiny import assert_same_states, copy_of_run, states_of, tiny_cfg, trained
 from tests.mutations import Target
 from thrmlDenoising import DTM
 from thrmlDenoising.evaluate.checkpoint import checkpoint_command
+from thrmlDenoising.families.dtm.step_source import StepSource
 from thrmlDenoising.runs import Manifest
 from thrmlDenoising.training.saved_model import SavedModel
-from thrmlDenoising.training.step_source import StepSource
 
 
 @pytest.fixture(scope="module")

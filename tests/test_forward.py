@@ -14,8 +14,8 @@ import pytest
 from exactness import ALARM, TINY_CASES, fit_p_value
 from scipy.stats import binom, binomtest
 
-from thrmlDenoising.diffusion import (
-    DiffusionStep,
+from thrmlDenoising.families.dtm.step import DiffusionStep
+from thrmlDenoising.processes.bit_flips import (
     Flips,
     Interval,
     Noised,

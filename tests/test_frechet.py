@@ -17,13 +17,9 @@ from exactness import ALARM
 from scipy.linalg import sqrtm
 from scipy.stats import binom, norm
 
-from thrmlDenoising.evaluation.bootstrap import Estimate, centred_estimate, draw_counts
-from thrmlDenoising.evaluation.quality import frechet as frechet_module
-from thrmlDenoising.evaluation.quality.frechet import (
-    FeatureMoments,
-    frechet_distance,
-    frechet_estimate,
-)
+from thrmlDenoising.quality import frechet as frechet_module
+from thrmlDenoising.quality.bootstrap import Estimate, centred_estimate, draw_counts
+from thrmlDenoising.quality.frechet import FeatureMoments, frechet_distance, frechet_estimate
 
 SEEDS = [0, 1, 2]
 SIGMAS = norm.isf(ALARM / 2)

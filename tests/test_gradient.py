@@ -35,16 +35,17 @@ from thrmlDenoising.base_graphs import (
     Lattice,
     PoissonBinomialIsingGraphManager,
 )
-from thrmlDenoising.diffusion import DiffusionStep, Interval, Rates
-from thrmlDenoising.evaluation.exact import exact_kl_gradient
-from thrmlDenoising.sampling import Chains, IsingModel, Moments, Parameters, Schedule, ThrmlSampler
-from thrmlDenoising.training.gradient import (
+from thrmlDenoising.families.dtm.gradient import (
     PENALTY_ESTIMATORS,
     batch_mean_correlation,
     kl_gradient,
     per_condition_correlation,
 )
-from thrmlDenoising.training.negative_start import NEGATIVE_STARTS, Batch, Memory
+from thrmlDenoising.families.dtm.negative_start import NEGATIVE_STARTS, Batch, Memory
+from thrmlDenoising.families.dtm.step import DiffusionStep
+from thrmlDenoising.processes.bit_flips import Interval, Rates
+from thrmlDenoising.sampling import Chains, IsingModel, Moments, Parameters, Schedule, ThrmlSampler
+from thrmlDenoising.sampling.exact import exact_kl_gradient
 
 BETA = 0.8
 N_CHAINS = 2048

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from tiny import REPOSITORY
 
-import thrmlDenoising.evaluation.hardware_energy as module
+import thrmlDenoising.families.dtm.hardware_energy as module
 from thrmlDenoising.base_graphs import BaseGraph, Lattice, parse_preset
-from thrmlDenoising.evaluation.hardware_energy import QUOTED_TOTALS, hardware_energy, wire_length
+from thrmlDenoising.families.dtm.hardware_energy import QUOTED_TOTALS, hardware_energy, wire_length
 
 PAPER_RULES = ((0, 1), (4, 1), (10, 9))
 PAPER = Lattice(70, PAPER_RULES, torus=True)

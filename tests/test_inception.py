@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from thrmlDenoising.evaluation.features import inception
-from thrmlDenoising.evaluation.features.inception import (
+from thrmlDenoising.quality.features import inception
+from thrmlDenoising.quality.features.inception import (
     DIGEST_PREFIX,
     WEIGHTS_NAME,
     WEIGHTS_URL,

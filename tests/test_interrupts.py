@@ -20,8 +20,9 @@ from tiny import REPOSITORY, TINY, assert_same_states, measured, python, trained
 from tqdm import tqdm
 
 from thrmlDenoising import DTM
+from thrmlDenoising.families.dtm.task import Task
 from thrmlDenoising.runs import History
-from thrmlDenoising.training import StopSignals, Task
+from thrmlDenoising.training.signals import StopSignals
 
 # Runs the training script; prints a line at the moment to interrupt, and then takes its time.
 SCRIPT = """

@@ -11,11 +11,11 @@ from tiny import TINY, tiny_cfg
 
 from thrmlDenoising import DTM
 from thrmlDenoising.data import load_dataset
-from thrmlDenoising.evaluation.features import CallableFeatures
-from thrmlDenoising.evaluation.quality import QualitySuite, RealImages, headline
-from thrmlDenoising.imports import redefined
-from thrmlDenoising.training import Task
-from thrmlDenoising.training import task as task_module
+from thrmlDenoising.families.dtm import task as task_module
+from thrmlDenoising.families.dtm.task import Task
+from thrmlDenoising.quality import QualitySuite, RealImages, headline
+from thrmlDenoising.quality.features import CallableFeatures
+from thrmlDenoising.support.imports import redefined
 
 NAME = "fashion_mnist_10k"
 MODES = ("free", "clamped")

@@ -11,7 +11,8 @@ import pytest
 from tiny import assert_same_states, python, tiny_cfg, trained
 
 from thrmlDenoising import DTM
-from thrmlDenoising.runs import InUseError, RunFolder, append_text, run_used_alone
+from thrmlDenoising.runs import InUseError, RunFolder, run_used_alone
+from thrmlDenoising.support.files import append_text
 
 CFG = tiny_cfg(exp=dict(compute_autocorr=False), cp=dict(adaptive_cp=False))
 

@@ -16,7 +16,7 @@ from thrmlDenoising.base_graphs import (
     Lattice,
     PoissonBinomialIsingGraphManager,
 )
-from thrmlDenoising.diffusion import ObserveSpins
+from thrmlDenoising.families.dtm.reverse import ObserveSpins
 from thrmlDenoising.sampling import Chains, IsingModel, Parameters, Schedule, sampler_type
 
 pytestmark = pytest.mark.filterwarnings("ignore:no pixels are joined")

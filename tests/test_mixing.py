@@ -20,18 +20,19 @@ from thrmlDenoising.base_graphs import (
     Lattice,
     PoissonBinomialIsingGraphManager,
 )
-from thrmlDenoising.diffusion import DiffusionStep, Interval, Noised, Rates
-from thrmlDenoising.evaluation import mixing
-from thrmlDenoising.evaluation.autocorrelation import (
+from thrmlDenoising.families.dtm import mixing
+from thrmlDenoising.families.dtm.autocorrelation import (
     SWEEPS_PER_SAMPLE,
     chain_autocovariances,
     stationary_curve,
 )
-from thrmlDenoising.evaluation.bootstrap import Estimate
-from thrmlDenoising.evaluation.exact import second_eigenvalue
-from thrmlDenoising.evaluation.mixing import Mixing, estimate_mixing, measure_mixing
+from thrmlDenoising.families.dtm.mixing import Mixing, estimate_mixing, measure_mixing
+from thrmlDenoising.families.dtm.step import DiffusionStep
+from thrmlDenoising.processes.bit_flips import Interval, Noised, Rates
+from thrmlDenoising.quality.bootstrap import Estimate
 from thrmlDenoising.sampling import IsingModel, Parameters
-from thrmlDenoising.sampling.xla_sampler import XlaSampler
+from thrmlDenoising.sampling.exact import second_eigenvalue
+from thrmlDenoising.sampling.xla.sampler import XlaSampler
 
 SIGMAS = 5.5
 SEEDS = [0, 1, 2]
@@ -241,7 +242,7 @@ def magnet() -> tuple[BaseGraph, DiffusionStep, IsingModel]:
     pure_noise = Interval(0.0, float("inf"))
     step = DiffusionStep.build(manager, graph, XlaSampler, pure_noise, Rates(1, 1), 0.0)
     couplings = jnp.linspace(0.5, 0.7, graph.n_edges)
-    return graph, step, step.model(Parameters(jnp.zeros(9), couplings))
+    return graph, step, step.machine(Parameters(jnp.zeros(9), couplings))
 
 
 def measured(seed: int, beta: float, n_samples: int) -> Mixing:

@@ -13,12 +13,12 @@ import benchmarks.samplers
 import thrmlDenoising.evaluate.__main__ as evaluate
 import training_script
 from thrmlDenoising import DTM
-from thrmlDenoising.evaluation.features.inception import find_weights
-from thrmlDenoising.evaluation.features.protocol import UnavailableError
-from thrmlDenoising.evaluation.quality import reference
 from thrmlDenoising.experiments import Scale, train_command
-from thrmlDenoising.paths import user_path
-from thrmlDenoising.runs import check_can_be_written
+from thrmlDenoising.quality import reference
+from thrmlDenoising.quality.features.inception import find_weights
+from thrmlDenoising.quality.features.protocol import UnavailableError
+from thrmlDenoising.support.files import check_can_be_written
+from thrmlDenoising.support.paths import user_path
 
 
 @pytest.fixture

@@ -16,11 +16,10 @@ from tiny import assert_same_states, measured, tiny_cfg
 
 import thrmlDenoising.evaluate.__main__ as command
 from thrmlDenoising import DTM, DTMConfig, make_cfg
-from thrmlDenoising.data import ImageDataset, OwnImages
-from thrmlDenoising.evaluation import Mode
-from thrmlDenoising.evaluation.accuracy import class_judge
-from thrmlDenoising.evaluation.quality import RealImages
-from thrmlDenoising.evaluation.quality.reference import CACHE_VARIABLE, feature_reference
+from thrmlDenoising.data import ImageDataset, Mode, OwnImages
+from thrmlDenoising.quality import RealImages
+from thrmlDenoising.quality.accuracy import class_judge
+from thrmlDenoising.quality.reference import CACHE_VARIABLE, feature_reference
 
 ROWS, COLUMNS, N_EACH = 6, 5, 20
 CLASSES = np.repeat(np.arange(3), N_EACH)

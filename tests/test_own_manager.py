@@ -13,7 +13,7 @@ from thrmlDenoising.base_graphs import (
     BaseGraph,
     PoissonBinomialIsingGraphManager,
 )
-from thrmlDenoising.diffusion import Noised
+from thrmlDenoising.processes.bit_flips import Noised
 
 
 class RestrictedManager(AbstractBaseGraphManager):

@@ -14,10 +14,10 @@ import thrmlDenoising.evaluate.__main__ as evaluate_command
 import training_script
 from thrmlDenoising import DTM, DTMConfig, plots
 from thrmlDenoising.data import load_dataset
-from thrmlDenoising.evaluation.features import InceptionFeatures, UnavailableError
 from thrmlDenoising.experiments import Scale, command, train_command
-from thrmlDenoising.paths import user_path
+from thrmlDenoising.quality.features import InceptionFeatures, UnavailableError
 from thrmlDenoising.smoke_testing import save_accuracy_plot
+from thrmlDenoising.support.paths import user_path
 
 
 @pytest.fixture(scope="module")

@@ -8,18 +8,18 @@ from exactness import ALARM, means_p_value
 from scipy.spatial.distance import cdist
 from scipy.stats import binom, nbinom, norm
 
-from thrmlDenoising.evaluation.bootstrap import (
+from thrmlDenoising.quality import kernel_distance as kernel_module
+from thrmlDenoising.quality import manifold as manifold_module
+from thrmlDenoising.quality import nearest as nearest_module
+from thrmlDenoising.quality.bootstrap import (
     centred_estimate,
     draw_counts,
     mean_estimate,
     share_estimate,
 )
-from thrmlDenoising.evaluation.quality import kernel_distance as kernel_module
-from thrmlDenoising.evaluation.quality import manifold as manifold_module
-from thrmlDenoising.evaluation.quality import nearest as nearest_module
-from thrmlDenoising.evaluation.quality.kernel_distance import KernelReference, kernel_distance
-from thrmlDenoising.evaluation.quality.manifold import Manifold, Overlap, overlap
-from thrmlDenoising.evaluation.quality.nearest import memorisation, nearest_distances
+from thrmlDenoising.quality.kernel_distance import KernelReference, kernel_distance
+from thrmlDenoising.quality.manifold import Manifold, Overlap, overlap
+from thrmlDenoising.quality.nearest import memorisation, nearest_distances
 
 SEEDS = [0, 1, 2]
 SIGMAS = norm.isf(ALARM / 2)

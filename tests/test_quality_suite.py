@@ -10,8 +10,7 @@ from exactness import ALARM
 from scipy.stats import binomtest
 
 from thrmlDenoising.data import ImageDataset, load_dataset
-from thrmlDenoising.evaluation.features import CallableFeatures, ClassifierFeatures
-from thrmlDenoising.evaluation.quality import (
+from thrmlDenoising.quality import (
     CACHE_VARIABLE,
     WRONG_THRESHOLD,
     QualityReport,
@@ -19,9 +18,10 @@ from thrmlDenoising.evaluation.quality import (
     RealImages,
     control_images,
 )
-from thrmlDenoising.evaluation.quality import reference as reference_module
-from thrmlDenoising.evaluation.quality.controls import Control
-from thrmlDenoising.evaluation.quality.reference import feature_reference, held_out_distances
+from thrmlDenoising.quality import reference as reference_module
+from thrmlDenoising.quality.controls import Control
+from thrmlDenoising.quality.features import CallableFeatures, ClassifierFeatures
+from thrmlDenoising.quality.reference import feature_reference, held_out_distances
 
 NAME = "fashion_mnist_10k"
 TRAINING, TEST, SHUFFLED = "training images", "test images", "test images, classes shuffled"

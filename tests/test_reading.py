@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thrmlDenoising.hints import did_you_mean, shortened, shown
-from thrmlDenoising.reading import read_regular, read_text
+from thrmlDenoising.support.hints import did_you_mean, shortened, shown
+from thrmlDenoising.support.reading import read_regular, read_text
 
 NEEDS_PIPES = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
 

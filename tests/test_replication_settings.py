@@ -12,7 +12,7 @@ import pytest
 from tiny import tiny_cfg, trained
 
 from thrmlDenoising import DTM
-from thrmlDenoising.replication import DTM_NAMES, MODEL_NAMES, STEP_NAMES
+from thrmlDenoising.families.dtm.replication import DTM_NAMES, STEP_NAMES
 
 
 def test_a_step_with_a_learning_rate_of_0_stays_as_it_is(tmp_path: Path):
@@ -75,13 +75,12 @@ def test_attributes_of_the_same_meaning(dtm: DTM):
     assert not DTM().is_smoke_test
 
 
-@pytest.mark.parametrize("table", [DTM_NAMES, STEP_NAMES, MODEL_NAMES])
+@pytest.mark.parametrize("table", [DTM_NAMES, STEP_NAMES])
 def test_attributes_of_other_names_are_told(dtm: DTM, table: dict[str, str]):
     owner: Any = {
         "key": dtm,
         "opt_state": dtm.steps[0],
-        "factors": dtm.steps[0].model,
-    }[next(name for name in ("key", "opt_state", "factors") if name in table)]
+    }[next(name for name in ("key", "opt_state") if name in table)]
     for name, told in table.items():
         with pytest.raises(AttributeError, match=re.escape(f"{name!r} of dtm-replication: {told}")):
             getattr(owner, name)
@@ -92,7 +91,7 @@ def test_attributes_of_other_names_are_told(dtm: DTM, table: dict[str, str]):
 
 def test_what_the_tables_name_is_there(dtm: DTM):
     """Every `cfg.x.y`, method and attribute that a message sends a user to."""
-    words = " ".join([*DTM_NAMES.values(), *STEP_NAMES.values(), *MODEL_NAMES.values()])
+    words = " ".join([*DTM_NAMES.values(), *STEP_NAMES.values()])
     for path in re.findall(r"cfg(?:\.\w+)+", words):
         assert operator.attrgetter(path.removeprefix("cfg."))(dtm.cfg) is not None
     for path in re.findall(r"steps\[i\]((?:\.\w+)+)", words):

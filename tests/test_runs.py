@@ -25,8 +25,8 @@ from thrmlDenoising.runs import (
     checkpoint_path,
     complete_epochs,
     save_checkpoint,
-    written_aside,
 )
+from thrmlDenoising.support.files import written_aside
 
 NOW = datetime(2026, 11, 21, 23, 59, 59)
 

@@ -48,8 +48,8 @@ from thrmlDenoising.base_graphs import (
     PoissonBinomialIsingGraphManager,
     parse_preset,
 )
-from thrmlDenoising.diffusion import DiffusionStep, Interval, Rates
-from thrmlDenoising.evaluation.exact import exact_distribution
+from thrmlDenoising.families.dtm.step import DiffusionStep
+from thrmlDenoising.processes.bit_flips import Interval, Rates
 from thrmlDenoising.sampling import (
     CLAMPS,
     AbstractSampler,
@@ -60,6 +60,7 @@ from thrmlDenoising.sampling import (
     ThrmlSampler,
     backends,
 )
+from thrmlDenoising.sampling.exact import exact_distribution
 
 SAMPLERS = [ThrmlSampler, *map(backends.sampler_type, FAST_SAMPLERS)]
 SEEDS = (0, 1, 2)

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from tiny import FAST_SAMPLERS
 
 from thrmlDenoising import DTM
-from thrmlDenoising.diffusion import Noised
+from thrmlDenoising.processes.bit_flips import Noised
 from thrmlDenoising.sampling import (
     AbstractSampler,
     Clamp,
@@ -78,7 +78,7 @@ class TrainedRun:
 
     def p_values(self, sampler: type[AbstractSampler]) -> tuple[float, float]:
         """Of the sampler against thrml, and of one whose weights are a tenth too weak."""
-        model = self.step.model
+        model = self.step.machine
         weights = 0.9 * model.parameters.weights
         weakened = model._replace(parameters=model.parameters._replace(weights=weights))
         reference = self.means(ThrmlSampler, self.key, model)

@@ -14,7 +14,7 @@ from tiny import REPOSITORY, TINY, assert_same_states, python, tiny_cfg, trained
 from tqdm import tqdm
 
 from thrmlDenoising import DTM, DTMConfig
-from thrmlDenoising.training import NotFiniteError
+from thrmlDenoising.families.dtm.model import NotFiniteError
 
 # When what is measured
 

@@ -19,7 +19,7 @@ import thrmlDenoising.evaluate.__main__ as evaluate_command
 import training_script
 from thrmlDenoising import DTM, DTMConfig, make_cfg
 from thrmlDenoising.experiments import Places, Run, Scale, command, train_all, train_command
-from thrmlDenoising.imports import find_object
+from thrmlDenoising.support.imports import find_object
 
 MODULE = "runs.evil"
 """A namespace package: the folder of runs below the working directory makes it reachable."""
@@ -235,7 +235,7 @@ NOT_THERE = [
     "thrmlDenoising.something:x",
     "thrmlDenoising.DTM:np.linalg",
     "thrmlDenoising.DTM:np.linalg.norm",
-    "thrmlDenoising.runs.files:json.dumps",
+    "thrmlDenoising.support.files:json.dumps",
     "thrmlDenoising:runs.files.write_json",
     "runs.evil:Mine.__init__.__globals__",
     "наука:Менеджер",

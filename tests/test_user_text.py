@@ -11,9 +11,7 @@ import pytest
 from tiny import TINY
 
 from thrmlDenoising import DTM, DTMConfig, make_cfg
-from thrmlDenoising.command_line import let_terminals_show_all
 from thrmlDenoising.data import OwnImages
-from thrmlDenoising.hints import shortened
 from thrmlDenoising.plots import (
     ComparedRun,
     Curve,
@@ -27,7 +25,9 @@ from thrmlDenoising.plots import (
     write_gif,
 )
 from thrmlDenoising.plots.lettering import text, title
-from thrmlDenoising.user_text import one_line
+from thrmlDenoising.support.command_line import let_terminals_show_all
+from thrmlDenoising.support.hints import shortened
+from thrmlDenoising.support.user_text import one_line
 
 NAMES = {
     "dollars": "$x_1$ and $10^{-3",

@@ -24,13 +24,9 @@ from thrmlDenoising.base_graphs import (
     PoissonBinomialIsingGraphManager,
     parse_preset,
 )
-from thrmlDenoising.sampling import CLAMPS, Chains, IsingModel, Parameters, Schedule, xla_sampler
-from thrmlDenoising.sampling.xla_sampler import (
-    XlaSampler,
-    random_words,
-    threefry,
-    up_at_random,
-)
+from thrmlDenoising.sampling import CLAMPS, Chains, IsingModel, Parameters, Schedule
+from thrmlDenoising.sampling.xla import sampler as xla_sampler
+from thrmlDenoising.sampling.xla.sampler import XlaSampler, random_words, threefry, up_at_random
 
 SEEDS = (0, 1, 2)
 SCHEDULE = Schedule.constant(0.8, n_warmup=3, n_samples=4, steps_per_sample=2)
@@ -252,7 +248,7 @@ sys.path.insert(0, sys.argv[1])
 from exactness import observe_all, random_setting
 from test_xla_sampler import SCHEDULE, torus
 from thrmlDenoising.sampling import CLAMPS
-from thrmlDenoising.sampling.xla_sampler import XlaSampler
+from thrmlDenoising.sampling.xla.sampler import XlaSampler
 
 made = jax.make_mesh((8,), ("chain",))
 mesh = {"plain": Mesh(jax.devices(), ("chain",)), "made": made}[sys.argv[2]]

@@ -22,52 +22,41 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Key, Shaped, UInt8
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager
-from thrmlDenoising.config import DTMConfig, Named
+from thrmlDenoising.config import Named
 from thrmlDenoising.config.fields import Count, CountOrZero, Must, checked
-from thrmlDenoising.data import KeyedSplit, OwnData, Split
-from thrmlDenoising.diffusion import generate
-from thrmlDenoising.evaluation import ClassImages, Mixing, Mode
-from thrmlDenoising.evaluation.features import FeatureExtractor
-from thrmlDenoising.evaluation.hardware_energy import HardwareEnergy, hardware_energy
-from thrmlDenoising.evaluation.quality import QualityReport, headline
-from thrmlDenoising.hints import shown
-from thrmlDenoising.paths import user_path
-from thrmlDenoising.process_settings import library_settings
-from thrmlDenoising.replication import (
-    DTM_NAMES,
-    GIF_ARGUMENTS,
-    RunPath,
-    refuse_arguments,
-    tells,
-)
-from thrmlDenoising.runs import History, RunFolder, run_used_alone
-from thrmlDenoising.training import (
-    Batches,
-    Examples,
-    ImagesInMemory,
+from thrmlDenoising.data import KeyedSplit, Mode, OwnData, Split
+from thrmlDenoising.families.dtm.compatible import check_resumable, check_same_source
+from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
+from thrmlDenoising.families.dtm.examples import Examples, ImagesInMemory, StreamedBatches
+from thrmlDenoising.families.dtm.hardware_energy import HardwareEnergy, hardware_energy
+from thrmlDenoising.families.dtm.images import ClassImages
+from thrmlDenoising.families.dtm.mixing import Mixing
+from thrmlDenoising.families.dtm.model import (
     Model,
     ModelStep,
-    RunRecorder,
-    SavedModel,
-    StepSource,
-    StopsAtOnce,
-    Stream,
-    StreamedBatches,
-    Task,
-    Trainer,
-    TrainingLoop,
     build_steps,
     chain_of,
-    check_epochs,
-    check_resumable,
-    check_same_source,
-    checked_key,
-    draw_animations,
     draw_graphs,
-    load_steps,
     make_manager,
-    purpose_key,
 )
+from thrmlDenoising.families.dtm.replication import DTM_NAMES, GIF_ARGUMENTS
+from thrmlDenoising.families.dtm.reverse import generate
+from thrmlDenoising.families.dtm.step_source import StepSource
+from thrmlDenoising.families.dtm.stream import Batches, Stream
+from thrmlDenoising.families.dtm.task import Task
+from thrmlDenoising.families.dtm.trainer import Trainer
+from thrmlDenoising.quality import QualityReport, headline
+from thrmlDenoising.quality.features import FeatureExtractor
+from thrmlDenoising.runs import History, RunFolder, run_used_alone
+from thrmlDenoising.support.hints import shown
+from thrmlDenoising.support.other_names import RunPath, refuse_arguments, tells
+from thrmlDenoising.support.paths import user_path
+from thrmlDenoising.support.process_settings import library_settings
+from thrmlDenoising.training.keys import checked_key, purpose_key
+from thrmlDenoising.training.loop import TrainingLoop, check_epochs, draw_animations
+from thrmlDenoising.training.recorder import RunRecorder
+from thrmlDenoising.training.saved_model import SavedModel, load_steps
+from thrmlDenoising.training.signals import StopsAtOnce
 
 _SAMPLES = Annotated[
     int, Must("of at least 2, as one has no later one to compare with,", lambda n: n >= 2)

@@ -1,14 +1,16 @@
 """The config's classes by the names, and at the place, that users of dtm-replication know."""
 
-from thrmlDenoising.config import (
-    CorrelationPenaltyConfig,
-    DataConfig,
+from thrmlDenoising.config import DataConfig
+from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
+from thrmlDenoising.families.dtm.config.experiment import (
     DiffusionRatesConfig,
     DiffusionScheduleConfig,
-    DTMConfig,
     ExpConfig,
-    GenerationConfig,
     GraphConfig,
+)
+from thrmlDenoising.families.dtm.config.training import (
+    CorrelationPenaltyConfig,
+    GenerationConfig,
     OptimConfig,
     SamplingConfig,
     WeightDecayConfig,

@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Array, Bool, Int, Key, UInt8
 
-from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.data import DatasetFacts, ToySet, dataset_facts
 from thrmlDenoising.DTM import DTM
-from thrmlDenoising.evaluation.quality import headline
-from thrmlDenoising.paths import user_path
-from thrmlDenoising.replication import SMOKE_TESTING_NAMES, module_tells
-from thrmlDenoising.training import draw_headline
+from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
+from thrmlDenoising.families.dtm.replication import SMOKE_TESTING_NAMES
+from thrmlDenoising.quality import headline
+from thrmlDenoising.support.other_names import module_tells
+from thrmlDenoising.support.paths import user_path
+from thrmlDenoising.training.recorder import draw_headline
 from thrmlDenoising.utils import make_cfg
 
 if not TYPE_CHECKING:

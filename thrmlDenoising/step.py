@@ -1,5 +1,5 @@
 """The import path that users of dtm-replication know."""
 
-from thrmlDenoising.diffusion import DiffusionStep
+from thrmlDenoising.families.dtm.step import DiffusionStep
 
 __all__ = ["DiffusionStep"]

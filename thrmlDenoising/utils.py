@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from thrmlDenoising.config import DTMConfig, Section
-from thrmlDenoising.replication import UTILS_NAMES, module_tells
+from thrmlDenoising.config import Section
+from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
+from thrmlDenoising.families.dtm.replication import UTILS_NAMES
+from thrmlDenoising.support.other_names import module_tells
 
 if not TYPE_CHECKING:
     __getattr__ = module_tells(__name__, UTILS_NAMES)

@@ -3,7 +3,7 @@
 python -m figures.MEBM_DTM_ACP_ablation.plot, or by its path from any directory
 """
 
-from thrmlDenoising.command_line import quiet_interrupts
+from thrmlDenoising.support.command_line import quiet_interrupts
 
 if __name__ == "__main__":
     quiet_interrupts()

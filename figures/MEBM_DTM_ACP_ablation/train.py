@@ -3,7 +3,7 @@
 python -m figures.MEBM_DTM_ACP_ablation.train --scale laptop --jobs 2
 """
 
-from thrmlDenoising.command_line import quiet_interrupts
+from thrmlDenoising.support.command_line import quiet_interrupts
 
 if __name__ == "__main__":
     quiet_interrupts()

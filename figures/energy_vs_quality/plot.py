@@ -4,7 +4,7 @@ python -m figures.energy_vs_quality.plot                      # the published po
 python -m figures.energy_vs_quality.plot RUN RUN --output figure.pdf
 """
 
-from thrmlDenoising.command_line import quiet_interrupts
+from thrmlDenoising.support.command_line import quiet_interrupts
 
 if __name__ == "__main__":
     quiet_interrupts()
@@ -24,14 +24,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 
-from thrmlDenoising.evaluation import Mode
-from thrmlDenoising.evaluation.hardware_energy import QUOTED_TOTALS, HardwareEnergy, hardware_energy
+from thrmlDenoising.data import Mode
 from thrmlDenoising.experiments import FigureData, PaperFigure
-from thrmlDenoising.imports import parse_trusting
-from thrmlDenoising.paths import user_path
+from thrmlDenoising.families.dtm.hardware_energy import (
+    QUOTED_TOTALS,
+    HardwareEnergy,
+    hardware_energy,
+)
+from thrmlDenoising.families.dtm.step_source import StepSource
 from thrmlDenoising.plots.style import our_style, write
-from thrmlDenoising.runs import History, written_aside
-from thrmlDenoising.training import SavedModel, StepSource
+from thrmlDenoising.runs import History
+from thrmlDenoising.support.files import written_aside
+from thrmlDenoising.support.imports import parse_trusting
+from thrmlDenoising.support.paths import user_path
+from thrmlDenoising.training.saved_model import SavedModel
 
 PUBLISHED = Path(__file__).with_name("published.csv")
 FID, CLASSIFIER_FD = "fid", "classifier_fd"

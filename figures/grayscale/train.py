@@ -3,7 +3,7 @@
 python -m figures.grayscale.train --scale laptop
 """
 
-from thrmlDenoising.command_line import quiet_interrupts
+from thrmlDenoising.support.command_line import quiet_interrupts
 
 if __name__ == "__main__":
     quiet_interrupts()
@@ -17,7 +17,7 @@ import numpy as np
 from figures.grayscale.config import SCALES
 from thrmlDenoising import DTM
 from thrmlDenoising.experiments import Places, Run, config_hash, train_command
-from thrmlDenoising.runs import written_aside
+from thrmlDenoising.support.files import written_aside
 
 FOLDER = Path(__file__).parent
 N_REAL, N_GENERATED = 1, 6

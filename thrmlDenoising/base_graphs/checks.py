@@ -10,7 +10,7 @@ from jaxtyping import Array
 
 from thrmlDenoising.base_graphs.graph import BaseGraph
 from thrmlDenoising.base_graphs.manager import AbstractBaseGraphManager
-from thrmlDenoising.process_settings import changed_settings, library_settings
+from thrmlDenoising.support.process_settings import changed_settings, library_settings
 
 
 @library_settings()

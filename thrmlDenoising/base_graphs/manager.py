@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Integer
 from thrmlDenoising.base_graphs.graph import BaseGraph
 from thrmlDenoising.base_graphs.lattice import Lattice
 from thrmlDenoising.base_graphs.spec import GraphSpec
-from thrmlDenoising.process_settings import library_settings
+from thrmlDenoising.support.process_settings import library_settings
 
 Pixels = Integer[Array, "*batch pixel"] | Integer[np.ndarray, "*batch pixel"]
 

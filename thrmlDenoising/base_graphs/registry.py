@@ -7,7 +7,7 @@ from thrmlDenoising.base_graphs.binomial import BinomialIsingGraphManager
 from thrmlDenoising.base_graphs.convolved import ConvolvedPoissonBinomialIsingGraphManager
 from thrmlDenoising.base_graphs.manager import AbstractBaseGraphManager
 from thrmlDenoising.base_graphs.poisson_binomial import PoissonBinomialIsingGraphManager
-from thrmlDenoising.hints import did_you_mean
+from thrmlDenoising.support.hints import did_you_mean
 
 MANAGERS: dict[str, type[AbstractBaseGraphManager]] = {
     "binomial_ising_graph_manager": BinomialIsingGraphManager,

@@ -5,7 +5,7 @@ from typing import Any
 
 import tyro
 
-from thrmlDenoising.imports import find_object, reference_of
+from thrmlDenoising.support.imports import find_object, reference_of
 
 Named = type | Callable[..., Any]
 

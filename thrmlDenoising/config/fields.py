@@ -27,7 +27,7 @@ from typing import (
 
 import numpy as np
 
-from thrmlDenoising.hints import did_you_mean, shown
+from thrmlDenoising.support.hints import did_you_mean, shown
 
 
 class Must(NamedTuple):

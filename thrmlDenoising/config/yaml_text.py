@@ -12,7 +12,7 @@ except ImportError:
     from yaml import SafeLoader
 
 from thrmlDenoising.config.classes import named_reference
-from thrmlDenoising.hints import shortened, shown
+from thrmlDenoising.support.hints import shortened, shown
 
 _MOST_VALUES = 100_000
 """Of a config, values that stand for others (YAML's aliases) written out."""

@@ -15,6 +15,7 @@ from thrmlDenoising.data.given import as_array, as_bytes
 from thrmlDenoising.data.keyed_split import KeyedSplit
 from thrmlDenoising.data.loading import load_dataset
 from thrmlDenoising.data.locations import DATA_DIR_VARIABLE
+from thrmlDenoising.data.mode import Mode
 from thrmlDenoising.data.own import OwnImages
 from thrmlDenoising.data.own_toy import ToySet
 from thrmlDenoising.data.quantising import level_table
@@ -27,6 +28,7 @@ __all__ = [
     "DatasetFacts",
     "ImageDataset",
     "KeyedSplit",
+    "Mode",
     "OwnData",
     "OwnImages",
     "Split",

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from thrmlDenoising.data.toy import TOY_SIZES
-from thrmlDenoising.hints import did_you_mean
-from thrmlDenoising.user_text import check_name
+from thrmlDenoising.support.hints import did_you_mean
+from thrmlDenoising.support.user_text import check_name
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import IO, NoReturn, cast
 import numpy as np
 from jaxtyping import UInt8
 
-from thrmlDenoising.reading import read_regular
+from thrmlDenoising.support.reading import read_regular
 
 _UNSIGNED_BYTE = 0x08
 _BYTES = bytes((0, 0, _UNSIGNED_BYTE))

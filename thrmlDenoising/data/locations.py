@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from thrmlDenoising.data.idx import sha256_of_idx
-from thrmlDenoising.paths import user_path
+from thrmlDenoising.support.paths import user_path
 
 DATA_DIR_VARIABLE = "THRML_DENOISING_DATA"
 """Environment variable that names the directory with the complete data sets."""

@@ -24,7 +24,7 @@ from thrmlDenoising.data.idx_sets import (
     TRAIN_IMAGES,
     TRAIN_LABELS,
 )
-from thrmlDenoising.paths import user_path
+from thrmlDenoising.support.paths import user_path
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded"

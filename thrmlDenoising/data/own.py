@@ -20,8 +20,8 @@ from thrmlDenoising.data.dataset import ImageDataset, Split
 from thrmlDenoising.data.facts import DatasetFacts, check_own_name
 from thrmlDenoising.data.given import as_classes, as_images
 from thrmlDenoising.data.quantising import quantised
-from thrmlDenoising.hints import shortened
-from thrmlDenoising.user_text import check_name
+from thrmlDenoising.support.hints import shortened
+from thrmlDenoising.support.user_text import check_name
 
 _SHOWN_IN_MESSAGES = 500
 _IDENTIFIES = (

@@ -18,7 +18,7 @@ from jaxtyping import Shaped, UInt8
 from thrmlDenoising.data.dataset import ImageDataset, Split
 from thrmlDenoising.data.facts import DatasetFacts, check_own_name
 from thrmlDenoising.data.given import as_array
-from thrmlDenoising.hints import shown
+from thrmlDenoising.support.hints import shown
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 """Runs the command that the first word names; any other word is a run to evaluate."""
 
-from thrmlDenoising.command_line import exits_in_words, quiet_interrupts
+from thrmlDenoising.support.command_line import exits_in_words, quiet_interrupts
 
 if __name__ == "__main__":
     quiet_interrupts()
@@ -10,7 +10,7 @@ import sys
 from thrmlDenoising.evaluate.checkpoint import checkpoint_command
 from thrmlDenoising.evaluate.compare import compare_command
 from thrmlDenoising.evaluate.controls import controls_command
-from thrmlDenoising.process_settings import library_settings
+from thrmlDenoising.support.process_settings import library_settings
 
 _COMMANDS = {"compare": compare_command, "controls": controls_command}
 

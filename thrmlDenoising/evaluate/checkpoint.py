@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from thrmlDenoising import __version__
-from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.DTM import DTM
 from thrmlDenoising.evaluate.text import cell, parser
-from thrmlDenoising.evaluation import SWEEPS_PER_SAMPLE, AutocorrelationCurve, Mixing
-from thrmlDenoising.imports import parse_trusting
-from thrmlDenoising.markdown import table
-from thrmlDenoising.paths import user_path
-from thrmlDenoising.runs import RunFolder, check_can_be_written, write_json
-from thrmlDenoising.training import Task
+from thrmlDenoising.families.dtm.autocorrelation import SWEEPS_PER_SAMPLE, AutocorrelationCurve
+from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
+from thrmlDenoising.families.dtm.mixing import Mixing
+from thrmlDenoising.families.dtm.task import Task
+from thrmlDenoising.runs import RunFolder
+from thrmlDenoising.support.files import check_can_be_written, write_json
+from thrmlDenoising.support.imports import parse_trusting
+from thrmlDenoising.support.markdown import table
+from thrmlDenoising.support.paths import user_path
 
 
 def checkpoint_command(words: list[str]) -> None:

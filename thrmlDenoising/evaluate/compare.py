@@ -8,16 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from thrmlDenoising.data import Mode
 from thrmlDenoising.evaluate.text import parser
-from thrmlDenoising.evaluation import Mode
-from thrmlDenoising.evaluation.quality import Headline, headline
-from thrmlDenoising.hints import shortened, shown_error
-from thrmlDenoising.imports import parse_trusting
-from thrmlDenoising.paths import user_path
+from thrmlDenoising.families.dtm.spending import updates_per_epoch
+from thrmlDenoising.families.dtm.step_source import StepSource
 from thrmlDenoising.plots import ComparedRun, Curve, MetricStyle, draw_comparison
-from thrmlDenoising.reading import read_text
-from thrmlDenoising.runs import History, RunFolder, check_can_be_written
-from thrmlDenoising.training import SavedModel, StepSource, updates_per_epoch
+from thrmlDenoising.quality import Headline, headline
+from thrmlDenoising.runs import History, RunFolder
+from thrmlDenoising.support.files import check_can_be_written
+from thrmlDenoising.support.hints import shortened, shown_error
+from thrmlDenoising.support.imports import parse_trusting
+from thrmlDenoising.support.paths import user_path
+from thrmlDenoising.support.reading import read_text
+from thrmlDenoising.training.saved_model import SavedModel
 
 _LARGEST_EVALUATION = 2**24
 

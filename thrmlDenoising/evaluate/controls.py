@@ -6,8 +6,7 @@ import numpy as np
 
 from thrmlDenoising.data import dataset_facts, load_dataset
 from thrmlDenoising.evaluate.text import cell, parser
-from thrmlDenoising.evaluation.features import named_extractor
-from thrmlDenoising.evaluation.quality import (
+from thrmlDenoising.quality import (
     WRONG_THRESHOLD,
     Control,
     QualityReport,
@@ -15,8 +14,9 @@ from thrmlDenoising.evaluation.quality import (
     RealImages,
     control_images,
 )
-from thrmlDenoising.imports import parse_trusting
-from thrmlDenoising.markdown import table
+from thrmlDenoising.quality.features import named_extractor
+from thrmlDenoising.support.imports import parse_trusting
+from thrmlDenoising.support.markdown import table
 
 _FEWEST_IMAGES = 100
 

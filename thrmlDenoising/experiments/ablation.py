@@ -9,7 +9,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from thrmlDenoising.evaluation import Mode
+from thrmlDenoising.data import Mode
 from thrmlDenoising.experiments.figure import FigureData
 from thrmlDenoising.experiments.table import RunTable
 from thrmlDenoising.plots.paper import draw_band, log_axis

@@ -4,12 +4,12 @@ import argparse
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from thrmlDenoising.command_line import exits_in_words
 from thrmlDenoising.experiments.experiment import Run, Scale
 from thrmlDenoising.experiments.training import Places, train_all
-from thrmlDenoising.imports import parse_trusting
-from thrmlDenoising.paths import user_path
-from thrmlDenoising.runs import check_can_hold_files
+from thrmlDenoising.support.command_line import exits_in_words
+from thrmlDenoising.support.files import check_can_hold_files
+from thrmlDenoising.support.imports import parse_trusting
+from thrmlDenoising.support.paths import user_path
 
 RUNS = Path("model_logging_and_saving/figures")
 """Where run folders are kept, if the user says nothing else."""

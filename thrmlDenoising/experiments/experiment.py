@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from thrmlDenoising.config import DTMConfig
-from thrmlDenoising.training import check_epochs
+from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
+from thrmlDenoising.training.loop import check_epochs
 
 Changes = Mapping[str, Mapping[str, Any]]
 """By section of the config, the fields that differ."""

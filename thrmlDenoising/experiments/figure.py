@@ -14,10 +14,10 @@ from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 from PIL import Image
 
-from thrmlDenoising.command_line import exits_in_words
 from thrmlDenoising.experiments.table import RunTable
-from thrmlDenoising.paths import user_path
 from thrmlDenoising.plots.paper import is_drawn_from, paper_style, save_paper_figure
+from thrmlDenoising.support.command_line import exits_in_words
+from thrmlDenoising.support.paths import user_path
 
 _MOST_DIFFERENT_PIXELS = 2e-5
 

@@ -10,12 +10,13 @@ from typing import Self, get_args
 import numpy as np
 from jaxtyping import Float, Int
 
-from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.config.classes import name_of
-from thrmlDenoising.evaluation import Mode
-from thrmlDenoising.hints import shortened
-from thrmlDenoising.reading import read_text
-from thrmlDenoising.runs import History, written_aside
+from thrmlDenoising.data import Mode
+from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
+from thrmlDenoising.runs import History
+from thrmlDenoising.support.files import written_aside
+from thrmlDenoising.support.hints import shortened
+from thrmlDenoising.support.reading import read_text
 
 _LARGEST = 2**24
 """Bytes of a table: tens of thousands of epochs."""

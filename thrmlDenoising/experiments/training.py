@@ -16,14 +16,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from thrmlDenoising.DTM import DTM
-from thrmlDenoising.evaluation.hardware_energy import QUOTED_TOTALS
 from thrmlDenoising.experiments.experiment import Run
 from thrmlDenoising.experiments.table import RunTable, config_hash
-from thrmlDenoising.hints import shown_error
-from thrmlDenoising.imports import trust
-from thrmlDenoising.machine import cpu_model, n_cores
-from thrmlDenoising.reading import read_text
-from thrmlDenoising.runs import RunFolder, append_text, complete_epochs, used_alone
+from thrmlDenoising.families.dtm.hardware_energy import QUOTED_TOTALS
+from thrmlDenoising.runs import RunFolder, complete_epochs, used_alone
+from thrmlDenoising.support.files import append_text
+from thrmlDenoising.support.hints import shown_error
+from thrmlDenoising.support.host import cpu_model, n_cores
+from thrmlDenoising.support.imports import trust
+from thrmlDenoising.support.reading import read_text
 
 _SECONDS = "seconds.txt"
 _SECONDS_FOR_THE_DYING = 5.0

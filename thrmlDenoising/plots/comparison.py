@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullFormatter
 
-from thrmlDenoising.hints import shortened
 from thrmlDenoising.plots.style import (
     MOST_IN_LEGEND,
     MetricStyle,
@@ -26,6 +25,7 @@ from thrmlDenoising.plots.style import (
     save_png,
     write,
 )
+from thrmlDenoising.support.hints import shortened
 
 _LINE_STYLES: dict[str, Literal["-", "--"]] = {"clamped": "-", "free": "--"}
 _RATIO_FOR_LOG = 5

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from thrmlDenoising.hints import shortened
 from thrmlDenoising.plots.style import (
     MetricStyle,
     foot_of,
@@ -25,6 +24,7 @@ from thrmlDenoising.plots.style import (
     save_png,
     write,
 )
+from thrmlDenoising.support.hints import shortened
 
 _LONGEST_NAME = 60
 

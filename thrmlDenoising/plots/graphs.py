@@ -13,8 +13,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph, Lattice
-from thrmlDenoising.paths import user_path
 from thrmlDenoising.plots.style import ShownFigure, line_style, our_style, plain, save_png
+from thrmlDenoising.support.paths import user_path
 
 _ROLES = ("image", "label", "hidden")
 _DARK, _MARK, _LABEL, _IMAGE = (line_style(index)["color"] for index in (0, 1, 2, 4))

@@ -30,7 +30,7 @@ from thrmlDenoising.plots.pictures import (
     padded,
     page_of,
 )
-from thrmlDenoising.runs.files import written_aside
+from thrmlDenoising.support.files import written_aside
 
 _BAR_HEIGHT = 10
 _ASPECT = 1.3

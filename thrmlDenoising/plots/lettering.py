@@ -8,10 +8,10 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from thrmlDenoising.hints import shortened
 from thrmlDenoising.plots.fonts import font_for
 from thrmlDenoising.plots.pictures import INK, PAPER, Picture, above
-from thrmlDenoising.user_text import one_line
+from thrmlDenoising.support.hints import shortened
+from thrmlDenoising.support.user_text import one_line
 
 _WIDEST_TITLE = 220
 _WIDEST_LINE = 2000

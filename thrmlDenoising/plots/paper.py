@@ -14,7 +14,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from PIL import Image
 
 from thrmlDenoising.plots.style import our_style
-from thrmlDenoising.runs.files import written_aside
+from thrmlDenoising.support.files import written_aside
 
 STYLE = Path(__file__).with_name("paper.mplstyle")
 MODE_LINES = {"clamped": "-", "free": (0, (3, 1.5))}

@@ -17,11 +17,11 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from thrmlDenoising.hints import shortened
 from thrmlDenoising.plots.excerpts import evenly_spread
 from thrmlDenoising.plots.fonts import font_for, usual_font
-from thrmlDenoising.runs.files import written_aside
-from thrmlDenoising.user_text import one_line
+from thrmlDenoising.support.files import written_aside
+from thrmlDenoising.support.hints import shortened
+from thrmlDenoising.support.user_text import one_line
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 """Okabe and Ito's colour-blind-safe set without its yellow, which is faint on white."""

@@ -10,11 +10,11 @@ from jaxtyping import Float
 from matplotlib.ticker import MaxNLocator
 
 from thrmlDenoising.base_graphs import BaseGraph
-from thrmlDenoising.hints import shortened
-from thrmlDenoising.paths import user_path
 from thrmlDenoising.plots.excerpts import MOST_CLASSES, evenly_spread, what_is_shown
 from thrmlDenoising.plots.graphs import DrawnStep, bits_per_pixel, check_finite
 from thrmlDenoising.plots.style import ShownFigure, note, our_style, save_png, write
+from thrmlDenoising.support.hints import shortened
+from thrmlDenoising.support.paths import user_path
 
 _MOST_COLUMNS = 5
 _LONGEST_TITLE = 24  # characters, about as wide as an image

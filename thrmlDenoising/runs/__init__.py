@@ -1,16 +1,6 @@
 """What a run leaves on disk: its folder, its checkpoints, its measurements and its log."""
 
-from thrmlDenoising.runs.checkpoint import (
-    checkpoint_path,
-    save_checkpoint,
-)
-from thrmlDenoising.runs.files import (
-    append_text,
-    check_can_be_written,
-    check_can_hold_files,
-    write_json,
-    written_aside,
-)
+from thrmlDenoising.runs.checkpoint import checkpoint_path, save_checkpoint
 from thrmlDenoising.runs.folder import RunFolder
 from thrmlDenoising.runs.history import EpochRecord, History
 from thrmlDenoising.runs.lock import InUseError, run_used_alone, used_alone
@@ -44,9 +34,6 @@ __all__ = [
     "RunFolder",
     "StepIdentity",
     "TrainingLog",
-    "append_text",
-    "check_can_be_written",
-    "check_can_hold_files",
     "checkpoint_name",
     "checkpoint_path",
     "complete_epochs",
@@ -58,7 +45,5 @@ __all__ = [
     "save_checkpoint",
     "state_file",
     "used_alone",
-    "write_json",
     "write_step",
-    "written_aside",
 ]

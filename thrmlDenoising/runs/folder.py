@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Self
 
-from thrmlDenoising.hints import shortened, shown
+from thrmlDenoising.support.hints import shortened, shown
 
 _LONGEST_DESCRIPTOR = 200  # bytes; file systems allow 255 for a name, the time stamp included
 

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Self
 
-from thrmlDenoising.hints import shortened, shown
-from thrmlDenoising.runs.files import written_aside
+from thrmlDenoising.support.files import written_aside
+from thrmlDenoising.support.hints import shortened, shown
 
 
 @dataclass(frozen=True)

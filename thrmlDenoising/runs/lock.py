@@ -11,10 +11,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from thrmlDenoising.reading import read_text
-from thrmlDenoising.runs.files import through_link, written_aside
 from thrmlDenoising.runs.folder import RunFolder
-from thrmlDenoising.warn import warn
+from thrmlDenoising.support.files import through_link, written_aside
+from thrmlDenoising.support.reading import read_text
+from thrmlDenoising.support.warn import warn
 
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
 _LARGEST_HOLDER = 2**12

@@ -3,7 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
-from thrmlDenoising.runs.files import append_text
+from thrmlDenoising.support.files import append_text
 
 
 class TrainingLog:

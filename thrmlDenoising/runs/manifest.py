@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from thrmlDenoising.hints import shortened, shown
-from thrmlDenoising.reading import open_regular, read_text
+from thrmlDenoising.support.hints import shortened, shown
+from thrmlDenoising.support.reading import open_regular, read_text
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"

@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from thrmlDenoising.hints import shortened, shown
 from thrmlDenoising.runs.manifest import CheckpointError, Manifest, sha256_of
 from thrmlDenoising.runs.npy import read_header, read_values
+from thrmlDenoising.support.hints import shortened, shown
 
 State = TypeVar("State")
 

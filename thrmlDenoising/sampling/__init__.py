@@ -15,7 +15,7 @@ from thrmlDenoising.sampling.protocol import (
     clamped_nodes,
     free_nodes,
 )
-from thrmlDenoising.sampling.thrml_sampler import ThrmlSampler
+from thrmlDenoising.sampling.thrml.sampler import ThrmlSampler
 
 __all__ = [
     "CLAMPS",

@@ -9,8 +9,8 @@ from thrmlDenoising.sampling.protocol import AbstractSampler
 
 _SAMPLERS = {
     "cpu": ("thrmlDenoising.sampling.cpu", "CpuSampler"),
-    "xla": ("thrmlDenoising.sampling.xla_sampler", "XlaSampler"),
-    "thrml": ("thrmlDenoising.sampling.thrml_sampler", "ThrmlSampler"),
+    "xla": ("thrmlDenoising.sampling.xla.sampler", "XlaSampler"),
+    "thrml": ("thrmlDenoising.sampling.thrml.sampler", "ThrmlSampler"),
 }
 """Where each is. Imported when chosen: one needs Numba, which not every platform has."""
 

@@ -10,7 +10,7 @@ booleans, True for +1.
 """
 
 import abc
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -18,7 +18,6 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Int32, Key, PyTree
 
 from thrmlDenoising.base_graphs import BaseGraph
-from thrmlDenoising.replication import MODEL_NAMES, tells
 
 Clamp = Literal["nothing", "labels", "visible"]
 """Which nodes keep their value: all free, label nodes fixed, or image and label nodes fixed."""
@@ -69,9 +68,6 @@ class IsingModel(NamedTuple):
 
     parameters: Parameters
     input_couplings: Float[Array, " visible"]
-
-    if not TYPE_CHECKING:
-        __getattr__ = tells(MODEL_NAMES)
 
 
 class Chains(NamedTuple):

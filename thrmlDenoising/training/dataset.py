@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 
-from thrmlDenoising.config import DTMConfig
 from thrmlDenoising.data import ImageDataset, OwnData, load_dataset
+from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
 
 
 def check_same_images(cfg: DTMConfig, own_images: OwnData | None) -> None:

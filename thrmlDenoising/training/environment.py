@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import jax
 
-from thrmlDenoising.config import DTMConfig
-from thrmlDenoising.process_settings import changed_settings
+from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
 from thrmlDenoising.sampling import sampler_type
+from thrmlDenoising.support.process_settings import changed_settings
 
 _VERSIONED = ("thrmlDenoising", "thrml", "jax", "jaxlib", "numpy", "numba")
 

@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from numbers import Integral
 from typing import NamedTuple, TypeGuard
 
-from thrmlDenoising.config import DTMConfig
-from thrmlDenoising.evaluation import AutocorrelationCurve
-from thrmlDenoising.hints import shown_error
+from thrmlDenoising.families.dtm.autocorrelation import AutocorrelationCurve
+from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
+from thrmlDenoising.families.dtm.examples import Examples
+from thrmlDenoising.families.dtm.model import Model, NotFiniteError, check_finite
+from thrmlDenoising.families.dtm.state import TrainState
+from thrmlDenoising.families.dtm.task import Evaluation, Task
+from thrmlDenoising.families.dtm.trainer import Trainer, adapt_strengths, set_baseline
 from thrmlDenoising.runs import EpochRecord, complete_epochs
-from thrmlDenoising.training.examples import Examples
-from thrmlDenoising.training.model import Model, NotFiniteError, check_finite
+from thrmlDenoising.support.hints import shown_error
 from thrmlDenoising.training.progress import Progress
 from thrmlDenoising.training.recorder import RunRecorder
 from thrmlDenoising.training.signals import StopSignals, Terminated
-from thrmlDenoising.training.state import TrainState
-from thrmlDenoising.training.task import Evaluation, Task
-from thrmlDenoising.training.trainer import Trainer, adapt_strengths, set_baseline
 
 React = Callable[[DTMConfig, TrainState, float], TrainState]
 """What the controllers make of a step's autocorrelation."""

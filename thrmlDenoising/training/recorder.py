@@ -7,15 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from thrmlDenoising.config import DTMConfig
-from thrmlDenoising.evaluation import (
-    SWEEPS_PER_SAMPLE,
-    Animation,
-    AutocorrelationCurve,
-    Mode,
-)
-from thrmlDenoising.evaluation.quality import Headline, QualityReport, headline
-from thrmlDenoising.hints import shown_error
+from thrmlDenoising.data import Mode
+from thrmlDenoising.families.dtm.autocorrelation import SWEEPS_PER_SAMPLE, AutocorrelationCurve
+from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
+from thrmlDenoising.families.dtm.images import Animation
+from thrmlDenoising.families.dtm.model import Model, check_finite
+from thrmlDenoising.families.dtm.task import Evaluation
 from thrmlDenoising.plots import (
     MetricStyle,
     draw_autocorrelation_vs_epoch,
@@ -24,22 +21,20 @@ from thrmlDenoising.plots import (
     draw_metric_vs_epoch,
     write_gif,
 )
+from thrmlDenoising.quality import Headline, QualityReport, headline
 from thrmlDenoising.runs import (
     EpochRecord,
     History,
     RunFolder,
     TrainingLog,
-    check_can_hold_files,
     checkpoint_name,
     complete_epochs,
-    write_json,
-    written_aside,
 )
+from thrmlDenoising.support.files import check_can_hold_files, write_json, written_aside
+from thrmlDenoising.support.hints import shown_error
+from thrmlDenoising.support.warn import warn
 from thrmlDenoising.training.environment import Environment
-from thrmlDenoising.training.model import Model, check_finite
 from thrmlDenoising.training.saved_model import save_model
-from thrmlDenoising.training.task import Evaluation
-from thrmlDenoising.warn import warn
 
 
 class RunRecorder:

@@ -13,11 +13,20 @@ from thrmlDenoising.base_graphs import (
     check_graph,
     most_graph_bytes,
 )
-from thrmlDenoising.config import DTMConfig, Named
-from thrmlDenoising.config.dtm_config import LARGEST_FILE
-from thrmlDenoising.hints import shortened
-from thrmlDenoising.paths import user_path
-from thrmlDenoising.reading import decoded
+from thrmlDenoising.config import Named
+from thrmlDenoising.families.dtm.compatible import check_compatible
+from thrmlDenoising.families.dtm.config.dtm_config import LARGEST_FILE, DTMConfig
+from thrmlDenoising.families.dtm.foreign_run import refuse_run_of_dtm_replication
+from thrmlDenoising.families.dtm.model import Model, ModelStep, build_steps, put_on
+from thrmlDenoising.families.dtm.state import TrainState
+from thrmlDenoising.families.dtm.step_checks import (
+    identity_problem,
+    is_stitched,
+    last_epoch,
+    numbers_problem,
+)
+from thrmlDenoising.families.dtm.step_source import StepSource
+from thrmlDenoising.families.dtm.trainer import Trainer
 from thrmlDenoising.runs import (
     MANIFEST,
     History,
@@ -33,18 +42,9 @@ from thrmlDenoising.runs import (
     state_file,
     write_step,
 )
-from thrmlDenoising.training.compatible import check_compatible
-from thrmlDenoising.training.foreign_run import refuse_run_of_dtm_replication
-from thrmlDenoising.training.model import Model, ModelStep, build_steps, put_on
-from thrmlDenoising.training.state import TrainState
-from thrmlDenoising.training.step_checks import (
-    identity_problem,
-    is_stitched,
-    last_epoch,
-    numbers_problem,
-)
-from thrmlDenoising.training.step_source import StepSource
-from thrmlDenoising.training.trainer import Trainer
+from thrmlDenoising.support.hints import shortened
+from thrmlDenoising.support.paths import user_path
+from thrmlDenoising.support.reading import decoded
 
 _LARGEST_HISTORY = 2**25
 """Bytes: twenty thousand epochs of ten steps."""

@@ -7,8 +7,8 @@ from typing import Any
 from numba import njit
 from numba.core.caching import FunctionCache
 
-from thrmlDenoising.hints import shown_error
-from thrmlDenoising.warn import warn
+from thrmlDenoising.support.hints import shown_error
+from thrmlDenoising.support.warn import warn
 
 _TO_SAVE_SECONDS = (
     "every process compiles it for itself. Name a folder in NUMBA_CACHE_DIR to save the seconds "

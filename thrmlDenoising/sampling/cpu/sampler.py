@@ -14,7 +14,6 @@ from jaxtyping import Array, Bool, Int, Int32, Int64, Key, PyTree, Shaped, UInt3
 from numba.core import config as numba_config
 
 from thrmlDenoising.base_graphs import BaseGraph
-from thrmlDenoising.process_settings import library_settings
 from thrmlDenoising.sampling.cpu import kernels
 from thrmlDenoising.sampling.cpu.lanes import LANES
 from thrmlDenoising.sampling.neighbors import Neighbors
@@ -30,6 +29,7 @@ from thrmlDenoising.sampling.protocol import (
     Schedule,
     free_nodes,
 )
+from thrmlDenoising.support.process_settings import library_settings
 
 
 class CpuSampler(AbstractSampler):

@@ -1,0 +1,1 @@
+"""Families of models. They know nothing of each other."""

@@ -1,0 +1,1 @@
+"""Denoising Thermodynamic Models: chains of small Ising machines."""

@@ -1,0 +1,28 @@
+"""How good images are: distances to real ones, overlap with them, copies of them, accuracy."""
+
+from thrmlDenoising.quality.agreement import HELD_OUT_PIXELS, held_out_pixels
+from thrmlDenoising.quality.bootstrap import Estimate
+from thrmlDenoising.quality.controls import WRONG_THRESHOLD, Control, control_images
+from thrmlDenoising.quality.frechet import FeatureMoments, frechet_distance
+from thrmlDenoising.quality.headline import Headline, headline
+from thrmlDenoising.quality.reference import CACHE_VARIABLE, RealImages
+from thrmlDenoising.quality.report import Measurement, QualityReport
+from thrmlDenoising.quality.suite import QualitySuite
+
+__all__ = [
+    "CACHE_VARIABLE",
+    "HELD_OUT_PIXELS",
+    "WRONG_THRESHOLD",
+    "Control",
+    "Estimate",
+    "FeatureMoments",
+    "Headline",
+    "Measurement",
+    "QualityReport",
+    "QualitySuite",
+    "RealImages",
+    "control_images",
+    "frechet_distance",
+    "headline",
+    "held_out_pixels",
+]

@@ -1,0 +1,60 @@
+"""Which of many measurements stands for a run: in its plot, in `fids_dict` and in comparisons."""
+
+from collections.abc import Collection
+from typing import NamedTuple, get_args
+
+from thrmlDenoising.data import Mode
+from thrmlDenoising.quality.agreement import HELD_OUT_PIXELS
+
+_ACCURACIES = {
+    ("exact_accuracy",): "exactly the image of their class (%)",
+    ("accuracy", "agreement"): "images of their label's class (%)",
+    (HELD_OUT_PIXELS,): "pixels as in the held-out image (%)",
+}
+"""Endings of their names, the most telling first, and what they are called on an axis."""
+
+
+class Headline(NamedTuple):
+    """The measurement that stands for a run.
+
+    - `label`: its name on an axis.
+    - `is_distance`: whether lower is better.
+    - `names`: its name for free and for clamped images, as far as they were measured.
+    """
+
+    label: str
+    is_distance: bool
+    names: dict[Mode, str]
+
+
+def headline(metric_names: Collection[str]) -> Headline | None:
+    """FID if it was measured, else classifier FD, another Fréchet distance, or an accuracy: of
+    labels or, of images that are conditioned on bits, of pixels.
+
+    Args:
+        metric_names: such as "free_fid"; of several other Fréchet distances the first counts.
+    """
+    by_mode = {mode: _without_prefix(metric_names, f"{mode}_") for mode in get_args(Mode)}
+    measured = [name for names in by_mode.values() for name in names]
+    distances = [name for name in measured if name.endswith("_fd")]
+    for distance in ["fid", "classifier_fd", *distances[:1]]:
+        if distance in measured:
+            label = "FID" if distance == "fid" else distance.removesuffix("_fd") + " FD"
+            return Headline(label, True, _names(by_mode, (distance,)))
+    for endings, label in _ACCURACIES.items():
+        if accuracies := _names(by_mode, endings):
+            return Headline(label, False, accuracies)
+    return None
+
+
+def _without_prefix(names: Collection[str], prefix: str) -> list[str]:
+    return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+
+
+def _names(by_mode: dict[Mode, list[str]], endings: tuple[str, ...]) -> dict[Mode, str]:
+    """The first name of each mode with one of these endings."""
+    found: dict[Mode, str] = {}
+    for mode, names in by_mode.items():
+        if name := next((name for name in names if name.endswith(endings)), None):
+            found[mode] = f"{mode}_{name}"
+    return found

@@ -1,0 +1,108 @@
+"""Everything measured on one set of generated images, with all it takes to repeat it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from thrmlDenoising.quality.bootstrap import Estimate
+from thrmlDenoising.support.hints import shown_error
+from thrmlDenoising.support.markdown import table
+
+
+class Measurement(NamedTuple):
+    """A number and where it comes from.
+
+    - `estimate`: value and 95 % interval.
+    - `extractor`: what looked at the images.
+    - `n_images`: generated images; `n_reference`: real ones.
+    - `reference`: the hash of what they were compared with.
+    """
+
+    name: str
+    estimate: Estimate
+    extractor: str
+    n_images: int
+    n_reference: int
+    reference: str
+
+
+@dataclass
+class QualityReport:
+    """Measurements of one set of generated images.
+
+    Attributes:
+        reference: the real images: data set, split, classes, threshold or grey levels, hash.
+        extractors: the fingerprint of each, such as the hash of a network's weights.
+        measurements: by name, in the order of measuring.
+        notes: what was not measured, and why.
+        failures: measurements that raised something, by name, which stands in the notes too.
+    """
+
+    reference: dict[str, Any]
+    extractors: dict[str, str | None]
+    measurements: dict[str, Measurement] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    failures: dict[str, Exception] = field(default_factory=dict)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """A measurement that costs itself, and nothing beside it, if it fails."""
+        try:
+            yield
+        except Exception as error:
+            self.failures[name] = error
+            self.notes.append(f"{name}: {shown_error(error)}")
+
+    def raise_failure(self) -> None:
+        """Raises what the first measurement that failed has raised, if any did."""
+        for error in self.failures.values():
+            raise error
+
+    def add(self, measurement: Measurement) -> None:
+        """Adds a measurement under its name."""
+        self.measurements[measurement.name] = measurement
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The bare numbers."""
+        return {name: found.estimate.value for name, found in self.measurements.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, ready for JSON."""
+        rows = [found._asdict() | found.estimate._asdict() for found in self.measurements.values()]
+        for row in rows:
+            del row["estimate"]
+        return {
+            "reference": self.reference,
+            "extractors": self.extractors,
+            "measurements": rows,
+            "notes": self.notes,
+        }
+
+    @property
+    def facts(self) -> str:
+        """What the images were compared with, in a line."""
+        return "; ".join(f"{name} {value}" for name, value in self.reference.items())
+
+    def __str__(self) -> str:
+        """What the images were compared with, and a table in Markdown."""
+        notes = [f"not measured: {note}" for note in self.notes]
+        rows = [_HEAD, *map(_row, self.measurements.values())]
+        return "\n".join([self.facts, "", table(rows), *notes])
+
+
+_HEAD = ("measurement", "value", "95 % interval", "extractor", "images", "real", "reference")
+
+
+def _row(found: Measurement) -> tuple[str, ...]:
+    value, low, high = found.estimate
+    return (
+        found.name,
+        f"{value:.4g}",
+        f"{low:.4g} to {high:.4g}",
+        found.extractor,
+        str(found.n_images),
+        str(found.n_reference),
+        found.reference,
+    )

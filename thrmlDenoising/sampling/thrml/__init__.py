@@ -1,0 +1,1 @@
+"""Block Gibbs sampling by thrml: the reference."""

@@ -1,0 +1,1 @@
+"""Block Gibbs sampling compiled by XLA, for processors and accelerators alike."""

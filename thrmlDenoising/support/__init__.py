@@ -1,0 +1,1 @@
+"""What knows nothing of models: text, files, imports, the host and what commands say."""
