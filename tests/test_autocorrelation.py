@@ -29,7 +29,7 @@ from thrmlDenoising.families.dtm.autocorrelation import (
     stationary_curve,
 )
 from thrmlDenoising.families.dtm.step import DiffusionStep
-from thrmlDenoising.processes.bit_flips import Interval, Noised, Rates
+from thrmlDenoising.processes.bit_flips import Interval, LabelledImages, Rates
 from thrmlDenoising.sampling import IsingModel, Parameters, Schedule, ThrmlSampler
 
 SIGMAS = 5.5
@@ -227,8 +227,10 @@ def pair_machine(coupling: float, bias: float = 0.0) -> tuple[DiffusionStep, Isi
     return step, step.machine(Parameters(jnp.array([bias, 0.0]), jnp.array([coupling])))
 
 
-def blank_images(n_images: int, n_pixels: int) -> Noised:
-    return Noised(jnp.zeros((n_images, n_pixels), jnp.uint8), jnp.zeros((n_images, 0), bool))
+def blank_images(n_images: int, n_pixels: int) -> LabelledImages:
+    return LabelledImages(
+        jnp.zeros((n_images, n_pixels), jnp.uint8), jnp.zeros((n_images, 0), bool)
+    )
 
 
 N_SWEEPS = 64
@@ -288,7 +290,7 @@ def test_projections_are_of_grey_levels_and_few_images_are_used_whole():
     np.testing.assert_allclose(projected, [2 / 3, 1, 1 / 3], atol=1e-6)
 
     model = random_model(np.random.default_rng(0), graph)
-    images = Noised(jnp.zeros((n_images, 2), jnp.uint8), jnp.zeros((n_images, 1), bool))
+    images = LabelledImages(jnp.zeros((n_images, 2), jnp.uint8), jnp.zeros((n_images, 1), bool))
     schedule = Schedule.constant(1.0, n_warmup=2, n_samples=3, steps_per_sample=4)
     projections = sample_projections(jax.random.key(0), step, model, images, schedule)
     assert projections.shape == (3, n_images, 16, 32)

@@ -18,7 +18,7 @@ from thrmlDenoising.families.dtm.step import DiffusionStep
 from thrmlDenoising.processes.bit_flips import (
     Flips,
     Interval,
-    Noised,
+    LabelledImages,
     Rates,
     add_noise,
     flip_probabilities,
@@ -106,7 +106,7 @@ def test_pure_noise_is_not_coupled_and_no_noise_is_refused():
 
 def test_flip_frequencies_of_pixels_and_labels():
     n_images, n_bits = 5000, 8
-    clean = Noised(
+    clean = LabelledImages(
         jnp.tile(jnp.arange(n_bits, dtype=jnp.uint8) % 2, (n_images, 1)),
         jnp.tile(jnp.arange(n_bits) % 2 == 0, (n_images, 1)),
     )
@@ -132,7 +132,7 @@ def level_counts(found: np.ndarray, n_levels: int) -> np.ndarray:
 @pytest.mark.parametrize("n_levels", [1, 3, 7])
 def test_every_level_goes_to_every_level_as_often_as_it_should(n_levels):
     pixels = jnp.tile(jnp.arange(n_levels + 1, dtype=jnp.uint8), (8000, 1))
-    clean = Noised(pixels, jnp.zeros((8000, 0), bool))
+    clean = LabelledImages(pixels, jnp.zeros((8000, 0), bool))
     counts = np.empty(0)
     for seed in SEEDS:
         noised = np.asarray(
@@ -157,7 +157,7 @@ def test_pure_noise_is_a_fair_coin_for_every_trial():
 
 
 def test_noise_depends_on_the_key_alone():
-    clean = Noised(jnp.zeros((50, 9), jnp.uint8), jnp.zeros((50, 9), bool))
+    clean = LabelledImages(jnp.zeros((50, 9), jnp.uint8), jnp.zeros((50, 9), bool))
     one, same, other = (
         add_noise(jax.random.key(seed), clean, 1, Flips(0.5, 0.5)) for seed in (0, 0, 1)
     )
@@ -209,11 +209,11 @@ def test_the_last_step_of_the_log_grid_sees_pure_noise():
     np.testing.assert_array_equal(step.to_input.image, 0.5)
 
 
-def tiny_images(step: DiffusionStep, n_images: int) -> Noised:
+def tiny_images(step: DiffusionStep, n_images: int) -> LabelledImages:
     """Images of the top level, with one label bit set."""
     manager = step.manager
     pixels = jnp.full((n_images, manager.n_pixels), manager.n_levels, jnp.uint8)
-    return Noised(pixels, jnp.tile(jnp.array([True, False]), (n_images, 1)))
+    return LabelledImages(pixels, jnp.tile(jnp.array([True, False]), (n_images, 1)))
 
 
 def test_encoding_a_step_is_undone_by_decoding(step):
@@ -221,7 +221,7 @@ def test_encoding_a_step_is_undone_by_decoding(step):
     levels = np.arange(n_levels + 1, dtype=np.uint8)
     pixels = np.stack([np.resize(np.roll(levels, k), n_pixels) for k in range(n_levels + 1)])
     labels = np.arange(2 * len(pixels)).reshape(-1, 2) % 3 == 0
-    visible = step.encode(Noised(jnp.asarray(pixels), jnp.asarray(labels)))
+    visible = step.encode(LabelledImages(jnp.asarray(pixels), jnp.asarray(labels)))
     assert visible.shape == (len(pixels), len(step.visible_nodes))
     again = step.decode(visible)
     np.testing.assert_array_equal(again.pixels, pixels)

@@ -28,7 +28,7 @@ from thrmlDenoising.families.dtm.autocorrelation import (
 )
 from thrmlDenoising.families.dtm.mixing import Mixing, estimate_mixing, measure_mixing
 from thrmlDenoising.families.dtm.step import DiffusionStep
-from thrmlDenoising.processes.bit_flips import Interval, Noised, Rates
+from thrmlDenoising.processes.bit_flips import Interval, LabelledImages, Rates
 from thrmlDenoising.quality.bootstrap import Estimate
 from thrmlDenoising.sampling import IsingModel, Parameters
 from thrmlDenoising.sampling.exact import second_eigenvalue
@@ -247,7 +247,7 @@ def magnet() -> tuple[BaseGraph, DiffusionStep, IsingModel]:
 
 def measured(seed: int, beta: float, n_samples: int) -> Mixing:
     _, step, model = magnet()
-    images = Noised(jnp.zeros((64, 2), jnp.uint8), jnp.zeros((64, 0), bool))
+    images = LabelledImages(jnp.zeros((64, 2), jnp.uint8), jnp.zeros((64, 0), bool))
     return measure_mixing(jax.random.key(seed), step, model, images, beta, n_samples)
 
 

@@ -13,7 +13,7 @@ from thrmlDenoising.base_graphs import (
     BaseGraph,
     PoissonBinomialIsingGraphManager,
 )
-from thrmlDenoising.processes.bit_flips import Noised
+from thrmlDenoising.processes.bit_flips import LabelledImages
 
 
 class RestrictedManager(AbstractBaseGraphManager):
@@ -124,7 +124,7 @@ def test_a_class_that_has_changed_since_is_named(tmp_path, monkeypatch):
 def test_a_class_that_is_edited_in_place_is_not_run_as_it_was(monkeypatch):
     """As `%autoreload` of IPython edits it, or an assignment to a method."""
     cfg = cfg_of(RestrictedManager)
-    clean = Noised(jnp.zeros((20, 3), jnp.uint8), jnp.zeros((20, 3), bool))
+    clean = LabelledImages(jnp.zeros((20, 3), jnp.uint8), jnp.zeros((20, 3), bool))
 
     def noisy_images() -> np.ndarray:
         return np.asarray(DTM(cfg).steps[0].diffusion.noisy_input(jax.random.key(0), clean))[:, :3]

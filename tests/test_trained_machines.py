@@ -13,7 +13,7 @@ from jaxtyping import Float
 from tiny import FAST_SAMPLERS
 
 from thrmlDenoising import DTM
-from thrmlDenoising.processes.bit_flips import Noised
+from thrmlDenoising.processes.bit_flips import LabelledImages
 from thrmlDenoising.sampling import (
     AbstractSampler,
     Clamp,
@@ -60,7 +60,7 @@ class TrainedRun:
         self.clamp: Clamp = clamp
         images = slice(seed * N_CHAINS, (seed + 1) * N_CHAINS)
         pixels, classes = (part[images] for part in dtm.train_dataset)
-        clean = Noised(jnp.asarray(pixels), jnp.asarray(dtm.one_hot_target_labels[classes]))
+        clean = LabelledImages(jnp.asarray(pixels), jnp.asarray(dtm.one_hot_target_labels[classes]))
         diffusion = self.step.diffusion
         inputs = diffusion.noisy_input(keys[2], clean)
         chains = diffusion.fresh_chains(keys[3], self.step.state.parameters, inputs, 1.0)

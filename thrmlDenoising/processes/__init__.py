@@ -3,7 +3,7 @@
 from thrmlDenoising.processes.bit_flips import (
     Flips,
     Interval,
-    Noised,
+    LabelledImages,
     Rates,
     add_noise,
     flip_probabilities,
@@ -15,7 +15,7 @@ from thrmlDenoising.processes.bit_flips import (
 __all__ = [
     "Flips",
     "Interval",
-    "Noised",
+    "LabelledImages",
     "Rates",
     "add_noise",
     "flip_probabilities",

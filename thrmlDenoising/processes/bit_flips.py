@@ -44,8 +44,8 @@ class Interval(NamedTuple):
         return Interval(self.start * (1 - offset), self.end * (1 + offset))
 
 
-class Noised(NamedTuple):
-    """Images and labels at one time of the forward process."""
+class LabelledImages(NamedTuple):
+    """Images and their label nodes, clean or at some time of the forward process."""
 
     pixels: UInt8[Array, "image pixel"]
     labels: Bool[Array, "image label_node"]
@@ -101,7 +101,9 @@ def flip_bits(
     return bits ^ jax.random.bernoulli(key, jnp.asarray(chance, jnp.float32), bits.shape)
 
 
-def add_noise(key: Key[Array, ""], clean: Noised, n_levels: int, flips: Flips) -> Noised:
+def add_noise(
+    key: Key[Array, ""], clean: LabelledImages, n_levels: int, flips: Flips
+) -> LabelledImages:
     """Noise on images of grey levels 0..n_levels and on their labels.
 
     A pixel of level k is n_levels bits of which k are 1; each is flipped by itself, and the
@@ -111,7 +113,7 @@ def add_noise(key: Key[Array, ""], clean: Noised, n_levels: int, flips: Flips) -
     pixels = jnp.asarray(clean.pixels)
     trial = jax.lax.broadcasted_iota(pixels.dtype, (*pixels.shape, n_levels), pixels.ndim)
     trials = pixels[..., None] > trial
-    return Noised(
+    return LabelledImages(
         flip_bits(pixel_key, trials, flips.image).sum(axis=-1, dtype=jnp.uint8),
         flip_bits(label_key, clean.labels, flips.label),
     )
@@ -119,9 +121,9 @@ def add_noise(key: Key[Array, ""], clean: Noised, n_levels: int, flips: Flips) -
 
 def pure_noise(
     key: Key[Array, ""], n_images: int, n_pixels: int, n_levels: int, n_label_nodes: int
-) -> Noised:
+) -> LabelledImages:
     """Where the forward process ends and generation starts: every bit is a fair coin."""
-    nothing = Noised(
+    nothing = LabelledImages(
         jnp.zeros((n_images, n_pixels), jnp.uint8), jnp.zeros((n_images, n_label_nodes), bool)
     )
     return add_noise(key, nothing, n_levels, Flips(0.5, 0.5))

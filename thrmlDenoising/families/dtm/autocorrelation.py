@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float, Int32, Key
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager
 from thrmlDenoising.families.dtm.step import DiffusionStep
-from thrmlDenoising.processes.bit_flips import Noised
+from thrmlDenoising.processes.bit_flips import LabelledImages
 from thrmlDenoising.sampling import AbstractObserver, IsingModel, Schedule
 
 N_IMAGES = 64
@@ -78,7 +78,7 @@ def sample_projections(
     key: Key[Array, ""],
     step: DiffusionStep,
     model: IsingModel,
-    test_images: Noised,
+    test_images: LabelledImages,
     schedule: Schedule,
 ) -> Projections:
     """Runs 16 chains on each of up to 64 test images noised to the step's input.
@@ -246,7 +246,7 @@ def measure_autocorrelation(
     key: Key[Array, ""],
     step: DiffusionStep,
     model: IsingModel,
-    test_images: Noised,
+    test_images: LabelledImages,
     protocol: Protocol,
     generation_sweeps: int,
     n_samples: int | None = None,

@@ -10,7 +10,7 @@ from thrmlDenoising.families.dtm.model import ModelStep
 from thrmlDenoising.families.dtm.state import TrainState
 from thrmlDenoising.families.dtm.stream import Stream
 from thrmlDenoising.families.dtm.trainer import Trainer
-from thrmlDenoising.processes.bit_flips import Noised
+from thrmlDenoising.processes.bit_flips import LabelledImages
 from thrmlDenoising.training.devices import run_on_devices
 from thrmlDenoising.training.progress import Progress
 
@@ -43,7 +43,7 @@ class Examples(Protocol):
 class ImagesInMemory(NamedTuple):
     """A whole data set, which every step walks through in an order of its own."""
 
-    clean: Noised
+    clean: LabelledImages
     streamed = False
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from thrmlDenoising.families.dtm.reverse import Generated
-from thrmlDenoising.processes.bit_flips import Noised
+from thrmlDenoising.processes.bit_flips import LabelledImages
 from thrmlDenoising.quality.accuracy import label_votes
 from thrmlDenoising.sampling import Schedule
 
@@ -52,7 +52,7 @@ class ClassImages:
     n_voted: int
 
     @cached_property
-    def _last_states(self) -> Noised:
+    def _last_states(self) -> LabelledImages:
         return self.generated.last_states
 
     @property

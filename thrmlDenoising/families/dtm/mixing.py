@@ -39,7 +39,7 @@ from thrmlDenoising.families.dtm.autocorrelation import (
     share_still,
 )
 from thrmlDenoising.families.dtm.step import DiffusionStep
-from thrmlDenoising.processes.bit_flips import Noised
+from thrmlDenoising.processes.bit_flips import LabelledImages
 from thrmlDenoising.quality.bootstrap import Estimate
 from thrmlDenoising.sampling import IsingModel
 
@@ -93,7 +93,7 @@ def measure_mixing(
     key: Key[Array, ""],
     step: DiffusionStep,
     model: IsingModel,
-    test_images: Noised,
+    test_images: LabelledImages,
     beta: float,
     n_samples: int,
 ) -> Mixing:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int32, Key
 
 from thrmlDenoising.families.dtm.step import DiffusionStep
-from thrmlDenoising.processes.bit_flips import Noised, pure_noise
+from thrmlDenoising.processes.bit_flips import LabelledImages, pure_noise
 from thrmlDenoising.sampling import AbstractObserver, IsingModel, Schedule
 
 
@@ -38,11 +38,11 @@ class Generated(NamedTuple):
     `outputs` has one entry per step in the order run, each with leaves "sample image ...".
     """
 
-    noise: Noised
-    outputs: list[Noised]
+    noise: LabelledImages
+    outputs: list[LabelledImages]
 
     @property
-    def last_states(self) -> Noised:
+    def last_states(self) -> LabelledImages:
         """The state each step ended in: leaves "step image ..." in the order run."""
         ends = [jax.tree.map(lambda leaf: np.asarray(leaf[-1]), out) for out in self.outputs]
         return jax.tree.map(lambda *leaves: np.stack(leaves), *ends)
@@ -62,10 +62,10 @@ def denoise(
     key: Key[Array, ""],
     step: DiffusionStep,
     model: IsingModel,
-    noisier: Noised,
+    noisier: LabelledImages,
     schedule: Schedule,
     labels: Bool[Array, "image label_node"] | None = None,
-) -> Noised:
+) -> LabelledImages:
     """Samples one step, given its input.
 
     Args:

@@ -10,7 +10,7 @@ from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph
 from thrmlDenoising.processes.bit_flips import (
     Flips,
     Interval,
-    Noised,
+    LabelledImages,
     Rates,
     add_noise,
     flip_probabilities,
@@ -94,18 +94,18 @@ class DiffusionStep(eqx.Module):
         """The node of every label bit."""
         return self.visible_nodes[self._n_image_bits :]
 
-    def encode(self, noised: Noised) -> Bool[Array, "chain visible"]:
+    def encode(self, noised: LabelledImages) -> Bool[Array, "chain visible"]:
         """Images and labels as visible bits."""
         return jnp.concatenate([self.manager.encode(noised.pixels), noised.labels], axis=-1)
 
-    def decode(self, visible: Bool[Array, "*batch visible"]) -> Noised:
+    def decode(self, visible: Bool[Array, "*batch visible"]) -> LabelledImages:
         """Visible bits as images and labels."""
         image_bits, labels = jnp.split(visible, [self._n_image_bits], axis=-1)
-        return Noised(self.manager.decode(image_bits), labels)
+        return LabelledImages(self.manager.decode(image_bits), labels)
 
     @eqx.filter_jit
     def noisy_pair(
-        self, key: Key[Array, ""], clean: Noised
+        self, key: Key[Array, ""], clean: LabelledImages
     ) -> tuple[Bool[Array, "chain visible"], Bool[Array, "chain visible"]]:
         """What training shows the step: its output (the target) and its noisier input."""
         output_key, input_key = jax.random.split(key)
@@ -116,7 +116,9 @@ class DiffusionStep(eqx.Module):
         )
 
     @eqx.filter_jit
-    def noisy_input(self, key: Key[Array, ""], clean: Noised) -> Bool[Array, "chain visible"]:
+    def noisy_input(
+        self, key: Key[Array, ""], clean: LabelledImages
+    ) -> Bool[Array, "chain visible"]:
         """Data noised to the step's input."""
         return self.encode(add_noise(key, clean, self.manager.n_levels, self.data_to_input))
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from thrmlDenoising.data import as_bytes, level_table
 from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
 from thrmlDenoising.families.dtm.labels import labels_of
-from thrmlDenoising.processes.bit_flips import Noised
+from thrmlDenoising.processes.bit_flips import LabelledImages
 
 Batches = Iterable[Any] | Callable[..., Iterable[Any]]
 """An iterator goes on where the last epoch left it; any other iterable, such as a list or a data
@@ -51,7 +51,7 @@ class Stream:
         """What the user gave, for the log: its name or type, never its content."""
         return getattr(self._batches, "__qualname__", type(self._batches).__qualname__)
 
-    def epoch(self, epoch: int) -> Iterator[Noised]:
+    def epoch(self, epoch: int) -> Iterator[LabelledImages]:
         """The batches of an epoch; no more of them are read than it needs.
 
         Raises:
@@ -85,7 +85,7 @@ class Stream:
                 )
         return iter(batches)
 
-    def _read(self, batch: Any) -> Noised:
+    def _read(self, batch: Any) -> LabelledImages:
         """A user's batch as clean images and labels."""
         images, *given = batch if isinstance(batch, tuple | list) and len(batch) else (batch,)
         pixels = as_bytes(images)
@@ -97,7 +97,7 @@ class Stream:
             )
         labels = self._labels.of_batch(given, len(pixels))
         levels = self._level_of[pixels].reshape(len(pixels), -1)
-        return Noised(jnp.asarray(levels), jnp.asarray(labels))
+        return LabelledImages(jnp.asarray(levels), jnp.asarray(labels))
 
 
 def _needs_an_argument(function: Callable[..., Any]) -> bool:

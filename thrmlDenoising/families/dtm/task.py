@@ -23,7 +23,7 @@ from thrmlDenoising.families.dtm.mixing import Mixing, measure_mixing
 from thrmlDenoising.families.dtm.model import ModelStep, chain_of, check_finite
 from thrmlDenoising.families.dtm.reverse import Annealing, generate
 from thrmlDenoising.plots.excerpts import MOST_CLASSES, evenly_spread
-from thrmlDenoising.processes.bit_flips import Noised
+from thrmlDenoising.processes.bit_flips import LabelledImages
 from thrmlDenoising.quality import (
     HELD_OUT_PIXELS,
     Measurement,
@@ -159,10 +159,10 @@ class Task:
             )
         return named_extractor(name, self.cfg.data.dataset_name, weights)
 
-    def clean(self, split: Split) -> Noised:
+    def clean(self, split: Split) -> LabelledImages:
         """Images and labels before any noise."""
         labels = self.labels.of_split(split)
-        return Noised(jnp.asarray(split.pixels), jnp.asarray(labels))
+        return LabelledImages(jnp.asarray(split.pixels), jnp.asarray(labels))
 
     def label_bits(self, n: int, **wanted: Any) -> Bool[Array, "image label_node"] | None:
         """The label nodes of n images of what is wanted, or None if nothing is.
@@ -343,7 +343,9 @@ class Task:
         }[self.cfg.exp.autocorr_protocol]
         n_sweeps = self._annealing.n_sweeps
 
-        def measure(key: Key[Array, ""], step: ModelStep, images: Noised) -> AutocorrelationCurve:
+        def measure(
+            key: Key[Array, ""], step: ModelStep, images: LabelledImages
+        ) -> AutocorrelationCurve:
             look()
             return measure_autocorrelation(
                 key, step.diffusion, step.machine, images, protocol, n_sweeps, n_samples
@@ -355,7 +357,7 @@ class Task:
         """How fast each step's chains mix at the training beta: times, sample sizes, decay."""
         beta, n_sweeps = self.cfg.sampling.training_beta, self._annealing.n_sweeps
 
-        def measure(key: Key[Array, ""], step: ModelStep, images: Noised) -> Mixing:
+        def measure(key: Key[Array, ""], step: ModelStep, images: LabelledImages) -> Mixing:
             return measure_mixing(key, step.diffusion, step.machine, images, beta, n_sweeps)
 
         return self._on_test_images("mixing", epoch, steps, measure)
@@ -365,7 +367,7 @@ class Task:
         purpose: Purpose,
         epoch: int,
         steps: Sequence[ModelStep],
-        measure: Callable[[Key[Array, ""], ModelStep, Noised], T],
+        measure: Callable[[Key[Array, ""], ModelStep, LabelledImages], T],
     ) -> list[T]:
         """Measures every step on the test images, each on its own device with its own key.
 

@@ -17,7 +17,7 @@ from thrmlDenoising.families.dtm.gradient import PENALTY_ESTIMATORS, PenaltyEsti
 from thrmlDenoising.families.dtm.negative_start import NEGATIVE_STARTS, AbstractNegativeStart, Batch
 from thrmlDenoising.families.dtm.state import TrainState
 from thrmlDenoising.families.dtm.step import DiffusionStep
-from thrmlDenoising.processes.bit_flips import Noised
+from thrmlDenoising.processes.bit_flips import LabelledImages
 from thrmlDenoising.sampling import Moments, Parameters, Schedule
 from thrmlDenoising.training.keys import key_of_words
 
@@ -121,7 +121,7 @@ class Trainer:
         self,
         step: DiffusionStep,
         state: TrainState,
-        data: Noised,
+        data: LabelledImages,
         learning_rate: float,
         on_batch: Callable[[], None],
     ) -> TrainState:
@@ -147,7 +147,7 @@ class Trainer:
         step: DiffusionStep,
         state: TrainState,
         number: int,
-        data: Noised,
+        data: LabelledImages,
         learning_rate: float,
     ) -> TrainState:
         """One update on a batch of a stream, both phases with noise as in `train_epoch`.
@@ -173,7 +173,9 @@ class Trainer:
         following, order, chains = jax.random.split(key_of_words(state.key), 3)
         return EpochKeys(self.phase_keys(order), chains, jax.random.key_data(following))
 
-    def _walk(self, key: Key[Array, ""], step: DiffusionStep, data: Noised) -> Iterator[Batch]:
+    def _walk(
+        self, key: Key[Array, ""], step: DiffusionStep, data: LabelledImages
+    ) -> Iterator[Batch]:
         """An epoch's batches in random order, noised."""
         n_examples = len(data.pixels)
         order_key, noise_key = _order_and_noise_keys(key)
@@ -234,12 +236,12 @@ def _noisy_batch(
     noise_key: Key[Array, ""],
     number: Int[ArrayLike, ""],
     step: DiffusionStep,
-    data: Noised,
+    data: LabelledImages,
     examples: Int[ArrayLike, " chain"],
 ) -> Batch:
     """These examples, under the noise of an epoch's batch of this number."""
     examples = jnp.asarray(examples)
-    clean = Noised(data.pixels[examples], data.labels[examples])
+    clean = LabelledImages(data.pixels[examples], data.labels[examples])
     outputs, inputs = step.noisy_pair(jax.random.fold_in(noise_key, number), clean)
     return Batch(examples, outputs, inputs)
 
