@@ -20,12 +20,12 @@ from typing import Annotated
 import tyro
 
 from thrmlDenoising import DTM, DTMConfig, make_cfg
-from thrmlDenoising.families.dtm.step_source import StepSource
+from thrmlDenoising.families.dtm.model import DTMModel
 from thrmlDenoising.runs import complete_epochs
 from thrmlDenoising.support.files import check_can_hold_files
 from thrmlDenoising.support.imports import add_trust_option, trust
 from thrmlDenoising.support.paths import user_path
-from thrmlDenoising.training.saved_model import SavedModel
+from thrmlDenoising.training import SavedRun, Source
 
 SHORT_RUN = make_cfg(
     exp=dict(descriptor="short"),
@@ -67,7 +67,7 @@ def parse(argv: list[str]) -> Arguments:
         default.cfg = DTMConfig.load(argv[0])
         argv = argv[1:]
     elif known.resume:
-        default.cfg = SavedModel.open(StepSource(known.resume)).cfg
+        default.cfg = SavedRun.open(DTMModel, Source(known.resume)).cfg
     return tyro.cli(Arguments, args=argv, default=default, config=(tyro.conf.FlagConversionOff,))
 
 

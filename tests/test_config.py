@@ -15,9 +15,7 @@ from hypothesis import strategies as st
 
 from thrmlDenoising.base_graphs import Lattice, PoissonBinomialIsingGraphManager
 from thrmlDenoising.config import DataConfig
-from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
-from thrmlDenoising.families.dtm.config.experiment import GraphConfig
-from thrmlDenoising.families.dtm.config.training import SamplingConfig
+from thrmlDenoising.families.dtm.config import DTMConfig, GraphConfig, SamplingConfig
 from thrmlDenoising.utils import make_cfg
 
 

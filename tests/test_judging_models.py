@@ -11,11 +11,12 @@ from tiny import TINY, tiny_cfg
 
 from thrmlDenoising import DTM
 from thrmlDenoising.data import load_dataset
-from thrmlDenoising.families.dtm import task as task_module
-from thrmlDenoising.families.dtm.task import Task
+from thrmlDenoising.families.dtm import model as model_module
+from thrmlDenoising.families.dtm.model import DTMModel
 from thrmlDenoising.quality import QualitySuite, RealImages, headline
 from thrmlDenoising.quality.features import CallableFeatures
 from thrmlDenoising.support.imports import redefined
+from thrmlDenoising.training.keys import seed_key
 
 NAME = "fashion_mnist_10k"
 MODES = ("free", "clamped")
@@ -230,11 +231,12 @@ def test_an_extractor_may_end_the_process(tmp_path: Path):
 
 def test_every_step_is_measured_by_itself(monkeypatch):
     for name in ("measure_autocorrelation", "measure_mixing"):
-        monkeypatch.setattr(task_module, name, lambda key, step, *_: step)
-    task, steps = Task(TINY), DTM(TINY).steps
-    for measured in (task.autocorrelations(0, steps), task.mixing(0, steps)):
-        for found, step in zip(measured, steps, strict=True):
-            assert found is step.diffusion
+        monkeypatch.setattr(model_module, name, lambda key, step, *_: step)
+    model = DTMModel(TINY)
+    state = model.init(seed_key(0))
+    for measured in (model.autocorrelations(state), model.mixing(state)):
+        for found, step in zip(measured, model.steps, strict=True):
+            assert found is step
 
 
 def as_before(images: np.ndarray) -> np.ndarray:

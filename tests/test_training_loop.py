@@ -103,9 +103,10 @@ def test_the_script_says_in_a_line_that_training_diverged(tmp_path):
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_model_that_is_not_finite_is_neither_sampled_nor_measured_nor_saved(tmp_path, part, bad):
     dtm = DTM(TINY, base_dir=tmp_path)
-    step = dtm.steps[1]
-    numbers = getattr(step.state.parameters, part).at[0].set(bad)
-    step.state = eqx.tree_at(lambda state: getattr(state.parameters, part), step.state, numbers)
+    numbers = getattr(dtm.state.steps[1].parameters, part).at[0].set(bad)
+    dtm.state = eqx.tree_at(
+        lambda state: getattr(state.steps[1].parameters, part), dtm.state, numbers
+    )
     uses: list[Callable[[], object]] = [
         lambda: dtm.sample(2),
         lambda: dtm.gen_images(jax.random.key(0), 2, free=True, drawn_images_per_digit=1),

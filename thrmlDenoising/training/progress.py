@@ -23,7 +23,12 @@ class Progress:
     """
 
     def __init__(
-        self, n_epochs: int, n_batches: int, look: Callable[[], None] = lambda: None
+        self,
+        n_epochs: int,
+        n_batches: int,
+        look: Callable[[], None] = lambda: None,
+        unit: str = "updates",
+        amount: float = 0.0,
     ) -> None:
         self._n_batches, self._look = n_batches, look
         # None is tqdm's "only on a terminal"; its variable silences it there too.
@@ -59,7 +64,10 @@ class Progress:
             self._batches.update()
         self._look()
 
-    def epoch_done(self) -> None:
+    def said_first(self, text: str) -> None:
+        """Says it."""
+
+    def epoch_done(self, line: str = "", headline: str | None = None, seconds: float = 0) -> None:
         """All steps have been trained, measured and saved."""
         self._epochs.update()
 

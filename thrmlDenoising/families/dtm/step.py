@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Sharding
 from jaxtyping import Array, Bool, Float, Int32, Key
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph
@@ -79,6 +80,11 @@ class DiffusionStep(eqx.Module):
     def machine(self, parameters: Parameters) -> IsingModel:
         """The Ising machine with these trained parameters."""
         return IsingModel(parameters, self.input_couplings)
+
+    @property
+    def device(self) -> Sharding:
+        """Where its arrays live, and so where it is computed."""
+        return self.visible_nodes.sharding
 
     @property
     def _n_image_bits(self) -> int:
