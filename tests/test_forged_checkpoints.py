@@ -11,7 +11,7 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
-from tiny import assert_same_states, copy_of_run, states_of, tiny_cfg, trained
+from tiny import REPOSITORY, assert_same_states, copy_of_run, states_of, tiny_cfg, trained
 
 from tests.mutations import Target
 from thrmlDenoising import DTM
@@ -257,6 +257,20 @@ def test_a_damaged_manifest_of_another_epoch_blocks_nothing(target):
         DTM.load(target.run, epoch=1)
 
 
+FIRST = REPOSITORY / "tests" / "format_1" / "toy"
+EPOCH_IN_FIRST_FORMAT = 12
+"""The place of the epoch among the arrays of a step."""
+
+
+@pytest.fixture
+def first(tmp_path) -> Target:
+    """A checkpoint of the first format, as the library's very first were."""
+    run = Path(shutil.copytree(FIRST, tmp_path / "first"))
+    target = Target(run, 1, tmp_path)
+    as_once_written(target)
+    return target
+
+
 def as_once_written(target: Target) -> None:
     for path in target.folder.glob("*.eqx"):
         content = path.read_bytes()
@@ -267,20 +281,27 @@ def as_once_written(target: Target) -> None:
     target.write_manifest(manifest)
 
 
-def test_checkpoints_whose_steps_do_not_say_which_they_are_are_read(target, dtm):
+def test_checkpoints_whose_steps_do_not_say_which_they_are_are_read(first):
+    assert_same_states(DTM.load(first.run), DTM.load(FIRST))
+    first.write_manifest(first.manifest | {"steps_identified": True})
+    with pytest.raises(ValueError, match="it does not say which step it is"):
+        DTM.load(first.run)
+
+
+def test_a_step_of_another_epoch_is_noticed_in_those_too(first):
+    epochs = first_replaced(0)
+    with_leaf(EPOCH_IN_FIRST_FORMAT, epochs)(first)
+    first.rehash()
+    with pytest.raises(ValueError, match=r"step_01\.eqx: .* has been trained for 0 epochs"):
+        DTM.load(first.run)
+
+
+def test_of_the_second_format_they_have_to_say_it(target):
     as_once_written(target)
-    assert_same_states(DTM.load(target.run), dtm)
-    target.write_manifest(target.manifest | {"steps_identified": True})
     with pytest.raises(ValueError, match="it does not say which step it is"):
         DTM.load(target.run)
-
-
-def test_a_step_of_another_epoch_is_noticed_in_those_too(target, tmp_path):
-    as_once_written(target)
-    as_once_written(Target(target.run, 1, tmp_path))
-    shutil.copy(target.sibling(1) / "step_01.eqx", target.folder)
-    target.rehash()
-    with pytest.raises(ValueError, match=r"step_01\.eqx: .* has been trained for 1 epochs"):
+    target.write_manifest(target.manifest | {"steps_identified": False})
+    with pytest.raises(ValueError, match="steps_identified is False"):
         DTM.load(target.run)
 
 

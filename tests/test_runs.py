@@ -66,7 +66,6 @@ def test_a_new_run_is_planned_then_made(tmp_path):
     assert {path.name for path in run.root.iterdir()} == {
         "images",
         "gifs",
-        "autocorrelation_vs_lags",
         "model_saving",
     }
 

@@ -139,8 +139,8 @@ def test_frozen_chains_are_warned_about_and_relax_no_controller(tmp_path, protoc
     assert "warning: epoch 4: step 0 is frozen" in log
     for index, step in enumerate(dtm.steps):
         assert all(step.autocorrelations[epoch] > 0.5 for epoch in range(1, 5))
-        for strength in ("correlation_penalty", "weight_decay"):
-            values = [getattr(record, strength)[index] for record in dtm.history.records]
+        for strength in ("penalty_step", "decay_step"):
+            values = [record.per_part[strength][index] or 0.0 for record in dtm.history.records]
             assert values == sorted(values)
             assert values[-1] > values[0]
 

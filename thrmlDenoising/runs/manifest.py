@@ -224,9 +224,9 @@ def _parse_manifest(folder: Path) -> Manifest:
         raise ValueError(
             f"it was written for epoch {shown(content.get('epoch'))}, the folder has been renamed"
         )
-    identified, files = content.get(_IDENTIFIED, False), content.get("files")
-    if not isinstance(identified, bool):
-        raise ValueError(f"{_IDENTIFIED} is {shown(identified)}, not true or false")
+    identified, files = content.get(_IDENTIFIED, version > 1), content.get("files")
+    if not isinstance(identified, bool) or (version > 1 and not identified):
+        raise ValueError(f"{_IDENTIFIED} is {shown(identified)}, which it cannot be")
     if not isinstance(files, dict) or not files or not all(map(_is_entry, files.values())):
         raise ValueError("its list of files is damaged")
     for name in files:
