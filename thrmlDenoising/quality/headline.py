@@ -1,6 +1,6 @@
 """Which of many measurements stands for a run: in its plot, in `fids_dict` and in comparisons."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import NamedTuple, get_args
 
 from thrmlDenoising.data import Mode
@@ -45,6 +45,21 @@ def headline(metric_names: Collection[str]) -> Headline | None:
         if accuracies := _names(by_mode, endings):
             return Headline(label, False, accuracies)
     return None
+
+
+def headline_in_words(metrics: Mapping[str, float]) -> str | None:
+    """The headline of these measurements in a few words, None if there is none.
+
+    Example:
+        >>> headline_in_words({"free_classifier_fd": 29.43, "clamped_classifier_fd": 39.31})
+        'classifier FD 29.4 free, 39.3 clamped'
+    """
+    chosen = headline(metrics)
+    if chosen is None:
+        return None
+    unit = "" if chosen.is_distance else " %"
+    values = (f"{metrics[name]:.3g}{unit} {mode}" for mode, name in chosen.names.items())
+    return f"{chosen.label.removesuffix(' (%)')} {', '.join(values)}"
 
 
 def _without_prefix(names: Collection[str], prefix: str) -> list[str]:

@@ -12,9 +12,11 @@ from thrmlDenoising.families.dtm.autocorrelation import AutocorrelationCurve
 from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
 from thrmlDenoising.families.dtm.examples import Examples
 from thrmlDenoising.families.dtm.model import Model, NotFiniteError, check_finite
+from thrmlDenoising.families.dtm.spending import updates_per_epoch
 from thrmlDenoising.families.dtm.state import TrainState
 from thrmlDenoising.families.dtm.task import Evaluation, Task
 from thrmlDenoising.families.dtm.trainer import Trainer, adapt_strengths, set_baseline
+from thrmlDenoising.quality import headline_in_words
 from thrmlDenoising.runs import EpochRecord, complete_epochs
 from thrmlDenoising.support.hints import shown_error
 from thrmlDenoising.training.progress import Progress
@@ -82,8 +84,11 @@ class TrainingLoop:
         """
         last = self.model.epoch + n_epochs
         n_batches = len(self.model.steps) * self.cfg.n_batches
+        amount = updates_per_epoch(self.cfg, [step.graph for step in self.model.steps])
+        bar = Progress(n_epochs, n_batches, self.signals.look, amount=amount)
         try:
-            with self.signals, Progress(n_epochs, n_batches, self.signals.look) as progress:
+            with self.signals, bar as progress:
+                progress.said_first(f"run folder: {self.recorder.folder.root}")
                 self.recorder.log(f"training on {self.examples}")
                 if not self.model.history.records:
                     self._measure_untrained(evaluate=evaluate_every > 0)
@@ -91,10 +96,16 @@ class TrainingLoop:
                     progress.start_epoch(epoch, last)
                     due = evaluate_every > 0 and (epoch % evaluate_every == 0 or epoch == last)
                     self._run_epoch(epoch, due, progress)
-                    progress.epoch_done()
+                    self._say_done(progress)
         except BaseException as error:
             self._say_stopped(error)
             raise
+
+    def _say_done(self, progress: Progress) -> None:
+        record = self.model.history.records[-1]
+        chosen = headline_in_words(record.metrics)
+        line = f"epoch {record.epoch}: {record.seconds:.1f} s" + (f"; {chosen}" if chosen else "")
+        progress.epoch_done(line, chosen, record.seconds)
 
     def _say_stopped(self, error: BaseException) -> None:
         """In the log; on the terminal too, where nobody else would."""
