@@ -16,6 +16,7 @@ from thrmlDenoising.base_graphs import AbstractBaseGraphManager, GraphSpec
 from thrmlDenoising.config import DataConfig, EvaluationConfig
 from thrmlDenoising.config.classes import Named, with_given
 from thrmlDenoising.config.fields import Section, check_known
+from thrmlDenoising.config.showing import config_lines, config_table
 from thrmlDenoising.config.yaml_text import dump, parse
 from thrmlDenoising.families.dtm.config.experiment import (
     DiffusionRatesConfig,
@@ -71,6 +72,13 @@ class DTMConfig:
         _check_enough_images_to_draw(self)
         _check_data_go_with_the_rest(self)
         _ = self.manager  # raises where the visible nodes do not fit
+
+    def __repr__(self) -> str:
+        """The call that makes it; `to_yaml` writes every field."""
+        return config_lines(self)
+
+    def _repr_html_(self) -> str:
+        return config_table(self)
 
     def replace(self, **sections: Mapping[str, Any] | Section) -> Self:
         """A copy with some fields changed, e.g. `cfg.replace(sampling=dict(batch_size=100))`.
