@@ -12,6 +12,7 @@ if __name__ == "__main__":
     quiet_interrupts()
 
 import argparse
+import logging
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,6 +74,8 @@ def parse(argv: list[str]) -> Arguments:
 
 def main() -> None:
     """Parses, trains, and says where to look."""
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("thrmlDenoising").setLevel(logging.INFO)
     dtm = None
 
     def interrupted() -> str:

@@ -45,8 +45,8 @@ def slowed(call, is_it):
     return wrapped
 
 updates = iter(range(10**9))
-if moment == "epoch":  # a bar moves after both batches of an epoch and after the epoch
-    tqdm.update = slowed(tqdm.update, lambda *_: next(updates) == 7)
+if moment == "epoch":  # the bar moves after both batches of an epoch
+    tqdm.update = slowed(tqdm.update, lambda *_: next(updates) == 5)
 else:
     def in_checkpoint(file):
         return "epoch_002.saving" in os.readlink(f"/proc/self/fd/{file}")

@@ -154,7 +154,7 @@ def test_a_folder_deleted_while_training_is_made_whole_again(tmp_path, monkeypat
     updates = iter(range(100))
 
     def delete_once(_bar: tqdm) -> None:
-        if next(updates) == 4:  # in the second epoch
+        if next(updates) == 3:  # in the second epoch
             path = dtm.logging_and_saving_dir / part
             path.unlink() if path.is_file() else shutil.rmtree(path)
 

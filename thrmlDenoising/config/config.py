@@ -13,6 +13,7 @@ from thrmlDenoising.config.sections import (
     ExpConfig,
     GenerationConfig,
 )
+from thrmlDenoising.config.showing import config_lines, config_table
 from thrmlDenoising.config.yaml_text import dump, parse
 from thrmlDenoising.support.hints import shortened, shown
 from thrmlDenoising.support.paths import user_path
@@ -60,6 +61,16 @@ class Config:
     data: DataConfig = field(default_factory=DataConfig)
     generation: GenerationConfig = field(default_factory=GenerationConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+
+    def __init_subclass__(cls) -> None:
+        cls.__repr__ = Config.__repr__  # else dataclasses would make another, of all fields
+
+    def __repr__(self) -> str:
+        """The call that makes it; `to_yaml` writes every field."""
+        return config_lines(self)
+
+    def _repr_html_(self) -> str:
+        return config_table(self)
 
     def __post_init__(self) -> None:
         self._check_sections()

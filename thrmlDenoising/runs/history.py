@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
+from thrmlDenoising.runs.showing import history_line, history_table
 from thrmlDenoising.support.files import written_aside
 from thrmlDenoising.support.hints import shortened, shown
 
@@ -63,6 +64,12 @@ class History:
         self._records = tuple(records)
         for before, record in zip(self._records, self._records[1:], strict=False):
             _check_follows(before, record)
+
+    def __repr__(self) -> str:
+        return history_line(self)
+
+    def _repr_html_(self) -> str:
+        return history_table(self)
 
     @property
     def records(self) -> tuple[EpochRecord, ...]:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Generic, NamedTuple, TypeGuard, TypeVar
 
-from thrmlDenoising.quality import headline
+from thrmlDenoising.quality import headline_in_words
 from thrmlDenoising.runs import EpochRecord, History, complete_epochs
 from thrmlDenoising.support.hints import shown_error
 from thrmlDenoising.training.judging import Evaluation, Judge, animate
 from thrmlDenoising.training.model import Diagnostics, Model, NotFiniteError, State, no_look
 from thrmlDenoising.training.progress import Progress
-from thrmlDenoising.training.recorder import RunRecorder, epoch_in_words
+from thrmlDenoising.training.recorder import RunRecorder
 from thrmlDenoising.training.signals import StopSignals, Terminated
 
 S = TypeVar("S", bound=State)
@@ -214,9 +214,9 @@ class TrainingLoop(Generic[S]):
             ) from error
         if animated and measured.evaluation:
             draw_animations(self.model, state, self.recorder, self.signals.look)
-        words = epoch_in_words(record, self.model.numbers_in_words)
-        chosen = headline(record.metrics)
-        progress.epoch_done(words, chosen and chosen.in_words(record.metrics), record.seconds)
+        reached = headline_in_words(record.metrics)
+        line = f"epoch {record.epoch}: {record.seconds:.1f} s{f'; {reached}' if reached else ''}"
+        progress.epoch_done(line, reached, record.seconds)
         answers = [callback(record) for callback in self.callbacks]  # all are told
         return any(answer is True for answer in answers)
 

@@ -212,6 +212,11 @@ class Model(ABC, Generic[S]):
         return "" if "clamped" in self.modes else "label accuracy: the model has no labels"
 
     @property
+    def in_words(self) -> str:
+        """What it consists of, in a few words."""
+        return f"family {self.cfg.family}"
+
+    @property
     def backend(self) -> str:
         """What computes, for the log."""
         return "JAX"

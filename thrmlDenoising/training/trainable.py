@@ -11,7 +11,7 @@ from jaxtyping import Array, Key, UInt8
 from thrmlDenoising.config import Config, Named
 from thrmlDenoising.config.fields import Count, CountOrZero, checked
 from thrmlDenoising.data import Mode, OwnData, Split, class_positions
-from thrmlDenoising.quality import QualityReport, headline
+from thrmlDenoising.quality import QualityReport, headline, headline_in_words
 from thrmlDenoising.quality.features import FeatureExtractor
 from thrmlDenoising.runs import History, RunFolder, run_used_alone
 from thrmlDenoising.support.hints import shown
@@ -25,6 +25,7 @@ from thrmlDenoising.training.model import Model, State
 from thrmlDenoising.training.recorder import RunRecorder
 from thrmlDenoising.training.resuming import check_resumable, check_same_source
 from thrmlDenoising.training.saved_run import SavedRun
+from thrmlDenoising.training.showing import facts_of, model_line, model_table
 from thrmlDenoising.training.signals import StopsAtOnce
 from thrmlDenoising.training.source import Source
 
@@ -74,6 +75,18 @@ class Trainable(Generic[M, S]):
         return type(f"{model_type.__name__}AtWork", (cls,), {"model_type": model_type})
 
     # ------------------------------------------------------------------ what a user reads
+
+    def __repr__(self) -> str:
+        return model_line(type(self).__name__, self._facts, self._folder.root)
+
+    def _repr_html_(self) -> str:
+        return model_table(type(self).__name__, self._facts, self._folder.root, self.cfg)
+
+    @property
+    def _facts(self) -> dict[str, str]:
+        measured = [record.metrics for record in self.history.records if record.metrics]
+        last = headline_in_words(measured[-1]) if measured else None
+        return facts_of(self.cfg, self.epoch, self.model.in_words, last)
 
     @property
     def cfg(self) -> Any:

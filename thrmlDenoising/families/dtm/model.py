@@ -55,7 +55,7 @@ from thrmlDenoising.plots import draw_autocorrelation_vs_epoch
 from thrmlDenoising.processes import LabelledImages
 from thrmlDenoising.runs import History, RunFolder, damaged, read_arrays, write_arrays
 from thrmlDenoising.sampling import IsingModel, sampler_type
-from thrmlDenoising.support.hints import shortened
+from thrmlDenoising.support.hints import counted, shortened
 from thrmlDenoising.training.devices import Stoppable, run_on_devices
 from thrmlDenoising.training.keys import Purpose, purpose_key
 from thrmlDenoising.training.model import (
@@ -203,6 +203,12 @@ class DTMModel(Model[DTMState]):
             f"joules per sample, E_cell {name}": f"{self.hardware_energy(name).joules:.4g}"
             for name in QUOTED_TOTALS
         }
+
+    @property
+    def in_words(self) -> str:
+        """How many steps there are, and on what lattices."""
+        side = self.cfg.graph.lattice.side
+        return f"{counted(self.cfg.n_steps, 'step')} on {side} x {side} lattices"
 
     @property
     def backend(self) -> str:

@@ -9,13 +9,14 @@ from jaxtyping import Float
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph
 from thrmlDenoising.families.dtm.replication import STEP_NAMES
+from thrmlDenoising.families.dtm.showing import step_line, step_table
 from thrmlDenoising.families.dtm.state import StepState
 from thrmlDenoising.families.dtm.step import DiffusionStep
 from thrmlDenoising.sampling import IsingModel
 from thrmlDenoising.support.other_names import tells
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ModelStep:
     """What is known of a step.
 
@@ -30,6 +31,16 @@ class ModelStep:
     diffusion: DiffusionStep
     state: StepState
     autocorrelations: dict[int, float]
+
+    def __repr__(self) -> str:
+        return step_line(self.graph, self._last_autocorrelation)
+
+    def _repr_html_(self) -> str:
+        return step_table(self.graph, self._last_autocorrelation)
+
+    @property
+    def _last_autocorrelation(self) -> float | None:
+        return self.autocorrelations[max(self.autocorrelations)] if self.autocorrelations else None
 
     @property
     def machine(self) -> IsingModel:

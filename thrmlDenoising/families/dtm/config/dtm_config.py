@@ -32,7 +32,7 @@ _MOST_LABEL_CELLS = 10**8
 """Classes times label bits: the table of every class's label."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class DTMConfig(Config):
     """Everything that defines a Denoising Thermodynamic Model and its training.
 
