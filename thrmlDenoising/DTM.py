@@ -14,16 +14,17 @@ run folders, measuring, saving and loading, in
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool, Float, Key, Shaped, UInt8
+from jaxtyping import Array, ArrayLike, Key, Shaped, UInt8
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager
 from thrmlDenoising.config import Named
 from thrmlDenoising.config.fields import Must, checked
-from thrmlDenoising.data import KeyedSplit, Mode, OwnData, Split
+from thrmlDenoising.data import Mode, OwnData
 from thrmlDenoising.families.dtm.config import DTMConfig
 from thrmlDenoising.families.dtm.diagnosing import AUTOCORRELATION, diagnostics_of
 from thrmlDenoising.families.dtm.hardware_energy import HardwareEnergy
@@ -31,11 +32,10 @@ from thrmlDenoising.families.dtm.images import ClassImages
 from thrmlDenoising.families.dtm.mixing import Mixing
 from thrmlDenoising.families.dtm.model import DTMModel
 from thrmlDenoising.families.dtm.model_step import ModelStep
-from thrmlDenoising.families.dtm.replication import DTM_NAMES, GIF_ARGUMENTS
+from thrmlDenoising.families.dtm.replication_names import ReplicationNames
 from thrmlDenoising.families.dtm.state import DTMState
 from thrmlDenoising.families.dtm.stitching import check_sources, open_sources, stitched_state
 from thrmlDenoising.runs import RunFolder, run_used_alone
-from thrmlDenoising.support.other_names import refuse_arguments, tells
 from thrmlDenoising.support.paths import user_path
 from thrmlDenoising.support.process_settings import library_settings
 from thrmlDenoising.training.judging import asked_classes
@@ -48,7 +48,7 @@ _SAMPLES = Annotated[
 ]
 
 
-class DTM(Trainable[DTMModel, DTMState]):
+class DTM(ReplicationNames, Trainable[DTMModel, DTMState]):
     """A Denoising Thermodynamic Model: build it from a config, train it, sample it, load it.
 
     Args:
@@ -81,61 +81,15 @@ class DTM(Trainable[DTMModel, DTMState]):
             )
         ]
 
-    @property
+    @cached_property
     def _measured(self) -> dict[int, list[float]]:
         """Autocorrelations that were asked for by hand, by epoch."""
-        return self.__dict__.setdefault("_measured_by_hand", {})
-
-    @property
-    def train_dataset(self) -> KeyedSplit:
-        """Training images (grey levels) and their classes; or by "image" and "label" nodes."""
-        return self._keyed(self.model.data.train)
-
-    @property
-    def test_dataset(self) -> KeyedSplit:
-        """Held-out images and their classes; or by "image" and "label" nodes."""
-        return self._keyed(self.model.data.test)
-
-    def _keyed(self, split: Split) -> KeyedSplit:
-        return KeyedSplit(split, lambda: np.asarray(self.model.clean(split).labels))
-
-    @property
-    def one_hot_target_labels(self) -> Bool[np.ndarray, "class label_node"]:
-        """The label nodes of each target class; an error where conditions take their place."""
-        return self.model.labels.one_hot
-
-    @property
-    def n_image_pixels(self) -> int:
-        """Pixels of an image."""
-        return self.cfg.n_pixels
-
-    @property
-    def n_label_nodes(self) -> int:
-        """Label spots times classes, or times the bits of a condition."""
-        return self.cfg.n_label_nodes
-
-    @property
-    def n_grayscale_levels(self) -> int:
-        """Grey levels above 0."""
-        return self.cfg.n_levels
+        return {}
 
     @property
     def manager(self) -> AbstractBaseGraphManager:
         """How pixels become Ising nodes, and how these are joined."""
         return self.model.manager
-
-    @property
-    def base_graph_manager(self) -> AbstractBaseGraphManager:
-        """The same as `manager`."""
-        return self.model.manager
-
-    @property
-    def is_smoke_test(self) -> bool:
-        """Whether the model learns a toy set, on which images are exactly right or wrong."""
-        return self.cfg.data.facts.is_toy
-
-    if not TYPE_CHECKING:
-        __getattr__ = tells(DTM_NAMES)
 
     # ------------------------------------------------------------------ images
 
@@ -173,63 +127,6 @@ class DTM(Trainable[DTMModel, DTMState]):
         bits = None if classes is None else model.clamped_bits(classes)
         generated = model.run(self.state, key, n, bits)
         return ClassImages(generated, range(model.n_classes), model.labels.n_voted)
-
-    @library_settings()
-    def gen_images(
-        self,
-        key: Key[Array, ""],
-        batch_size: int,
-        free: bool,
-        drawn_images_per_digit: int,
-    ) -> tuple[
-        Float[np.ndarray, "class_and_step drawn pixel"],
-        Bool[np.ndarray, "class_and_step drawn label_node"],
-        Float[np.ndarray, "class batch pixel"],
-    ]:
-        """Generates `batch_size` images per class, as dtm-replication's method of this name does.
-
-        `sample` gives images in their shape, and `class_images` grey levels, votes and states.
-
-        Args:
-            free: let the labels run free, so that the class an image stands under is only a
-                place; otherwise they are clamped to it.
-
-        Returns:
-            The first `drawn_images_per_digit` images of every class after every step, brightness
-            0 to 1: first all steps of the first class in the order they run, and so on; their
-            label nodes; and all final images.
-        """
-        images = self.class_images(key, "free" if free else "clamped", batch_size)
-        drawn, labels = map(np.concatenate, images.after_each_step(drawn_images_per_digit))
-        final = images.final_pixels.reshape(len(images.classes), batch_size, -1)
-        white = np.float32(self.n_grayscale_levels)
-        return drawn / white, labels, final / white
-
-    def generate_gif(
-        self,
-        epoch: int | None = None,
-        mode: Mode = "clamped",
-        runs_per_label: int | None = None,
-        steps_per_sample: int | None = None,
-        **of_dtm_replication: Any,
-    ) -> Path:
-        """Animates all steps denoising in turn, the noise first, into the run folder.
-
-        Args:
-            epoch: the number in the file's name; the model's own if left out.
-            runs_per_label: images of every class; `exp.animated_images_per_digit` if left out.
-            steps_per_sample: sweeps between two frames; `exp.steps_per_sample_in_gif` if left out.
-            of_dtm_replication: its `frame_stride` and `fps`, which the message says more about.
-
-        Returns:
-            The file.
-
-        Raises:
-            ValueError: an unknown mode, no number of an epoch, or less than 1 image or sweep.
-            TypeError: an argument that there is not.
-        """
-        refuse_arguments("generate_gif", of_dtm_replication, GIF_ARGUMENTS)
-        return super().generate_gif(epoch, mode, runs_per_label, steps_per_sample)
 
     # ------------------------------------------------------------------ measuring
 

@@ -1,15 +1,8 @@
 """Training models of any family: the protocol they keep, the loop, and what a run leaves."""
 
 from thrmlDenoising.training.loop import Callback
-from thrmlDenoising.training.model import (
-    Cost,
-    Diagnostics,
-    Finding,
-    Model,
-    NotFiniteError,
-    Samples,
-    State,
-)
+from thrmlDenoising.training.model import Model, State
+from thrmlDenoising.training.results import Cost, Diagnostics, Finding, NotFiniteError, Samples
 from thrmlDenoising.training.saved_run import SavedRun
 from thrmlDenoising.training.source import Source
 from thrmlDenoising.training.trainable import Trainable

@@ -30,7 +30,8 @@ from thrmlDenoising.support.hints import shown
 from thrmlDenoising.support.imports import redefined
 from thrmlDenoising.support.warn import warn
 from thrmlDenoising.training.keys import purpose_key
-from thrmlDenoising.training.model import Model, Samples, State, no_look
+from thrmlDenoising.training.model import Model, State, no_look
+from thrmlDenoising.training.results import Samples
 
 
 class Grid(NamedTuple):

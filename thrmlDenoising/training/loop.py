@@ -12,9 +12,10 @@ from thrmlDenoising.quality import headline_in_words
 from thrmlDenoising.runs import EpochRecord, History, complete_epochs
 from thrmlDenoising.support.hints import shown_error
 from thrmlDenoising.training.judging import Evaluation, Judge, animate
-from thrmlDenoising.training.model import Diagnostics, Model, NotFiniteError, State, no_look
+from thrmlDenoising.training.model import Model, State, no_look
 from thrmlDenoising.training.progress import Progress
 from thrmlDenoising.training.recorder import RunRecorder
+from thrmlDenoising.training.results import Diagnostics, NotFiniteError
 from thrmlDenoising.training.signals import StopSignals, Terminated
 
 S = TypeVar("S", bound=State)

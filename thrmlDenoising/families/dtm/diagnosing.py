@@ -9,25 +9,14 @@ import numpy as np
 from thrmlDenoising.families.dtm.autocorrelation import (
     SWEEPS_PER_SAMPLE,
     AutocorrelationCurve,
-    Protocol,
 )
-from thrmlDenoising.families.dtm.config import DTMConfig
 from thrmlDenoising.families.dtm.mixing import Mixing
-from thrmlDenoising.families.dtm.reverse import Annealing
 from thrmlDenoising.plots import draw_autocorrelation_vs_lags
 from thrmlDenoising.support.markdown import cell, table
-from thrmlDenoising.training.model import Diagnostics, Finding
+from thrmlDenoising.training.results import Diagnostics, Finding
 
 AUTOCORRELATION = "autocorr_step"
 """What the history calls the autocorrelation of a step."""
-
-
-def protocol_of(cfg: DTMConfig, annealing: Annealing) -> Protocol:
-    """How the config wants autocorrelation to be measured."""
-    return {
-        "replication": Protocol.replication(annealing.beta_start, annealing.beta_end),
-        "stationary": Protocol.stationary(cfg.sampling.training_beta),
-    }[cfg.exp.autocorr_protocol]
 
 
 def diagnostics_of(epoch: int, curves: Sequence[AutocorrelationCurve]) -> Diagnostics:

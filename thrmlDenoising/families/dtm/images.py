@@ -13,7 +13,7 @@ from thrmlDenoising.processes import LabelledImages
 from thrmlDenoising.quality.accuracy import label_votes
 from thrmlDenoising.sampling import Schedule
 from thrmlDenoising.training.judging import check_drawn, class_by_class
-from thrmlDenoising.training.model import Samples
+from thrmlDenoising.training.results import Samples
 
 
 def samples_of(generated: Generated, n_voted: int, schedule: Schedule | None) -> Samples:

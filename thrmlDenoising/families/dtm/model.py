@@ -2,22 +2,19 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import fields
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar, get_args
+from typing import Any, ClassVar, Self, get_args
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, Key
 
-from thrmlDenoising.base_graphs import BaseGraph, check_graph, most_graph_bytes
+from thrmlDenoising.base_graphs import BaseGraph
 from thrmlDenoising.config import Config
 from thrmlDenoising.data import Mode, OwnData, Split
 from thrmlDenoising.families.dtm.autocorrelation import (
     AutocorrelationCurve,
-    measure_autocorrelation,
 )
 from thrmlDenoising.families.dtm.building import (
     build_steps,
@@ -27,12 +24,7 @@ from thrmlDenoising.families.dtm.building import (
     put_on,
 )
 from thrmlDenoising.families.dtm.config import DTMConfig
-from thrmlDenoising.families.dtm.diagnosing import (
-    AUTOCORRELATION,
-    diagnostics_of,
-    mixing_finding,
-    protocol_of,
-)
+from thrmlDenoising.families.dtm.diagnosing import AUTOCORRELATION, diagnostics_of, mixing_finding
 from thrmlDenoising.families.dtm.examples import (
     Examples,
     ImagesInMemory,
@@ -44,8 +36,10 @@ from thrmlDenoising.families.dtm.format_1 import read_first_step
 from thrmlDenoising.families.dtm.hardware_energy import QUOTED_TOTALS, hardware_energy
 from thrmlDenoising.families.dtm.images import samples_of
 from thrmlDenoising.families.dtm.labels import AbstractLabels, labels_of
-from thrmlDenoising.families.dtm.mixing import Mixing, measure_mixing
+from thrmlDenoising.families.dtm.measuring import autocorrelations, mixing, protocol_of
+from thrmlDenoising.families.dtm.mixing import Mixing
 from thrmlDenoising.families.dtm.reverse import Annealing, Generated, generate
+from thrmlDenoising.families.dtm.saved_graphs import graph_file, read_graphs, step_name
 from thrmlDenoising.families.dtm.spending import updates_per_epoch
 from thrmlDenoising.families.dtm.state import DTMState, StepState
 from thrmlDenoising.families.dtm.step import DiffusionStep
@@ -53,24 +47,20 @@ from thrmlDenoising.families.dtm.stream import Batches, Stream
 from thrmlDenoising.families.dtm.trainer import Trainer, adapt_strengths
 from thrmlDenoising.plots import draw_autocorrelation_vs_epoch
 from thrmlDenoising.processes import LabelledImages
-from thrmlDenoising.runs import History, RunFolder, damaged, read_arrays, write_arrays
+from thrmlDenoising.runs import History, RunFolder, damaged, write_arrays
 from thrmlDenoising.sampling import IsingModel, sampler_type
-from thrmlDenoising.support.hints import counted, shortened
-from thrmlDenoising.training.devices import Stoppable, run_on_devices
-from thrmlDenoising.training.keys import Purpose, purpose_key
-from thrmlDenoising.training.model import (
+from thrmlDenoising.support.hints import counted
+from thrmlDenoising.training.devices import Stoppable
+from thrmlDenoising.training.model import Model, no_look
+from thrmlDenoising.training.results import (
     Cost,
     Diagnostics,
     Finding,
-    Model,
     NotFiniteError,
     PerPart,
     Samples,
-    no_look,
 )
 from thrmlDenoising.training.saved_run import SavedRun
-
-T = TypeVar("T")
 
 PENALTY, DECAY = "penalty_step", "decay_step"
 """What the history calls the strengths of a step."""
@@ -298,55 +288,13 @@ class DTMModel(Model[DTMState]):
         n_samples: int | None = None,
         look: Callable[[], None] = no_look,
     ) -> list[AutocorrelationCurve]:
-        """How slowly each step's chains forget, by the config's protocol.
-
-        Args:
-            n_samples: of each chain; `generation.steps_warmup` if left out, as thresholds are
-                tuned on.
-            look: called before each step; may raise.
-        """
-        protocol, n_sweeps = protocol_of(self.cfg, self.annealing), self.annealing.n_sweeps
-
-        def measure(
-            key: Key[Array, ""], step: DiffusionStep, machine: IsingModel, images: LabelledImages
-        ) -> AutocorrelationCurve:
-            look()
-            return measure_autocorrelation(
-                key, step, machine, images, protocol, n_sweeps, n_samples
-            )
-
-        return self._on_test_images("autocorrelation", state, measure)
+        """How slowly each step's chains forget, by the config's protocol; see `measuring`."""
+        protocol = protocol_of(self, self.cfg.exp.autocorr_protocol)
+        return autocorrelations(self, state, protocol, n_samples, look)
 
     def mixing(self, state: DTMState) -> list[Mixing]:
         """How fast each step's chains mix at the training beta: times, sample sizes, decay."""
-        beta, n_sweeps = self.cfg.sampling.training_beta, self.annealing.n_sweeps
-
-        def measure(
-            key: Key[Array, ""], step: DiffusionStep, machine: IsingModel, images: LabelledImages
-        ) -> Mixing:
-            return measure_mixing(key, step, machine, images, beta, n_sweeps)
-
-        return self._on_test_images("mixing", state, measure)
-
-    def _on_test_images(
-        self,
-        purpose: Purpose,
-        state: DTMState,
-        measure: Callable[[Key[Array, ""], DiffusionStep, IsingModel, LabelledImages], T],
-    ) -> list[T]:
-        """Measures every step on the test images, each on its own device with its own key.
-
-        Raises:
-            NotFiniteError: there is nothing to measure.
-        """
-        test_images = self.clean(self.data.test)
-
-        def measure_step(index: int, step: DiffusionStep, machine: IsingModel) -> T:
-            key = purpose_key(self.cfg.exp.seed, purpose, state.epoch, index)
-            return measure(key, step, machine, jax.device_put(test_images, step.device))
-
-        chain = enumerate(zip(self.steps, self.machines(state), strict=True))
-        return run_on_devices([partial(measure_step, index, *step) for index, step in chain])
+        return mixing(self, state)
 
     def adapt(self, state: DTMState, now: Diagnostics, before: PerPart) -> DTMState:
         """Lets the controllers react to the autocorrelation; the first one only sets a baseline."""
@@ -390,14 +338,8 @@ class DTMModel(Model[DTMState]):
         title = "Energy on the paper's hardware"
         yield Finding("hardware_energy", title, str(energy), energy.to_dict())
         # The textbook autocorrelation is in the mixing times.
-        told = type(self)(
-            self.cfg.replace(exp=dict(autocorr_protocol="replication")),
-            self.own_images,
-            self.graphs,
-        )
-        yield mixing_finding(
-            self.cfg.sampling.training_beta, self.mixing(state), told.autocorrelations(state)
-        )
+        curves = autocorrelations(self, state, protocol_of(self, "replication"))
+        yield mixing_finding(self.cfg.sampling.training_beta, self.mixing(state), curves)
 
     def hardware_energy(self, e_cell: str = "figure_1") -> Any:
         """What a sample would cost on the paper's hardware; see `HardwareEnergy`."""
@@ -424,17 +366,17 @@ class DTMModel(Model[DTMState]):
     @classmethod
     def part_names(cls, cfg: Any) -> tuple[str, ...]:
         """A file for every step, from which it can be loaded into another model."""
-        return tuple(f"step_{index:02d}" for index in range(cfg.n_steps))
+        return tuple(map(step_name, range(cfg.n_steps)))
 
     @classmethod
     def static_files(cls, cfg: Any) -> tuple[str, ...]:
         """The graphs."""
-        return tuple(f"{name}_graph.npz" for name in cls.part_names(cfg))
+        return tuple(map(graph_file, range(cfg.n_steps)))
 
     def write_static(self, folder: Path) -> None:
         """Writes the graph of every step."""
-        for name, graph in zip(self.static_files(self.cfg), self.graphs, strict=True):
-            write_arrays(folder / name, graph.to_arrays())
+        for index, graph in enumerate(self.graphs):
+            write_arrays(folder / graph_file(index), graph.to_arrays())
 
     @classmethod
     def read_static(cls, saved: SavedRun, own_images: OwnData | None = None) -> Self:
@@ -451,33 +393,7 @@ class DTMModel(Model[DTMState]):
             CheckpointError: a file does not fit.
             ValueError: a graph is none of the manager as it is now.
         """
-        manager = make_manager(cfg)
-        model = cls(cfg, own_images, [read_graph(source, i) for i, source in enumerate(saved)])
-        for index, source in enumerate(saved):
-            try:
-                check_graph(manager, model.graphs[index])
-            except ValueError as error:
-                raise ValueError(
-                    f"{source.folder} was saved when {type(manager).__name__} was another class: "
-                    f"{error}"
-                ) from error
-            model._check_memory(index, source)
-        return model
-
-    def _check_memory(self, index: int, saved: SavedRun) -> None:
-        """Raises CheckpointError if the config asks for larger states than the file can hold."""
-        graph = self.graphs[index]
-        remembered = jax.eval_shape(
-            lambda: self.trainer.negative_start.init(
-                jax.random.key(0), self.cfg.n_train, graph.n_nodes
-            )
-        )
-        needed = remembered.size + 4 * (graph.n_biases + graph.n_weights)
-        name = f"{self.part_names(self.cfg)[index]}.eqx"
-        found = saved.checkpoint.files[name].n_bytes
-        if found < needed:
-            what = f"it has {found} bytes, but its config and its graph need more than {needed}"
-            raise damaged(saved.folder, name, what)
+        return cls(cfg, own_images, read_graphs(cfg, make_manager(cfg), saved))
 
     def split(self, state: DTMState) -> tuple[StepState, ...]:
         """The steps."""
@@ -507,18 +423,3 @@ class DTMModel(Model[DTMState]):
         if problem := step.problem() or self.part_problem(step):
             raise saved.damaged_part(index, problem)
         return step
-
-
-def read_graph(saved: SavedRun, index: int) -> BaseGraph:
-    """The graph that a step was trained on.
-
-    Raises:
-        CheckpointError: it is damaged.
-    """
-    file = DTMModel.static_files(saved.cfg)[index]
-    names = [field.name for field in fields(BaseGraph)]
-    arrays = read_arrays(saved.checkpoint, file, names, most_graph_bytes(saved.cfg.manager))
-    try:
-        return BaseGraph.from_arrays(arrays)
-    except ValueError as error:
-        raise damaged(saved.folder, file, shortened(error)) from error
