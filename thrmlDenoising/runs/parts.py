@@ -10,7 +10,6 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from thrmlDenoising.runs.manifest import CheckpointError, Manifest
@@ -152,7 +151,7 @@ def _read_leaf(file: io.BytesIO, leaf: Any) -> Any:
         )
     values = read_values(file, *wanted)
     if isinstance(leaf, jax.Array):
-        return jnp.asarray(values)
+        return jax.device_put(values)
     return values if isinstance(leaf, np.ndarray) else type(leaf)(values.item())
 
 

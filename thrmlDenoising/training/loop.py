@@ -204,7 +204,7 @@ class TrainingLoop(Generic[S]):
         Raises:
             OSError: the disk does not take the log or the tables.
         """
-        record = history.records[-1]
+        record, started = history.records[-1], time.monotonic()
         try:
             self._draw(state, history, measured)
         except OSError as error:
@@ -215,6 +215,8 @@ class TrainingLoop(Generic[S]):
             ) from error
         if animated and measured.evaluation:
             draw_animations(self.model, state, self.recorder, self.signals.look)
+        if measured.diagnostics or measured.evaluation:
+            self.recorder.log(f"epoch {state.epoch}: drawing {time.monotonic() - started:.1f} s")
         reached = headline_in_words(record.metrics)
         line = f"epoch {record.epoch}: {record.seconds:.1f} s{f'; {reached}' if reached else ''}"
         progress.epoch_done(line, reached, record.seconds)
@@ -225,15 +227,12 @@ class TrainingLoop(Generic[S]):
         record = history.records[-1]
         self.recorder.epoch_saved(record, measured.seconds)
         self.recorder.table(history)
-        started = time.monotonic()
         if measured.diagnostics or measured.evaluation:  # only then is there anything new to draw
             self.recorder.curves_over_epochs(history)
         if measured.diagnostics:
             self.recorder.pictures(measured.diagnostics.pictures)
         if measured.evaluation:
             self.recorder.evaluation(state.epoch, measured.evaluation)
-        if measured.diagnostics or measured.evaluation:
-            self.recorder.log(f"epoch {state.epoch}: drawing {time.monotonic() - started:.1f} s")
 
 
 def draw_animations(

@@ -1,6 +1,7 @@
 """How a config becomes a chain of steps."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import equinox as eqx
 import jax
@@ -13,6 +14,7 @@ from thrmlDenoising.base_graphs import (
     MANAGERS,
     AbstractBaseGraphManager,
     BaseGraph,
+    GraphSpec,
     check_encoding,
     check_graph,
 )
@@ -31,17 +33,26 @@ _INITIAL_WEIGHT_SCALE = 0.01
 def make_manager(cfg: DTMConfig) -> AbstractBaseGraphManager:
     """The base-graph manager of a config, once its encoding is known to work.
 
-    Programs are compiled for a manager, so one of the user's own class, which may have been edited
-    in place, is made for every model.
+    Programs are compiled for a manager, so models of equal settings share one; one of the user's
+    own class, which may have been edited in place, is made for every model.
 
     Raises:
         ValueError: it is a class of the user's own that does not keep its promises.
     """
     manager_class = cfg.graph.manager_class
     built_in = manager_class in MANAGERS.values()
-    manager = cfg.manager if built_in else manager_class(cfg.graph_spec)
+    return (_shared_manager if built_in else _new_manager)(manager_class, cfg.graph_spec)
+
+
+def _new_manager(
+    manager_class: type[AbstractBaseGraphManager], spec: GraphSpec
+) -> AbstractBaseGraphManager:
+    manager = manager_class(spec)
     check_encoding(manager)
     return manager
+
+
+_shared_manager = lru_cache(maxsize=100)(_new_manager)
 
 
 def draw_graphs(cfg: DTMConfig, manager: AbstractBaseGraphManager) -> list[BaseGraph]:

@@ -15,6 +15,7 @@ from thrmlDenoising.families.dtm.config import DTMConfig
 from thrmlDenoising.families.dtm.trainer import Trainer
 from thrmlDenoising.runs import damaged, read_arrays
 from thrmlDenoising.support.hints import shortened
+from thrmlDenoising.training.keys import seed_key
 from thrmlDenoising.training.saved_run import SavedRun
 
 
@@ -63,7 +64,7 @@ def _read_graph(saved: SavedRun, index: int) -> BaseGraph:
 def _check_memory(cfg: DTMConfig, saved: SavedRun, index: int, graph: BaseGraph) -> None:
     """Raises CheckpointError if the config asks for larger states than the file can hold."""
     start = Trainer.from_config(cfg).negative_start
-    remembered = jax.eval_shape(lambda: start.init(jax.random.key(0), cfg.n_train, graph.n_nodes))
+    remembered = jax.eval_shape(lambda: start.init(seed_key(0), cfg.n_train, graph.n_nodes))
     needed = remembered.size + 4 * (graph.n_biases + graph.n_weights)
     file = f"{step_name(index)}.eqx"
     found = saved.checkpoint.files[file].n_bytes
