@@ -55,6 +55,7 @@ def test_a_second_run_of_equal_shapes_compiles_nothing(tmp_path, backend):
 def test_a_loaded_run_goes_on_with_what_is_compiled(tmp_path):
     dtm = DTM(tiny_cfg(), base_dir=tmp_path)
     dtm.train(2, evaluate_every=1)
+    _ = DTM.load(dtm.logging_and_saving_dir, 0).state
     with counted() as again:
         DTM.load(dtm.logging_and_saving_dir, 1).train(1, evaluate_every=1)
     assert again[_COMPILED] == 0
