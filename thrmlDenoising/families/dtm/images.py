@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -43,6 +44,14 @@ def samples_of(generated: Generated, n_voted: int, schedule: Schedule | None) ->
     return Samples(np.asarray(states.pixels), classes, votes, captions)
 
 
+class StepGrid(NamedTuple):
+    """A few images of every class, the share of label spots that vote for each, and the spots."""
+
+    pixels: UInt8[np.ndarray, "class step drawn pixel"]
+    votes: Float[np.ndarray, "class step drawn label_class"]
+    labels: Bool[np.ndarray, "class step drawn label_node"]
+
+
 @dataclass(frozen=True)
 class ClassImages:
     """Equally many images of each of some classes, class by class.
@@ -51,8 +60,10 @@ class ClassImages:
 
     Images of a model that is conditioned on bits are all of one class.
 
-    - `classes`: whose images these are.
-    - `n_voted`: how many classes label nodes vote for: 0 where they say something else.
+    Attributes:
+        generated: what the chain made of them.
+        classes: whose images these are.
+        n_voted: how many classes label nodes vote for: 0 where they say something else.
     """
 
     generated: Generated
@@ -88,18 +99,13 @@ class ClassImages:
     ) -> Float[np.ndarray, "*batch label_class"]:
         return label_votes(np.asarray(label_bits), self.n_voted)
 
-    def after_each_step(
-        self, n_drawn: int
-    ) -> tuple[
-        UInt8[np.ndarray, "class step drawn pixel"], Bool[np.ndarray, "class step drawn label_node"]
-    ]:
-        """Pixels and label nodes of the first `n_drawn` images of every class.
+    def grid(self, n_drawn: int) -> StepGrid:
+        """The first `n_drawn` images of every class after every step.
 
         Raises:
             ValueError: no image asked for, or more than there are.
         """
-        n_per_class = len(self.final_pixels) // len(self.classes)
-        check_drawn(n_drawn, n_per_class)
+        check_drawn(n_drawn, len(self.final_pixels) // len(self.classes))
         by_class = partial(class_by_class, n_classes=len(self.classes))
         pixels, labels = (by_class(np.asarray(leaf))[:, :, :n_drawn] for leaf in self._last_states)
-        return pixels, labels
+        return StepGrid(pixels, self._votes(labels), labels)

@@ -98,7 +98,8 @@ class ReplicationNames(Trainable[DTMModel, DTMState]):
             label nodes; and all final images.
         """
         images = self.class_images(key, "free" if free else "clamped", batch_size)
-        drawn, labels = map(np.concatenate, images.after_each_step(drawn_images_per_digit))
+        grid = images.grid(drawn_images_per_digit)
+        drawn, labels = np.concatenate(grid.pixels), np.concatenate(grid.labels)
         final = images.final_pixels.reshape(len(images.classes), batch_size, -1)
         white = np.float32(self.n_grayscale_levels)
         return drawn / white, labels, final / white
