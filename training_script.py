@@ -12,6 +12,7 @@ if __name__ == "__main__":
     quiet_interrupts()
 
 import argparse
+import logging
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,12 +21,12 @@ from typing import Annotated
 import tyro
 
 from thrmlDenoising import DTM, DTMConfig, make_cfg
-from thrmlDenoising.families.dtm.step_source import StepSource
+from thrmlDenoising.families.dtm.model import DTMModel
 from thrmlDenoising.runs import complete_epochs
 from thrmlDenoising.support.files import check_can_hold_files
 from thrmlDenoising.support.imports import add_trust_option, trust
 from thrmlDenoising.support.paths import user_path
-from thrmlDenoising.training.saved_model import SavedModel
+from thrmlDenoising.training import SavedRun, Source
 
 SHORT_RUN = make_cfg(
     exp=dict(descriptor="short"),
@@ -67,12 +68,14 @@ def parse(argv: list[str]) -> Arguments:
         default.cfg = DTMConfig.load(argv[0])
         argv = argv[1:]
     elif known.resume:
-        default.cfg = SavedModel.open(StepSource(known.resume)).cfg
+        default.cfg = SavedRun.open(DTMModel, Source(known.resume)).cfg
     return tyro.cli(Arguments, args=argv, default=default, config=(tyro.conf.FlagConversionOff,))
 
 
 def main() -> None:
     """Parses, trains, and says where to look."""
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("thrmlDenoising").setLevel(logging.INFO)
     dtm = None
 
     def interrupted() -> str:

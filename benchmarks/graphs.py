@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from thrmlDenoising import DTM, DTMConfig
-from thrmlDenoising.families.dtm.model import draw_graphs, make_manager
-from thrmlDenoising.families.dtm.spending import updates_per_epoch
+from thrmlDenoising.families.dtm.diagnosing import AUTOCORRELATION
+from thrmlDenoising.families.dtm.model import DTMModel
 from thrmlDenoising.support.files import check_can_hold_files
 from thrmlDenoising.support.markdown import table
 from thrmlDenoising.support.paths import user_path
@@ -78,7 +78,7 @@ class Trained(NamedTuple):
 
 def updates_of_an_epoch(cfg: DTMConfig) -> int:
     """Spin updates of one epoch of training."""
-    return updates_per_epoch(cfg, draw_graphs(cfg, make_manager(cfg)))
+    return round(DTMModel(cfg).cost().amount)
 
 
 def train(cfg: DTMConfig, n_updates: float, folder: Path) -> Trained:
@@ -91,7 +91,7 @@ def train(cfg: DTMConfig, n_updates: float, folder: Path) -> Trained:
     dtm.train(n_epochs, evaluate_every=n_epochs)
     seconds = time.perf_counter() - started
     last = dtm.history.records[-1]
-    worst = max(value for value in last.autocorrelation if value is not None)
+    worst = max(value for value in last.per_part[AUTOCORRELATION] if value is not None)
     return Trained(n_epochs, per_epoch * n_epochs, dict(last.metrics), worst, seconds)
 
 

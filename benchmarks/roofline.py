@@ -19,7 +19,7 @@ from numba import njit
 
 from benchmarks.records import Machine
 from benchmarks.workloads import cfg_of, time_samplers
-from thrmlDenoising.families.dtm.model import make_manager
+from thrmlDenoising.families.dtm.building import make_manager
 from thrmlDenoising.sampling.cpu import CpuSampler
 from thrmlDenoising.sampling.cpu.lanes import LANES, add_where, bits_of_floats, floats, fused, store
 

@@ -19,17 +19,10 @@ from thrmlDenoising.families.dtm.autocorrelation import (
     integrated_time,
     stationary_curve,
 )
-from thrmlDenoising.families.dtm.model import (
-    ModelStep,
-    build_steps,
-    chain_of,
-    draw_graphs,
-    make_manager,
-)
-from thrmlDenoising.families.dtm.reverse import ObserveSpins, generate
-from thrmlDenoising.families.dtm.state import TrainState
-from thrmlDenoising.families.dtm.task import Task
-from thrmlDenoising.families.dtm.trainer import Trainer
+from thrmlDenoising.families.dtm.building import make_manager
+from thrmlDenoising.families.dtm.model import DTMModel
+from thrmlDenoising.families.dtm.reverse import ObserveSpins
+from thrmlDenoising.families.dtm.state import StepState
 from thrmlDenoising.sampling import (
     AbstractSampler,
     Chains,
@@ -39,6 +32,7 @@ from thrmlDenoising.sampling import (
     free_nodes,
     sampler_type,
 )
+from thrmlDenoising.training.keys import seed_key
 
 FIGURE_5B = make_cfg(
     graph=dict(graph_preset_architecture="70_12", num_label_spots=10),
@@ -164,8 +158,8 @@ def train(backends: Sequence[str], repeats: int, cfg: DTMConfig = FIGURE_5B) -> 
     """A whole batch of the first step: noise, both phases, gradient and update."""
     calls, updates = {}, {}
     for name in backends:
-        steps = _build(cfg, name)[:1]
-        calls[name], updates[name] = _training(cfg, steps), _updates_of_batch(cfg, steps)
+        model = _build(cfg, name)
+        calls[name], updates[name] = _training(model, 1), _updates_of_batch(model, 1)
     blank = Record("train", "", graph_name(cfg), cfg.batch_size, n_cores())
     return _timed(blank, calls, updates, repeats)
 
@@ -176,9 +170,9 @@ def train_chain(backend: str, n_steps: int, repeats: int) -> list[Record]:
     Memory is the whole process's, data set included: use a process for each call.
     """
     cfg = SHORT.replace(diffusion_schedule=dict(num_diffusion_steps=n_steps))
-    steps = _build(cfg, backend)
+    model = _build(cfg, backend)
     blank = Record("train", "", _chain_name(cfg), cfg.batch_size, n_cores())
-    call, updates = _training(cfg, steps), _updates_of_batch(cfg, steps)
+    call, updates = _training(model, n_steps), _updates_of_batch(model, n_steps)
     (record,) = _timed(blank, {backend: call}, {backend: updates}, repeats)
     kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return [replace(record, peak_bytes=1024 * kibibytes)]
@@ -188,44 +182,46 @@ def generate_images(
     backends: Sequence[str], n_images: int, repeats: int, cfg: DTMConfig = FIGURE_5B
 ) -> list[Record]:
     """A whole generation, from noise through every step, labels free."""
-    schedule = Task(cfg).schedule()
     calls, updates = {}, {}
     for name in backends:
-        steps = _build(cfg, name)
-        calls[name] = partial(generate, jax.random.key(0), *chain_of(steps), n_images, schedule)
-        updates[name] = n_images * len(schedule.betas) * sum(s.graph.n_nodes for s in steps)
+        model = _build(cfg, name)
+        state, n_sweeps = model.init(seed_key(cfg.exp.seed)), model.annealing.n_sweeps
+        calls[name] = partial(model.run, state, jax.random.key(0), n_images)
+        updates[name] = n_images * n_sweeps * sum(graph.n_nodes for graph in model.graphs)
     blank = Record("generate", "", _chain_name(cfg), n_images, n_cores())
     return _timed(blank, calls, updates, repeats)
 
 
-def _build(cfg: DTMConfig, backend: str) -> list[ModelStep]:
-    cfg = cfg.replace(sampling=dict(backend=backend))
-    manager = make_manager(cfg)
-    return build_steps(cfg, manager, Trainer.from_config(cfg), draw_graphs(cfg, manager))
+def _build(cfg: DTMConfig, backend: str) -> DTMModel:
+    return DTMModel(cfg.replace(sampling=dict(backend=backend)))
 
 
-def _training(cfg: DTMConfig, steps: Sequence[ModelStep]) -> Callable[[], list[TrainState]]:
-    """A call that trains one batch of each of these steps: an epoch of a data set that small."""
-    trainer, task = Trainer.from_config(cfg), Task(cfg)
-    clean = task.clean(task.dataset.train)
+def _training(model: DTMModel, n_steps: int) -> Callable[[], list[StepState]]:
+    """A call that trains one batch of the first steps: an epoch of a data set that small."""
+    trainer, cfg = model.trainer, model.cfg
+    clean = model.clean(model.data.train)
     batch = jax.tree.map(lambda leaf: leaf[: trainer.batch_size], clean)
     rates = cfg.per_step(cfg.optim.step_learning_rates)
+    state = model.init(seed_key(cfg.exp.seed))
+    steps = list(zip(model.steps, state.steps, rates, strict=True))[:n_steps]
 
-    def train_batch() -> list[TrainState]:
+    def train_batch() -> list[StepState]:
         return [
-            trainer.train_epoch(step.diffusion, step.state, batch, rate, on_batch=lambda: None)
-            for step, rate in zip(steps, rates, strict=False)
+            trainer.train_epoch(step, state, batch, rate, on_batch=lambda: None)
+            for step, state, rate in steps
         ]
 
     return train_batch
 
 
-def _updates_of_batch(cfg: DTMConfig, steps: Sequence[ModelStep]) -> int:
-    n_sweeps = len(Trainer.from_config(cfg).schedule.betas)
+def _updates_of_batch(model: DTMModel, n_steps: int) -> int:
+    n_sweeps = len(model.trainer.schedule.betas)
     n_free = sum(
-        len(free_nodes(step.graph, clamp)) for step in steps for clamp in ("visible", "nothing")
+        len(free_nodes(graph, clamp))
+        for graph in model.graphs[:n_steps]
+        for clamp in ("visible", "nothing")
     )
-    return cfg.batch_size * n_sweeps * n_free
+    return model.cfg.batch_size * n_sweeps * n_free
 
 
 def graph_name(cfg: DTMConfig) -> str:

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from tiny import REPOSITORY, finished, python, tiny_cfg
+from tiny import REPOSITORY, finished, python, record, tiny_cfg
 
 from figures.energy_vs_quality import plot
 from thrmlDenoising import DTM
 from thrmlDenoising.families.dtm.hardware_energy import hardware_energy
-from thrmlDenoising.runs import EpochRecord
+from thrmlDenoising.runs import History
 
 N_PUBLISHED = 5 + 5 + 3 + 3 + 7
 
@@ -21,9 +21,9 @@ def make_run(base):
 
     def make(*metrics):
         dtm = DTM(tiny_cfg(), base_dir=base)
-        unknown = (None,) * 2
-        for epoch, measured in enumerate(metrics):
-            dtm.history.append(EpochRecord(epoch, 0.0, unknown, (0.0, 0.0), (0.0, 0.0), measured))
+        dtm.history = History(
+            record(epoch, 0.0, (None, None), **measured) for epoch, measured in enumerate(metrics)
+        )
         dtm.save_epoch()
         return dtm, dtm.logging_and_saving_dir
 

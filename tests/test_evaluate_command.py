@@ -11,14 +11,14 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import TINY, copy_of_run, finished, python, tiny_cfg, trained
+from tiny import TINY, copy_of_run, finished, python, record, tiny_cfg, trained
 
 import thrmlDenoising.evaluate.__main__ as command
 import thrmlDenoising.evaluate.compare as comparing
 from thrmlDenoising import DTM
 from thrmlDenoising.families.dtm.hardware_energy import QUOTED_TOTALS
 from thrmlDenoising.plots import ComparedRun
-from thrmlDenoising.runs import EpochRecord
+from thrmlDenoising.runs import History
 
 N_CLASSES, N_STEPS = 3, TINY.diffusion_schedule.num_diffusion_steps
 ACCURACIES = {
@@ -62,10 +62,10 @@ def run(model, tmp_path) -> Path:
 def forged(folder: Path, name: str, **metrics: tuple[float, ...]) -> Path:
     """An untrained run whose history says that in epochs 1, 2, ... these metrics were measured."""
     dtm = DTM(tiny_cfg(exp=dict(descriptor=name)), base_dir=folder)
-    nothing = (None,) * N_STEPS, (0.0,) * N_STEPS, (0.0,) * N_STEPS
-    for epoch, values in enumerate(zip(*metrics.values(), strict=True), start=1):
-        now = dict(zip(metrics, values, strict=True))
-        dtm.history.append(EpochRecord(epoch, 1.0, *nothing, now))
+    dtm.history = History(
+        record(epoch, 1.0, (None,) * N_STEPS, **dict(zip(metrics, values, strict=True)))
+        for epoch, values in enumerate(zip(*metrics.values(), strict=True), start=1)
+    )
     dtm.save_epoch()
     return dtm.logging_and_saving_dir
 

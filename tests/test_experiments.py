@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from tiny import REPOSITORY, python, tiny_cfg
+from tiny import REPOSITORY, python, record, tiny_cfg
 
 from thrmlDenoising import DTM, DTMConfig
 from thrmlDenoising.experiments import (
+    Experiment,
     FigureData,
     PaperFigure,
     Places,
     Run,
     RunTable,
-    Scale,
     config_hash,
     train_all,
     train_command,
@@ -31,7 +31,7 @@ from thrmlDenoising.experiments import (
 from thrmlDenoising.runs import EpochRecord, History, InUseError, complete_epochs
 
 VARIANTS = {"plain": dict(cp=dict(adaptive_cp=False)), "adaptive": {}}
-SCALE = Scale(tiny_cfg(), VARIANTS, n_epochs=3, evaluate_every=2, seeds=(0, 1))
+SCALE = Experiment(tiny_cfg(), VARIANTS, n_epochs=3, evaluate_every=2, seeds=(0, 1))
 NAMES = ["plain_seed0", "adaptive_seed0", "plain_seed1", "adaptive_seed1"]
 
 
@@ -69,10 +69,10 @@ class TestRuns:
 
     def test_a_wrong_variant_is_named(self):
         with pytest.raises(ValueError, match="evaluate_every=0: a run of an experiment"):
-            Scale(tiny_cfg(), {}, 1, 0)
+            Experiment(tiny_cfg(), {}, 1, 0)
         with pytest.raises(ValueError, match="n_epochs=0"):
-            Scale(tiny_cfg(), {}, 0, 1)
-        scale = Scale(tiny_cfg(), {"a": dict(cp=dict(adaptive=True))}, 1, 1)
+            Experiment(tiny_cfg(), {}, 0, 1)
+        scale = Experiment(tiny_cfg(), {"a": dict(cp=dict(adaptive=True))}, 1, 1)
         with pytest.raises(ValueError, match="adaptive_cp"):
             scale.runs()
 
@@ -96,7 +96,7 @@ class TestTraining:
         run = SCALE.runs()[1]
         records = DTM.load(trained.folder(run)).history.records
         table = RunTable.read(trained.table(run))
-        by_step = np.array([record.autocorrelation for record in records]).T
+        by_step = np.array([record.per_part["autocorr_step"] for record in records]).T
         for step, values in enumerate(by_step):
             np.testing.assert_allclose(table.columns[f"autocorr_step_{step}"], values, rtol=1e-5)
 
@@ -157,7 +157,7 @@ class TestTraining:
     @pytest.mark.slow
     def test_a_failure_is_named_and_does_not_stop_the_others(self, tmp_path):
         broken = dict(data=dict(dataset_name="mnist", data_dir=str(tmp_path / "nothing")))
-        runs = Scale(
+        runs = Experiment(
             tiny_cfg(sampling=dict(batch_size=4), graph=dict(graph_preset_architecture=44_8)),
             {"broken": broken, "whole": VARIANTS["plain"]},
             1,
@@ -182,7 +182,7 @@ if __name__ == "__main__":
     train_all([ENDLESS_RUN], places_in(Path(sys.argv[1])), n_jobs=1)
 """
 
-(ENDLESS_RUN,) = Scale(
+(ENDLESS_RUN,) = Experiment(
     tiny_cfg(exp=dict(compute_autocorr=False), cp=dict(adaptive_cp=False)),
     {"one": {}},
     n_epochs=10**6,
@@ -270,19 +270,20 @@ class TestCommand:
 class TestTable:
     HISTORY = History(
         [
-            EpochRecord(0, 0.0, (0.5, 0.125), (0.0, 0.0), (0.0, 0.0)),
-            EpochRecord(1, 1.0, (None, None), (0.0, 0.0), (0.0, 0.0)),
-            EpochRecord(
+            record(0, 0.0, (0.5, 0.125)),
+            record(1, 1.0, (None, None)),
+            record(
                 2,
                 1.0,
                 (0.25, 0.75),
-                (0.0, 0.0),
-                (0.0, 0.0),
-                {"clamped_classifier_fd": 3.25, "free_classifier_fd": 4.5, "free_fid": 30.0,
-                 "clamped_fid": 29.0, "free_classifier_recall": 0.5},
+                clamped_classifier_fd=3.25,
+                free_classifier_fd=4.5,
+                free_fid=30.0,
+                clamped_fid=29.0,
+                free_classifier_recall=0.5,
             ),
         ]
-    )  # fmt: skip
+    )
 
     def test_has_the_columns_of_the_figures_in_their_order(self, tmp_path):
         path = tmp_path / "new" / "a.csv"
@@ -307,12 +308,12 @@ class TestTable:
     def test_the_best_epoch_is_that_of_the_lowest_sum(self):
         def record(epoch: int, free: float, clamped: float) -> EpochRecord:
             metrics = {"free_classifier_fd": free, "clamped_classifier_fd": clamped}
-            return EpochRecord(epoch, 0.0, (0.0,), (0.0,), (0.0,), metrics)
+            return EpochRecord(epoch, 0.0, metrics)
 
         history = History([record(1, 9.0, 4.0), record(2, 12.0, 3.0), record(3, 7.0, 7.0)])
         best = RunTable.of(history, {}).best("classifier_fd")
         assert best == {"free": 9.0, "clamped": 4.0}
-        history.append(EpochRecord(4, 0.0, (0.0,), (0.0,), (0.0,), {"free_classifier_fd": 1.0}))
+        history = history.followed_by(EpochRecord(4, 0.0, {"free_classifier_fd": 1.0}))
         assert RunTable.of(history, {}).best("classifier_fd") == best
 
     @pytest.mark.parametrize(
@@ -364,7 +365,7 @@ class TestFigure:
         folder = tmp_path / "mixing"
         for seed, values in enumerate([(0.1, 0.2), (0.2, 0.4)]):
             records = [
-                EpochRecord(epoch, 0.0, (value,), (0.0,), (0.0,))
+                EpochRecord(epoch, 0.0, per_part={"autocorr_step": (value,)})
                 for epoch, value in enumerate(values)
             ]
             RunTable.of(History(records), {}).write(folder / "laptop" / f"a_b_seed{seed}.csv")

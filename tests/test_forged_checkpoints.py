@@ -11,14 +11,14 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
-from tiny import assert_same_states, copy_of_run, states_of, tiny_cfg, trained
+from tiny import REPOSITORY, assert_same_states, copy_of_run, states_of, tiny_cfg, trained
 
 from tests.mutations import Target
 from thrmlDenoising import DTM
 from thrmlDenoising.evaluate.checkpoint import checkpoint_command
-from thrmlDenoising.families.dtm.step_source import StepSource
+from thrmlDenoising.families.dtm.model import DTMModel
 from thrmlDenoising.runs import Manifest
-from thrmlDenoising.training.saved_model import SavedModel
+from thrmlDenoising.training import SavedRun, Source
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ NOT_FINITE = r"step_01\.eqx: step 1 of epoch 3: 1 of its \d+ parameters are not 
         (swap_steps, r"step_00\.eqx: step 0 of epoch 3: .* its step is 1, where 0 belongs"),
         (take_from_epoch_2("step_01.eqx"), r"step_01\.eqx: .* its epoch is 2, where 3 belongs"),
         (history_of_epoch_4, r"history\.json begins or ends"),
-        (take_from_epoch_2("history.json"), r"history\.json: it ends with epoch 2 of 2 steps"),
+        (take_from_epoch_2("history.json"), r"history\.json: it ends with epoch 2, but"),
         (shorten_history, r"history\.json begins or ends"),
         (empty_history, r"history\.json begins or ends"),
         (three_steps, r"manifest\.json: it leaves out 'step_02\.eqx', 'step_02_graph\.npz'"),
@@ -185,12 +185,12 @@ def graph_with_edges(n: int) -> Callable[[Target], None]:
     [
         (
             graph_with_edges(10**4),
-            r"step_00_graph\.npz .*edges has the shape \(10000, 2\): no graph",
+            r"step_00_graph\.npz .*edges has the shape \(10000, 2\): nothing",
         ),
-        (graph_with_edges(10**6), r"step_00_graph\.npz .*no graph is so large, of this config"),
+        (graph_with_edges(10**6), r"step_00_graph\.npz .*nothing is so large, of this config"),
         (endless_array, r"step_00\.eqx .*biases an array .*\(1000000000000000000,\) was saved"),
         (sparse, r"step_00\.eqx: it has 2,097,152 bytes, and such a file has at most"),
-        (graph_of_a_gigabyte, r"step_00_graph\.npz .*no graph is so large"),
+        (graph_of_a_gigabyte, r"step_00_graph\.npz .*nothing is so large"),
     ],
 )
 def test_nothing_larger_than_the_model_is_read(target, forge, message):
@@ -224,14 +224,15 @@ def test_the_config_that_was_held_against_the_manifest_is_the_one_that_is_used(
         return content
 
     monkeypatch.setattr(Manifest, "read_file", changed_after_it_was_read)
-    saved = SavedModel.open(StepSource(target.run))
+    saved = SavedRun.open(DTMModel, Source(target.run))
     assert saved.cfg == dtm.cfg
 
 
 def test_a_history_that_could_not_be_read_again_is_not_saved(dtm, target, monkeypatch):
-    monkeypatch.setattr("thrmlDenoising.training.saved_model._LARGEST_HISTORY", 1000)
+    monkeypatch.setattr("thrmlDenoising.training.saved_run._LARGEST_HISTORY", 1000)
     loaded = DTM.load(dtm.logging_and_saving_dir, 0)
-    loaded.history.append(replace(dtm.history.records[-1], metrics={"m" * 1000: 1.0}))
+    long = replace(dtm.history.records[-1], metrics={"m" * 1000: 1.0})
+    loaded.history = loaded.history.followed_by(long)
     with pytest.raises(ValueError, match=r"takes [\d,]+ bytes, .*is not read again"):
         loaded.save_epoch()
 
@@ -256,6 +257,20 @@ def test_a_damaged_manifest_of_another_epoch_blocks_nothing(target):
         DTM.load(target.run, epoch=1)
 
 
+FIRST = REPOSITORY / "tests" / "format_1" / "toy"
+EPOCH_IN_FIRST_FORMAT = 12
+"""The place of the epoch among the arrays of a step."""
+
+
+@pytest.fixture
+def first(tmp_path) -> Target:
+    """A checkpoint of the first format, as the library's very first were."""
+    run = Path(shutil.copytree(FIRST, tmp_path / "first"))
+    target = Target(run, 1, tmp_path)
+    as_once_written(target)
+    return target
+
+
 def as_once_written(target: Target) -> None:
     for path in target.folder.glob("*.eqx"):
         content = path.read_bytes()
@@ -266,20 +281,27 @@ def as_once_written(target: Target) -> None:
     target.write_manifest(manifest)
 
 
-def test_checkpoints_whose_steps_do_not_say_which_they_are_are_read(target, dtm):
+def test_checkpoints_whose_steps_do_not_say_which_they_are_are_read(first):
+    assert_same_states(DTM.load(first.run), DTM.load(FIRST))
+    first.write_manifest(first.manifest | {"steps_identified": True})
+    with pytest.raises(ValueError, match="it does not say which step it is"):
+        DTM.load(first.run)
+
+
+def test_a_step_of_another_epoch_is_noticed_in_those_too(first):
+    epochs = first_replaced(0)
+    with_leaf(EPOCH_IN_FIRST_FORMAT, epochs)(first)
+    first.rehash()
+    with pytest.raises(ValueError, match=r"step_01\.eqx: .* has been trained for 0 epochs"):
+        DTM.load(first.run)
+
+
+def test_of_the_second_format_they_have_to_say_it(target):
     as_once_written(target)
-    assert_same_states(DTM.load(target.run), dtm)
-    target.write_manifest(target.manifest | {"steps_identified": True})
     with pytest.raises(ValueError, match="it does not say which step it is"):
         DTM.load(target.run)
-
-
-def test_a_step_of_another_epoch_is_noticed_in_those_too(target, tmp_path):
-    as_once_written(target)
-    as_once_written(Target(target.run, 1, tmp_path))
-    shutil.copy(target.sibling(1) / "step_01.eqx", target.folder)
-    target.rehash()
-    with pytest.raises(ValueError, match=r"step_01\.eqx: .* has been trained for 1 epochs"):
+    target.write_manifest(target.manifest | {"steps_identified": False})
+    with pytest.raises(ValueError, match="steps_identified is False"):
         DTM.load(target.run)
 
 
@@ -290,7 +312,7 @@ def test_a_stitched_model_is_saved_trained_and_loaded(dtm):
     again = DTM.load(stitched.logging_and_saving_dir)
     again.train(2, evaluate_every=2)
     loaded = DTM.load(again.logging_and_saving_dir)
-    assert [step.state.epoch for step in loaded.steps] == [5, 3]
+    assert loaded.epoch == 5
     assert all(
         a.tobytes() == b.tobytes() for a, b in zip(states_of(loaded), states_of(again), strict=True)
     )

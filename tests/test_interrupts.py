@@ -20,8 +20,9 @@ from tiny import REPOSITORY, TINY, assert_same_states, measured, python, trained
 from tqdm import tqdm
 
 from thrmlDenoising import DTM
-from thrmlDenoising.families.dtm.task import Task
+from thrmlDenoising.families.dtm.model import DTMModel
 from thrmlDenoising.runs import History
+from thrmlDenoising.training.judging import Judge
 from thrmlDenoising.training.signals import StopSignals
 
 # Runs the training script; prints a line at the moment to interrupt, and then takes its time.
@@ -44,8 +45,8 @@ def slowed(call, is_it):
     return wrapped
 
 updates = iter(range(10**9))
-if moment == "epoch":  # a bar moves after both batches of an epoch and after the epoch
-    tqdm.update = slowed(tqdm.update, lambda *_: next(updates) == 7)
+if moment == "epoch":  # the bar moves after both batches of an epoch
+    tqdm.update = slowed(tqdm.update, lambda *_: next(updates) == 5)
 else:
     def in_checkpoint(file):
         return "epoch_002.saving" in os.readlink(f"/proc/self/fd/{file}")
@@ -306,7 +307,7 @@ def send(number: signal.Signals) -> None:
 @pytest.mark.parametrize(
     ("number", "stop"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)]
 )
-def test_no_signal_is_lost(dtm, straight, monkeypatch, capsys, number, stop):
+def test_no_signal_is_lost(dtm, straight, monkeypatch, caplog, number, stop):
     with monkeypatch.context() as patch:
         at_an_update(patch, lambda: send(number))
         with pytest.raises(stop) as stopped:
@@ -314,8 +315,8 @@ def test_no_signal_is_lost(dtm, straight, monkeypatch, capsys, number, stop):
     assert_stands_at(dtm, 2)
     terminated = number == signal.SIGTERM
     assert stopped.value.args == ((143,) if terminated else ())
-    errors = capsys.readouterr().err
-    assert ("stopped by SIGTERM; complete checkpoints: [0, 1, 2]" in errors) == terminated
+    said = "stopped by SIGTERM; complete checkpoints: [0, 1, 2]" in caplog.text
+    assert said == terminated
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert_it_goes_on(dtm, straight)
 
@@ -329,10 +330,12 @@ def ends_by(number: signal.Signals) -> None:
 
 
 @pytest.mark.usefixtures("default_handlers")
-@pytest.mark.parametrize("moment", ["dataset", "quality"])
+@pytest.mark.parametrize("moment", ["DTMModel.data", "Judge.suite"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_data_are_read_stops_at_once(tmp_path, monkeypatch, moment, number):
-    monkeypatch.setattr(Task, moment, property(lambda _: ends_by(number)))
+    owner, name = moment.split(".")
+    owner = {"DTMModel": DTMModel, "Judge": Judge}[owner]
+    monkeypatch.setattr(owner, name, property(lambda _: ends_by(number)))
     dtm = DTM(TINY, base_dir=tmp_path)
     with pytest.raises(KeyboardInterrupt if number == signal.SIGINT else SystemExit) as stopped:
         dtm.train(1)
@@ -343,14 +346,14 @@ def test_a_signal_while_data_are_read_stops_at_once(tmp_path, monkeypatch, momen
 
 @pytest.mark.usefixtures("default_handlers")
 def test_a_signal_that_a_callback_drops_while_data_are_read_is_not_lost(tmp_path, monkeypatch):
-    quality = Task.quality
+    suite = Judge.suite
 
-    def dropping(task: Task) -> object:
+    def dropping(judge: Judge) -> object:
         with suppress(BaseException):
             ends_by(signal.SIGTERM)
-        return quality.__get__(task)
+        return suite.__get__(judge)
 
-    monkeypatch.setattr(Task, "quality", property(dropping))
+    monkeypatch.setattr(Judge, "suite", property(dropping))
     with pytest.raises(SystemExit, match="143"):
         DTM(TINY, base_dir=tmp_path).train(1)
     assert not list(tmp_path.iterdir())

@@ -11,11 +11,12 @@ from tiny import TINY, tiny_cfg
 
 from thrmlDenoising import DTM
 from thrmlDenoising.data import load_dataset
-from thrmlDenoising.families.dtm import task as task_module
-from thrmlDenoising.families.dtm.task import Task
-from thrmlDenoising.quality import QualitySuite, RealImages, headline
+from thrmlDenoising.families.dtm import model as model_module
+from thrmlDenoising.families.dtm.model import DTMModel
+from thrmlDenoising.quality import QualitySuite, RealImages, headline, headline_in_words
 from thrmlDenoising.quality.features import CallableFeatures
 from thrmlDenoising.support.imports import redefined
+from thrmlDenoising.training.keys import seed_key
 
 NAME = "fashion_mnist_10k"
 MODES = ("free", "clamped")
@@ -56,6 +57,23 @@ def test_without_a_distance_it_is_the_accuracy_of_this_and_of_older_runs(names: 
     both = headline([free, clamped, "free_exact_accuracy", "clamped_exact_accuracy"])
     assert both is not None
     assert both.names == {"free": "free_exact_accuracy", "clamped": "clamped_exact_accuracy"}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "words"),
+    [
+        (dict(free_fid=123.456, clamped_fid=9.0, free_my_fd=1.0), "FID 123 free, 9 clamped"),
+        (dict(clamped_classifier_fd=29.44), "classifier FD 29.4 clamped"),
+        (
+            dict(free_accuracy=81.25, clamped_accuracy=100.0),
+            "images of their label's class 81.2 % free, 100 % clamped",
+        ),
+        (dict(free_copied_percent=1.0), None),
+        ({}, None),
+    ],
+)
+def test_what_stands_for_a_run_is_said_in_a_few_words(metrics, words):
+    assert headline_in_words(metrics) == words
 
 
 # Models
@@ -230,11 +248,12 @@ def test_an_extractor_may_end_the_process(tmp_path: Path):
 
 def test_every_step_is_measured_by_itself(monkeypatch):
     for name in ("measure_autocorrelation", "measure_mixing"):
-        monkeypatch.setattr(task_module, name, lambda key, step, *_: step)
-    task, steps = Task(TINY), DTM(TINY).steps
-    for measured in (task.autocorrelations(0, steps), task.mixing(0, steps)):
-        for found, step in zip(measured, steps, strict=True):
-            assert found is step.diffusion
+        monkeypatch.setattr(model_module, name, lambda key, step, *_: step)
+    model = DTMModel(TINY)
+    state = model.init(seed_key(0))
+    for measured in (model.autocorrelations(state), model.mixing(state)):
+        for found, step in zip(measured, model.steps, strict=True):
+            assert found is step
 
 
 def as_before(images: np.ndarray) -> np.ndarray:

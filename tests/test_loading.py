@@ -93,7 +93,7 @@ def test_loading_and_sampling_need_no_data_set(tmp_path):
 def test_steps_of_several_epochs(dtm):
     run = dtm.logging_and_saving_dir
     stitched = DTM.load(run, step_sources=[1, 3])
-    assert [step.state.epoch for step in stitched.steps] == [1, 3]
+    assert stitched.epoch == 3
     sources = DTM.load(run, epoch=1).steps[0], dtm.steps[1]
     for ours, theirs in zip(stitched.steps, sources, strict=True):
         np.testing.assert_array_equal(ours.weights, theirs.weights)

@@ -23,6 +23,7 @@ from thrmlDenoising.plots import (
     write_gif,
 )
 from thrmlDenoising.plots.excerpts import ShownClasses, evenly_spread
+from thrmlDenoising.training.judging import animate
 
 ORANGE = (213, 94, 0)
 
@@ -168,11 +169,11 @@ def test_a_model_of_many_classes_makes_no_more_images_than_are_shown(tmp_path):
         sampling=dict(batch_size=60),
     )
     dtm = DTM(cfg, base_dir=tmp_path, data=data)
-    animation = dtm._task.animate(0, dtm.steps, "clamped")
-    assert animation.pixels.shape[1] == 40 * cfg.exp.animated_images_per_digit
-    assert animation.votes.shape[-1] == N_CLASSES
-    last = animation.votes[-1, -1]
-    assert last.argmax() == animation.classes[-1] == N_CLASSES - 1, "clamped to its own class"
+    samples, classes = animate(dtm.model, dtm.state, "clamped")
+    assert samples.images.shape[0] == 40 * cfg.exp.animated_images_per_digit
+    assert samples.drawn_votes.shape[-1] == N_CLASSES
+    last = samples.drawn_votes[-1, -1]
+    assert last.argmax() == classes[-1] == N_CLASSES - 1, "clamped to its own class"
     assert read_back(dtm.generate_gif(0)).size < (4000, 4000)
     assert draw_weights(dtm.steps[0], cfg.class_names).get_supxlabel() == (
         "40 of 60 classes are shown."

@@ -13,7 +13,7 @@ import benchmarks.samplers
 import thrmlDenoising.evaluate.__main__ as evaluate
 import training_script
 from thrmlDenoising import DTM
-from thrmlDenoising.experiments import Scale, train_command
+from thrmlDenoising.experiments import Experiment, train_command
 from thrmlDenoising.quality import reference
 from thrmlDenoising.quality.features.inception import find_weights
 from thrmlDenoising.quality.features.protocol import UnavailableError
@@ -64,7 +64,7 @@ def test_evaluations_are_not_measured_in_vain(run, blocked, monkeypatch):
     def never(*_):
         raise AssertionError("measured")
 
-    monkeypatch.setattr("thrmlDenoising.evaluate.checkpoint.Task", never)
+    monkeypatch.setattr("thrmlDenoising.evaluate.checkpoint.Judge", never)
     said = told(evaluate.main, monkeypatch, run, "--output", blocked)
     assert said.startswith(f"error: --output {blocked} cannot be written")
     monkeypatch.setattr("thrmlDenoising.evaluate.compare.draw_comparison", never)
@@ -77,7 +77,7 @@ def test_trainings_are_not_started_in_vain(blocked, monkeypatch, tmp_path, run):
     assert said.startswith(f"error: --output-dir {blocked} cannot be written into")
     with pytest.raises(OSError, match=f"base_dir {blocked} cannot be written into"):
         DTM(TINY, base_dir=blocked).train(1)
-    scales = {"one": Scale(TINY, {"a": {}}, n_epochs=1, evaluate_every=1)}
+    scales = {"one": Experiment(TINY, {"a": {}}, n_epochs=1, evaluate_every=1)}
     with pytest.raises(SystemExit, match=r"--runs .* cannot be written into"):
         train_command(tmp_path, scales, ["--scale", "one", "--runs", str(blocked)])
     with pytest.raises(SystemExit, match=r"tables of this figure.* cannot be written into"):

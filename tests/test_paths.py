@@ -14,7 +14,7 @@ import thrmlDenoising.evaluate.__main__ as evaluate_command
 import training_script
 from thrmlDenoising import DTM, DTMConfig, plots
 from thrmlDenoising.data import load_dataset
-from thrmlDenoising.experiments import Scale, command, train_command
+from thrmlDenoising.experiments import Experiment, command, train_command
 from thrmlDenoising.quality.features import InceptionFeatures, UnavailableError
 from thrmlDenoising.smoke_testing import save_accuracy_plot
 from thrmlDenoising.support.paths import user_path
@@ -77,7 +77,7 @@ def test_commands_take_it_too(home: Path, monkeypatch):
     assert training_script.parse(["--resume", "~/run"]).cfg == TINY
     asked = []
     monkeypatch.setattr(command, "train_all", lambda runs, places, *_: asked.append(places.runs))
-    scales = {"tiny": Scale(TINY, {"plain": {}}, n_epochs=1, evaluate_every=1)}
+    scales = {"tiny": Experiment(TINY, {"plain": {}}, n_epochs=1, evaluate_every=1)}
     train_command(home, scales, ["--scale", "tiny", "--runs", "~/figures"])
     assert asked == [home / "figures" / home.name / "tiny"]
     assert not os.listdir()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from thrmlDenoising.DTM import DTM
-from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
+from thrmlDenoising.families.dtm.config import DTMConfig
 from thrmlDenoising.smoke_testing import compute_conditional_accuracy, compute_free_accuracy
 from thrmlDenoising.utils import make_cfg
 

@@ -84,7 +84,7 @@ def test_the_config_is_kept(run):
 def test_manifests_name_every_file_with_its_hash(run):
     for checkpoint in sorted((run / "model_saving").glob("epoch_*")):
         manifest = json.loads((checkpoint / "manifest.json").read_text())
-        assert manifest["format_version"] == 1
+        assert manifest["format_version"] == 2
         assert set(manifest["files"]) == CHECKPOINT_FILES - {"manifest.json"}
         for name, entry in manifest["files"].items():
             content = (checkpoint / name).read_bytes()

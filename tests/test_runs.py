@@ -66,7 +66,6 @@ def test_a_new_run_is_planned_then_made(tmp_path):
     assert {path.name for path in run.root.iterdir()} == {
         "images",
         "gifs",
-        "autocorrelation_vs_lags",
         "model_saving",
     }
 
@@ -466,9 +465,11 @@ def record(epoch, **changes):
     given = {
         "epoch": epoch,
         "seconds": 0.1 + 0.2,
-        "autocorrelation": (None, math.nan),
-        "correlation_penalty": (1 / 3, 0.0),
-        "weight_decay": (5e-324, math.inf),
+        "per_part": {
+            "autocorr_step": (None, math.nan),
+            "penalty_step": (1 / 3, 0.0),
+            "decay_step": (5e-324, math.inf),
+        },
         "metrics": {},
     }
     return EpochRecord(**(given | changes))
@@ -490,9 +491,9 @@ def test_history_survives_json_exactly():
     assert again.to_json() == history.to_json()
     first, second, third = again.records
     assert first.seconds == 0.1 + 0.2
-    assert first.autocorrelation[0] is None
-    assert str(first.autocorrelation[1]) == "nan"
-    assert first.weight_decay == (5e-324, math.inf)
+    assert first.per_part["autocorr_step"][0] is None
+    assert str(first.per_part["autocorr_step"][1]) == "nan"
+    assert first.per_part["decay_step"] == (5e-324, math.inf)
     assert second.metrics == {"free": float(np.float32(0.1)), "clamped": 81.2}
     assert math.isnan(third.metrics["clamped"])
 
@@ -527,13 +528,11 @@ def test_series_has_the_epochs_that_were_measured():
 def test_history_refuses_what_cannot_follow():
     history = example_history()
     with pytest.raises(ValueError, match="epoch 7 cannot follow one of epoch 7"):
-        history.append(record(7))
-    one = (0.0,)
-    shorter = record(8, autocorrelation=one, correlation_penalty=one, weight_decay=one)
-    with pytest.raises(ValueError, match="1 diffusion steps cannot follow one of 2"):
-        history.append(shorter)
-    with pytest.raises(ValueError, match="one value a diffusion step"):
-        record(8, weight_decay=(0.0,))
+        history.followed_by(record(7))
+    for other in ({}, {"autocorr_step": (0.0,)}, {**record(8).per_part, "decay_step": (0.0,)}):
+        with pytest.raises(ValueError, match="all records of a run are of the same parts"):
+            history.followed_by(record(8, per_part=other))
+    assert len(history.followed_by(record(8)).records) == 4
     assert len(history.records) == 3
 
 
@@ -549,7 +548,9 @@ def with_value(name: str, value: object) -> str:
         with_value("epoch", True),
         with_value("seconds", "1.5"),
         with_value("seconds", 10**400),
-        with_value("autocorrelation", {"a": 1}),
+        with_value("per_part", {"a": 1}),
+        with_value("per_part", [1.0]),
+        with_value("streamed", 1),
         with_value("metrics", {"fid": [1]}),
     ],
     ids=lambda text: text[:9],

@@ -103,9 +103,10 @@ def test_the_script_says_in_a_line_that_training_diverged(tmp_path):
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_model_that_is_not_finite_is_neither_sampled_nor_measured_nor_saved(tmp_path, part, bad):
     dtm = DTM(TINY, base_dir=tmp_path)
-    step = dtm.steps[1]
-    numbers = getattr(step.state.parameters, part).at[0].set(bad)
-    step.state = eqx.tree_at(lambda state: getattr(state.parameters, part), step.state, numbers)
+    numbers = getattr(dtm.state.steps[1].parameters, part).at[0].set(bad)
+    dtm.state = eqx.tree_at(
+        lambda state: getattr(state.steps[1].parameters, part), dtm.state, numbers
+    )
     uses: list[Callable[[], object]] = [
         lambda: dtm.sample(2),
         lambda: dtm.gen_images(jax.random.key(0), 2, free=True, drawn_images_per_digit=1),
@@ -138,8 +139,8 @@ def test_frozen_chains_are_warned_about_and_relax_no_controller(tmp_path, protoc
     assert "warning: epoch 4: step 0 is frozen" in log
     for index, step in enumerate(dtm.steps):
         assert all(step.autocorrelations[epoch] > 0.5 for epoch in range(1, 5))
-        for strength in ("correlation_penalty", "weight_decay"):
-            values = [getattr(record, strength)[index] for record in dtm.history.records]
+        for strength in ("penalty_step", "decay_step"):
+            values = [record.per_part[strength][index] or 0.0 for record in dtm.history.records]
             assert values == sorted(values)
             assert values[-1] > values[0]
 
@@ -153,7 +154,7 @@ def test_a_folder_deleted_while_training_is_made_whole_again(tmp_path, monkeypat
     updates = iter(range(100))
 
     def delete_once(_bar: tqdm) -> None:
-        if next(updates) == 4:  # in the second epoch
+        if next(updates) == 3:  # in the second epoch
             path = dtm.logging_and_saving_dir / part
             path.unlink() if path.is_file() else shutil.rmtree(path)
 

@@ -18,7 +18,7 @@ import figures.energy_vs_quality.plot as energy_figure
 import thrmlDenoising.evaluate.__main__ as evaluate_command
 import training_script
 from thrmlDenoising import DTM, DTMConfig, make_cfg
-from thrmlDenoising.experiments import Places, Run, Scale, command, train_all, train_command
+from thrmlDenoising.experiments import Experiment, Places, Run, command, train_all, train_command
 from thrmlDenoising.support.imports import find_object
 
 MODULE = "runs.evil"
@@ -189,7 +189,7 @@ def test_what_cannot_be_trusted_is_told(module: str, theirs: Theirs):
 def test_the_processes_of_an_experiment_trust_too(theirs: Theirs, tmp_path: Path, monkeypatch):
     asked = []
     monkeypatch.setattr(command, "train_all", lambda runs, places, *rest: asked.append(rest))
-    scales = {"tiny": Scale(TINY, {"plain": {}}, n_epochs=1, evaluate_every=1)}
+    scales = {"tiny": Experiment(TINY, {"plain": {}}, n_epochs=1, evaluate_every=1)}
     words = ["--scale", "tiny", "--runs", str(tmp_path), "--trust", MODULE]
     train_command(tmp_path, scales, words)
     assert asked == [(1, [MODULE])]

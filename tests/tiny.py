@@ -71,12 +71,20 @@ def differ(ours: DTM, theirs: DTM) -> bool:
     return any((a.weights != b.weights).any() for a, b in pairs)
 
 
+def record(
+    epoch: int, seconds: float, autocorrelation: tuple[float | None, ...], **metrics: float
+) -> EpochRecord:
+    """Of a model whose strengths are 0 all the time."""
+    nothing = (0.0,) * len(autocorrelation)
+    per_part = {"penalty_step": nothing, "decay_step": nothing}
+    return EpochRecord(epoch, seconds, metrics, {"autocorr_step": autocorrelation} | per_part)
+
+
 def measured(dtm: DTM) -> list[tuple]:
     """The history without its wall-clock times."""
 
     def timeless(record: EpochRecord) -> tuple:
-        strengths = record.correlation_penalty, record.weight_decay
-        return record.epoch, record.autocorrelation, *strengths, record.metrics
+        return record.epoch, record.per_part, record.metrics
 
     return [timeless(record) for record in dtm.history.records]
 

@@ -1,24 +1,22 @@
 """The config's classes by the names, and at the place, that users of dtm-replication know."""
 
 from thrmlDenoising.config import DataConfig
-from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
-from thrmlDenoising.families.dtm.config.experiment import (
+from thrmlDenoising.families.dtm.config import (
+    CorrelationPenaltyConfig,
     DiffusionRatesConfig,
     DiffusionScheduleConfig,
-    ExpConfig,
+    DTMConfig,
+    DTMExpConfig,
+    DTMGenerationConfig,
     GraphConfig,
-)
-from thrmlDenoising.families.dtm.config.training import (
-    CorrelationPenaltyConfig,
-    GenerationConfig,
     OptimConfig,
     SamplingConfig,
     WeightDecayConfig,
 )
 
-ExperimentConfig = ExpConfig
+ExperimentConfig = DTMExpConfig
 SamplingScheduleConfig = SamplingConfig
-GenerateImagesConfig = GenerationConfig
+GenerateImagesConfig = DTMGenerationConfig
 
 __all__ = [
     "CorrelationPenaltyConfig",

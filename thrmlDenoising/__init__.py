@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from thrmlDenoising.DTM import DTM
-    from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
+    from thrmlDenoising.families.dtm.config import DTMConfig
     from thrmlDenoising.utils import make_cfg
 
 __all__ = ["DTM", "DTMConfig", "__version__", "make_cfg"]
@@ -38,7 +38,7 @@ class _Package(ModuleType):
     @property
     def DTMConfig(self) -> Any:
         """The hyperparameters of a model."""
-        from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
+        from thrmlDenoising.families.dtm.config import DTMConfig
 
         return DTMConfig
 

@@ -22,7 +22,7 @@ from jaxtyping import Array, Bool, Int, Key, UInt8
 
 from thrmlDenoising.data import DatasetFacts, ToySet, dataset_facts
 from thrmlDenoising.DTM import DTM
-from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
+from thrmlDenoising.families.dtm.config import DTMConfig
 from thrmlDenoising.families.dtm.replication import SMOKE_TESTING_NAMES
 from thrmlDenoising.quality import headline
 from thrmlDenoising.support.other_names import module_tells

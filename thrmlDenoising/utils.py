@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from thrmlDenoising.config import Section
-from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
+from thrmlDenoising.families.dtm.config import DTMConfig
 from thrmlDenoising.families.dtm.replication import UTILS_NAMES
 from thrmlDenoising.support.other_names import module_tells
 

@@ -1,7 +1,7 @@
 """Figure 5b: the MEBM, the DTM, and the DTM with the adaptive correlation penalty (ACP)."""
 
 from figures.settings import LAPTOP, PUBLISHED
-from thrmlDenoising.experiments import Scale
+from thrmlDenoising.experiments import Experiment
 
 _NO_PENALTY = dict(adaptive_cp=False, correlation_penalty=(0.0,))
 MODELS = {
@@ -10,6 +10,6 @@ MODELS = {
     "DTM_ACP": {},
 }
 SCALES = {
-    "paper": Scale(PUBLISHED, MODELS, n_epochs=150, evaluate_every=5),
-    "laptop": Scale(LAPTOP, MODELS, n_epochs=14, evaluate_every=2, seeds=(0, 1, 2)),
+    "paper": Experiment(PUBLISHED, MODELS, n_epochs=150, evaluate_every=5),
+    "laptop": Experiment(LAPTOP, MODELS, n_epochs=14, evaluate_every=2, seeds=(0, 1, 2)),
 }

@@ -2,7 +2,7 @@
 
 from figures.settings import LAPTOP_ABLATION, PUBLISHED_ABLATION, longer_chains
 from thrmlDenoising import DTMConfig
-from thrmlDenoising.experiments import Changes, Scale
+from thrmlDenoising.experiments import Changes, Experiment
 
 
 def chains(cfg: DTMConfig, sides: tuple[int, ...]) -> dict[str, Changes]:
@@ -17,13 +17,13 @@ def chains(cfg: DTMConfig, sides: tuple[int, ...]) -> dict[str, Changes]:
 
 
 SCALES = {
-    "paper": Scale(
+    "paper": Experiment(
         PUBLISHED_ABLATION,
         chains(PUBLISHED_ABLATION, (44, 50, 60, 70, 80, 90)),
         n_epochs=20,
         evaluate_every=2,
     ),
-    "laptop": Scale(
+    "laptop": Experiment(
         LAPTOP_ABLATION,
         chains(LAPTOP_ABLATION, (44, 60, 70, 90)),
         n_epochs=4,

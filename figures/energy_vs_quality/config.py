@@ -7,7 +7,7 @@ slowly and learn more; the adaptive penalty measures autocorrelation over that l
 
 from figures.settings import LAPTOP, PUBLISHED, longer_chains
 from thrmlDenoising import DTMConfig
-from thrmlDenoising.experiments import Changes, Scale
+from thrmlDenoising.experiments import Changes, Experiment
 
 
 def points(cfg: DTMConfig, steps: tuple[int, ...], lengths: tuple[int, ...]) -> dict[str, Changes]:
@@ -27,8 +27,10 @@ def points(cfg: DTMConfig, steps: tuple[int, ...], lengths: tuple[int, ...]) -> 
 PAPER = PUBLISHED.replace(generation=dict(steps_warmup=250))
 MINIATURE = LAPTOP.replace(optim=dict(n_epochs_for_lrd=8))
 SCALES = {
-    "paper": Scale(PAPER, points(PAPER, (1, 2, 4, 6, 8), (4, 16)), n_epochs=150, evaluate_every=5),
-    "laptop": Scale(
+    "paper": Experiment(
+        PAPER, points(PAPER, (1, 2, 4, 6, 8), (4, 16)), n_epochs=150, evaluate_every=5
+    ),
+    "laptop": Experiment(
         MINIATURE, points(MINIATURE, (1, 2, 4), (2, 4)), n_epochs=8, evaluate_every=4, seeds=(0, 1)
     ),
 }

@@ -29,15 +29,14 @@ from thrmlDenoising.experiments import FigureData, PaperFigure
 from thrmlDenoising.families.dtm.hardware_energy import (
     QUOTED_TOTALS,
     HardwareEnergy,
-    hardware_energy,
 )
-from thrmlDenoising.families.dtm.step_source import StepSource
+from thrmlDenoising.families.dtm.model import DTMModel
 from thrmlDenoising.plots.style import our_style, write
 from thrmlDenoising.runs import History
 from thrmlDenoising.support.files import written_aside
 from thrmlDenoising.support.imports import parse_trusting
 from thrmlDenoising.support.paths import user_path
-from thrmlDenoising.training.saved_model import SavedModel
+from thrmlDenoising.training import SavedRun, Source
 
 PUBLISHED = Path(__file__).with_name("published.csv")
 FID, CLASSIFIER_FD = "fid", "classifier_fd"
@@ -89,10 +88,9 @@ class Run(NamedTuple):
             FileNotFoundError: there is no such run or checkpoint.
             ValueError: the checkpoint is damaged, or its energy is not known.
         """
-        saved = SavedModel.open(StepSource(path))
+        saved = SavedRun.open(DTMModel, Source(path))
         cfg = saved.cfg
-        n_sweeps = cfg.generation.steps_warmup
-        energy = hardware_energy(saved.graphs, cfg.graph.lattice, n_sweeps, e_cell)
+        energy = DTMModel.read_static(saved).hardware_energy(e_cell)
         return cls(f"{saved.run.name} on {cfg.data.dataset_name}", energy, saved.history)
 
     def best(self, metric: str) -> dict[str, float]:

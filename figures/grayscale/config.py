@@ -1,7 +1,7 @@
 """Figure 5a: clothes in eight shades of grey."""
 
 from figures.settings import LAPTOP, PUBLISHED
-from thrmlDenoising.experiments import Scale
+from thrmlDenoising.experiments import Experiment
 
 PAPER = PUBLISHED.replace(
     graph=dict(
@@ -24,6 +24,6 @@ LAPTOP_GREY = LAPTOP.replace(
 )
 GREY = {"DTM": {}}
 SCALES = {
-    "paper": Scale(PAPER, GREY, n_epochs=100, evaluate_every=5),
-    "laptop": Scale(LAPTOP_GREY, GREY, n_epochs=6, evaluate_every=2),
+    "paper": Experiment(PAPER, GREY, n_epochs=100, evaluate_every=5),
+    "laptop": Experiment(LAPTOP_GREY, GREY, n_epochs=6, evaluate_every=2),
 }

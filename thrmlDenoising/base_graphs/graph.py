@@ -7,6 +7,9 @@ import numpy as np
 from jaxtyping import Int, Int32
 from numpy.typing import ArrayLike
 
+from thrmlDenoising.support.hints import counted
+from thrmlDenoising.support.html import table
+
 
 @dataclass(frozen=True, eq=False)
 class BaseGraph:
@@ -46,6 +49,27 @@ class BaseGraph:
         _check_numbering("weight_of_edge", self.weight_of_edge, self.n_edges)
         _check_visible(self.visible_nodes, self.edges, self.n_nodes)
 
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__}: {counted(self.n_nodes, 'node')} "
+            f"({len(self.image_nodes):,} of the image, {len(self.label_nodes):,} of labels, "
+            f"{self.n_hidden:,} hidden), {counted(self.n_edges, 'edge')}>"
+        )
+
+    def _repr_html_(self) -> str:
+        sizes = {
+            "nodes": self.n_nodes,
+            "image nodes": len(self.image_nodes),
+            "label nodes": len(self.label_nodes),
+            "hidden nodes": self.n_hidden,
+            "colours": self.n_colors,
+            "edges": self.n_edges,
+            "biases": self.n_biases,
+            "weights": self.n_weights,
+        }
+        rows = [(name, f"{size:,}") for name, size in sizes.items()]
+        return table([("", "number"), *rows], type(self).__name__)
+
     @classmethod
     def untied(
         cls,
@@ -69,6 +93,11 @@ class BaseGraph:
     def n_nodes(self) -> int:
         """How many spins there are, visible and hidden."""
         return len(self.colors)
+
+    @property
+    def n_hidden(self) -> int:
+        """How many nodes are neither of the image nor of labels."""
+        return self.n_nodes - len(self.image_nodes) - len(self.label_nodes)
 
     @property
     def n_edges(self) -> int:

@@ -1,11 +1,30 @@
 """Configs: frozen dataclasses, validated on construction, exact in YAML.
 
-`fields` checks single values, `sections` documents what every family shares, `classes` and
-`yaml_text` take a config to text and back.
+`config` is what those of all families are, `sections` documents what they share, `fields` checks
+single values, `classes` and `yaml_text` take a config to text and back.
 """
 
 from thrmlDenoising.config.classes import Named
+from thrmlDenoising.config.config import FIRST_FAMILY, Config, config_text, family_of
 from thrmlDenoising.config.fields import Section
-from thrmlDenoising.config.sections import DataConfig, EvaluationConfig, Extractor
+from thrmlDenoising.config.sections import (
+    DataConfig,
+    EvaluationConfig,
+    ExpConfig,
+    Extractor,
+    GenerationConfig,
+)
 
-__all__ = ["DataConfig", "EvaluationConfig", "Extractor", "Named", "Section"]
+__all__ = [
+    "FIRST_FAMILY",
+    "Config",
+    "DataConfig",
+    "EvaluationConfig",
+    "ExpConfig",
+    "Extractor",
+    "GenerationConfig",
+    "Named",
+    "Section",
+    "config_text",
+    "family_of",
+]

@@ -27,6 +27,7 @@ from typing import (
 
 import numpy as np
 
+from thrmlDenoising.config.showing import section_line, section_table
 from thrmlDenoising.support.hints import did_you_mean, shown
 
 
@@ -59,12 +60,20 @@ class Section:
 
     def __init_subclass__(cls, name: str) -> None:
         cls.section_name = name
+        if "__repr__" not in vars(cls):  # else `dataclass` writes one, of all fields
+            cls.__repr__ = Section.__repr__
 
     def __post_init__(self) -> None:
         for name, kind in _kinds(type(self)).items():
             value = checked(f"{self.section_name}.{name}", getattr(self, name), kind)
             object.__setattr__(self, name, value)
         self.check_together()
+
+    def __repr__(self) -> str:
+        return section_line(self)
+
+    def _repr_html_(self) -> str:
+        return section_table(self)
 
     def check_together(self) -> None:
         """Raises ValueError for fields of this section that do not go together."""

@@ -1,4 +1,4 @@
-"""The sections that every family shares: the images, and how generated ones are judged.
+"""The sections that every family has: the experiment, its images, how generated ones are judged.
 
 Every field is documented once, below it; the command line shows the same text.
 """
@@ -17,10 +17,17 @@ from thrmlDenoising.config.fields import (
     FractionBelowOne,
     Must,
     Section,
+    Seed,
 )
 from thrmlDenoising.data import DatasetFacts, check_own_name, dataset_facts
 from thrmlDenoising.support.imports import check_reference
 from thrmlDenoising.support.user_text import check_name
+
+_PART_OF_FILE_NAMES = Must(
+    "of letters, digits and _-.,+= (at most 200 bytes: it names files), starting with a letter, a "
+    "digit or _",
+    lambda text: re.fullmatch(r"(\w[\w.+=,-]*)?", text) and len(text.encode()) <= 200,
+)
 
 _SHA256 = Must(
     "of 64 hexadecimal digits", lambda text: re.fullmatch("[0-9a-f]{64}", text) is not None
@@ -35,6 +42,41 @@ _EXTRACTORS = Must(
         for name in names
     ),
 )
+
+
+@dataclass(frozen=True)
+class ExpConfig(Section, name="exp"):
+    """The experiment: its seed, its name, and what is drawn on the way."""
+
+    seed: Seed = 42
+    """Seed of everything random: 0 to 2**32 - 1."""
+
+    descriptor: Annotated[str, _PART_OF_FILE_NAMES] = ""
+    """Name of the run in its folder and log: letters, digits and _-.,+= (at
+    most 200 bytes)."""
+
+    generate_gif: bool = True
+    """Draw an animation of images being generated at every evaluation."""
+
+    drawn_images_per_digit: CountOrZero = 4
+    """Images per class in the drawn grids: at least 0; 0 draws none."""
+
+    animated_images_per_digit: CountOrZero = 2
+    """Images per class in the animation: at least 1, or 0 where
+    `generate_gif` is off."""
+
+    steps_per_sample_in_gif: CountOrZero = 10
+    """Sweeps between two frames of the animation: at least 1, or 0 where
+    `generate_gif` is off."""
+
+    def check_together(self) -> None:
+        """What is animated, has frames."""
+        for name in ("animated_images_per_digit", "steps_per_sample_in_gif"):
+            if self.generate_gif and getattr(self, name) == 0:
+                raise ValueError(
+                    f"exp.{name}=0 with exp.generate_gif=True: use at least 1, or "
+                    "exp.generate_gif=False to draw no animations"
+                )
 
 
 @dataclass(frozen=True)
@@ -154,6 +196,14 @@ class DataConfig(Section, name="data"):
             raise ValueError(f"data.dataset_name: {error}") from None
         for place, name in enumerate(self.class_names):
             check_name(f"data.class_names[{place}]", name)
+
+
+@dataclass(frozen=True)
+class GenerationConfig(Section, name="generation"):
+    """The generation of images."""
+
+    fid_images_per_digit: Count = 512
+    """Images generated per class to compute a metric: at least 1."""
 
 
 @dataclass(frozen=True)

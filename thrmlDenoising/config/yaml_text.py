@@ -61,7 +61,7 @@ for _reader_or_writer in (_Dumper, _Loader):
     _reader_or_writer.add_implicit_resolver(_FLOAT_TAG, _EXPONENT_WITHOUT_DOT, list("-+0123456789"))
 
 
-def dump(sections: dict[str, dict[str, Any]]) -> str:
+def dump(sections: dict[str, Any]) -> str:
     """YAML text of the sections, in their order.
 
     Raises:

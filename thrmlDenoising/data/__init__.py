@@ -8,7 +8,7 @@
 `dataset_facts(name)` tells sizes and counts of a set of this package without reading an image.
 """
 
-from thrmlDenoising.data.conditions import as_bits, checked_conditions
+from thrmlDenoising.data.conditions import as_bits, checked_conditions, in_turn
 from thrmlDenoising.data.dataset import ImageDataset, Split, class_positions, one_hot_labels
 from thrmlDenoising.data.facts import DatasetFacts, check_own_name, dataset_facts
 from thrmlDenoising.data.given import as_array, as_bytes
@@ -40,6 +40,7 @@ __all__ = [
     "checked_conditions",
     "class_positions",
     "dataset_facts",
+    "in_turn",
     "level_table",
     "load_dataset",
     "one_hot_labels",

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
 from thrmlDenoising.data.given import as_array
 
@@ -49,3 +49,10 @@ def checked_conditions(given: Any, n_images: int) -> Bool[np.ndarray, "image bit
         )
     bits.setflags(write=False)
     return bits
+
+
+def in_turn(n_images: int, n_held_out: int) -> Int[np.ndarray, " image"]:
+    """Which held-out image every image shares its condition with: from the first again where they
+    end.
+    """
+    return np.arange(n_images) % n_held_out

@@ -7,6 +7,9 @@ from typing import NamedTuple, Self
 import numpy as np
 from jaxtyping import Bool, Float, Int32, Int64, UInt8
 
+from thrmlDenoising.data.showing import class_table, size_in_words
+from thrmlDenoising.support.hints import counted
+
 
 class _PixelsAndClasses(NamedTuple):
     """The pair that a split is unpacked into."""
@@ -36,6 +39,14 @@ class Split(_PixelsAndClasses):
         split.conditions = conditions
         return split
 
+    def __repr__(self) -> str:
+        n_images, *shape = self.pixels.shape
+        return f"<{type(self).__name__}: {counted(n_images, 'image')} of {size_in_words(shape)}>"
+
+    def _repr_html_(self) -> str:
+        counts = np.bincount(self.classes)
+        return class_table(repr(self), {"class": range(len(counts)), "images": counts})
+
 
 @dataclass(frozen=True, eq=False)
 class ImageDataset:
@@ -52,6 +63,22 @@ class ImageDataset:
     """Original class numbers; class k of the splits is `target_classes[k]`."""
     is_toy: bool = False
     """Whether every class has one image, so that others are exactly right or wrong."""
+
+    def __repr__(self) -> str:
+        n_train, n_test = len(self.train.classes), len(self.test.classes)
+        return (
+            f"<{type(self).__name__} {self.name!r}: {n_train:,} training and "
+            f"{counted(n_test, 'test image')} of {size_in_words(self.image_shape)}, "
+            f"{counted(self.n_levels, 'grey level')}, "
+            f"{counted(self.n_classes, 'class', 'classes')}>"
+        )
+
+    def _repr_html_(self) -> str:
+        train, test = (
+            np.bincount(half.classes, minlength=self.n_classes) for half in (self.train, self.test)
+        )
+        columns = {"class": self.target_classes, "training images": train, "test images": test}
+        return class_table(repr(self), columns)
 
     @property
     def n_pixels(self) -> int:

@@ -20,7 +20,8 @@ from thrmlDenoising.data.dataset import ImageDataset, Split
 from thrmlDenoising.data.facts import DatasetFacts, check_own_name
 from thrmlDenoising.data.given import as_classes, as_images
 from thrmlDenoising.data.quantising import quantised
-from thrmlDenoising.support.hints import shortened
+from thrmlDenoising.data.showing import class_table, size_in_words
+from thrmlDenoising.support.hints import counted, shortened
 from thrmlDenoising.support.user_text import check_name
 
 _SHOWN_IN_MESSAGES = 500
@@ -93,6 +94,26 @@ class OwnImages:
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        if self.conditions is None:
+            told_apart_by = counted(int(self.classes.max()) + 1, "class", "classes")
+        else:
+            told_apart_by = f"conditions of {counted(self.conditions.shape[1], 'bit')}"
+        return (
+            f"<{type(self).__name__} {self.name!r}: {counted(len(self.images), 'image')} of "
+            f"{size_in_words(self.images.shape[1:])}, {told_apart_by}, "
+            f"{100 * self.test_fraction:g} % held out>"
+        )
+
+    def _repr_html_(self) -> str:
+        facts = self.facts
+        columns = {
+            "class": facts.class_names,
+            "training images": facts.train_counts,
+            "held out": facts.test_counts,
+        }
+        return class_table(repr(self), columns)
 
     @cached_property
     def facts(self) -> DatasetFacts:

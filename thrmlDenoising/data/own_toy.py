@@ -18,7 +18,9 @@ from jaxtyping import Shaped, UInt8
 from thrmlDenoising.data.dataset import ImageDataset, Split
 from thrmlDenoising.data.facts import DatasetFacts, check_own_name
 from thrmlDenoising.data.given import as_array
-from thrmlDenoising.support.hints import shown
+from thrmlDenoising.data.showing import size_in_words
+from thrmlDenoising.support.hints import counted, shown
+from thrmlDenoising.support.html import paragraph
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,16 @@ class ToySet:
             )
         object.__setattr__(self, "images", images)
         object.__setattr__(self, "n_levels", n_levels)
+
+    def __repr__(self) -> str:
+        n_classes, *image_shape = np.shape(self.images)
+        return (
+            f"<{type(self).__name__} {self.name!r}: {counted(n_classes, 'image')} of "
+            f"{size_in_words(image_shape)}, {counted(self.n_levels, 'grey level')}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return paragraph(repr(self))
 
     @cached_property
     def facts(self) -> DatasetFacts:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,7 @@ import numpy as np
 
 from thrmlDenoising.data import Mode
 from thrmlDenoising.evaluate.text import parser
-from thrmlDenoising.families.dtm.spending import updates_per_epoch
-from thrmlDenoising.families.dtm.step_source import StepSource
+from thrmlDenoising.families import family_of_run
 from thrmlDenoising.plots import ComparedRun, Curve, MetricStyle, draw_comparison
 from thrmlDenoising.quality import Headline, headline
 from thrmlDenoising.runs import History, RunFolder
@@ -20,9 +19,12 @@ from thrmlDenoising.support.hints import shortened, shown_error
 from thrmlDenoising.support.imports import parse_trusting
 from thrmlDenoising.support.paths import user_path
 from thrmlDenoising.support.reading import read_text
-from thrmlDenoising.training.saved_model import SavedModel
+from thrmlDenoising.training import Cost, SavedRun, Source
 
 _LARGEST_EVALUATION = 2**24
+
+_AUTOCORRELATION = "autocorr_step"
+"""What runs with chains say of each; other runs say nothing of the kind."""
 
 
 def compare_command(words: list[str]) -> None:
@@ -36,34 +38,61 @@ def compare_command(words: list[str]) -> None:
     check_can_be_written(given.output, "--output")
     saved = _opened(given.runs)
     chosen = _common_headline(saved)
-    runs = [_compared(name, model, chosen) for name, model in saved.items()]
-    draw_comparison(runs, MetricStyle(chosen.label, inverted=chosen.is_distance), given.output)
+    costs = {name: _cost(run) for name, run in saved.items()}
+    unit, spent = _spending(costs, {name: _seconds(run) for name, run in saved.items()})
+    runs = [_compared(name, run, spent[name], chosen) for name, run in saved.items()]
+    style = MetricStyle(chosen.label, inverted=chosen.is_distance)
+    draw_comparison(runs, style, given.output, unit)
     for run in runs:
-        print(f"{run.name}: {run.updates_per_epoch:.3g} spin updates an epoch")
+        print(f"{run.name}: {_in_words(costs[run.name])}, {_seconds(saved[run.name]):.3g} s")
         for mode, curve in run.metric.items():
             print(f"  {mode} {chosen.label}: {_best_and_last(curve, chosen)}")
     _print_what_differs(saved, chosen)
     print(f"drawn in {given.output}")
 
 
-def _opened(runs: Sequence[Path]) -> dict[str, SavedModel]:
+def _opened(runs: Sequence[Path]) -> dict[str, SavedRun]:
     """The last checkpoint of every run, under its name; longer names where they are equal.
 
     Raises:
         ValueError: a run is given twice.
     """
-    saved = [SavedModel.open(StepSource(run)) for run in runs]
-    times = Counter(model.run for model in saved)
+    saved = [SavedRun.open(family_of_run(run), Source(run)) for run in runs]
+    times = Counter(run.run for run in saved)
     twice = [str(run) for run, count in times.items() if count > 1]
     if twice:
         raise ValueError(f"{', '.join(twice)} given more than once: give every run once")
-    names = Counter(model.run.name for model in saved)
-    return {
-        model.run.name if names[model.run.name] == 1 else str(model.run): model for model in saved
-    }
+    names = Counter(run.run.name for run in saved)
+    return {run.run.name if names[run.run.name] == 1 else str(run.run): run for run in saved}
 
 
-def _common_headline(saved: dict[str, SavedModel]) -> Headline:
+def _cost(run: SavedRun) -> Cost:
+    return run.model_type.read_static(run).cost()
+
+
+def _in_words(cost: Cost) -> str:
+    return f"{cost.amount:.3g} {cost.unit} an epoch"
+
+
+def _seconds(run: SavedRun) -> float:
+    """Of training an epoch, on average."""
+    trained = [record.seconds for record in run.history.records if record.epoch > 0]
+    return float(np.mean(trained)) if trained else 0.0
+
+
+def _spending(
+    costs: Mapping[str, Cost], seconds: Mapping[str, float]
+) -> tuple[str, Mapping[str, float]]:
+    """What runs are drawn over besides epochs: their cost an epoch, or seconds where families
+    count in different units.
+    """
+    units = {cost.unit for cost in costs.values()}
+    if len(units) > 1:
+        return "seconds", seconds
+    return units.pop(), {name: cost.amount for name, cost in costs.items()}
+
+
+def _common_headline(saved: dict[str, SavedRun]) -> Headline:
     """The best metric that all runs have.
 
     Raises:
@@ -87,26 +116,19 @@ def _common_headline(saved: dict[str, SavedModel]) -> Headline:
 
 
 def _best_and_last(curve: Curve, chosen: Headline) -> str:
-    epochs, values = curve.epochs, curve.values
-    finite = np.isfinite(values)
-    if not finite.any():
+    values = curve.values
+    if not np.isfinite(values).any():
         return "never finite"
-    ranked = np.where(finite, values if chosen.is_distance else -values, np.inf)
-    best = ranked.argmin()
-    return f"best {values[best]:.4g} at epoch {epochs[best]}, last {values[-1]:.4g}"
+    best = chosen.best(values.tolist())
+    return f"best {values[best]:.4g} at epoch {curve.epochs[best]}, last {values[-1]:.4g}"
 
 
-def _compared(name: str, model: SavedModel, chosen: Headline) -> ComparedRun:
-    metric = {mode: _curve(model, mode, name) for mode, name in chosen.names.items()}
-    return ComparedRun(
-        name,
-        updates_per_epoch(model.cfg, model.graphs),
-        dict(metric),
-        _largest_autocorrelation(model.history),
-    )
+def _compared(name: str, run: SavedRun, spent: float, chosen: Headline) -> ComparedRun:
+    metric = {mode: _curve(run, mode, metric) for mode, metric in chosen.names.items()}
+    return ComparedRun(name, spent, dict(metric), _largest_autocorrelation(run.history))
 
 
-def _curve(model: SavedModel, mode: Mode, name: str) -> Curve:
+def _curve(model: SavedRun, mode: Mode, name: str) -> Curve:
     """A metric over the epochs, with intervals if all of them were written down."""
     epochs, values = map(np.asarray, model.history.series(name))
     rows = [
@@ -121,7 +143,7 @@ def _curve(model: SavedModel, mode: Mode, name: str) -> Curve:
 
 
 def _written(
-    model: SavedModel, epoch: int, mode: Mode, name: str, value: float
+    model: SavedRun, epoch: int, mode: Mode, name: str, value: float
 ) -> dict[str, Any] | None:
     """What the run folder says of a measurement, if it still has it and not a later one.
 
@@ -152,7 +174,7 @@ def _checked(row: dict[str, Any]) -> dict[str, Any]:
     return {"low": low, "high": high, "real": row["real"]} | words
 
 
-def _print_what_differs(saved: dict[str, SavedModel], chosen: Headline) -> None:
+def _print_what_differs(saved: dict[str, SavedRun], chosen: Headline) -> None:
     """Distances to other real images, or of another number of images, are not the same thing."""
     if len(saved) == 1:
         return
@@ -164,7 +186,7 @@ def _print_what_differs(saved: dict[str, SavedModel], chosen: Headline) -> None:
             print(f"  {name}: {words or 'no longer written down in its folder'}")
 
 
-def _how_measured(model: SavedModel, mode: Mode, metric: str) -> str | None:
+def _how_measured(model: SavedRun, mode: Mode, metric: str) -> str | None:
     """How many images were compared with what, at the last evaluation."""
     epochs, values = model.history.series(metric)
     row = _written(model, epochs[-1], mode, metric, values[-1])
@@ -178,12 +200,8 @@ def _how_measured(model: SavedModel, mode: Mode, metric: str) -> str | None:
 
 
 def _largest_autocorrelation(history: History) -> Curve | None:
-    measured = [
-        record
-        for record in history.records
-        if any(value is not None for value in record.autocorrelation)
-    ]
+    measured = history.of_parts(_AUTOCORRELATION)
     if not measured:
         return None
-    values = [np.array(record.autocorrelation, float) for record in measured]
-    return Curve(np.array([record.epoch for record in measured]), np.nanmax(values, axis=1))
+    values = [np.array(parts, float) for parts in measured.values()]
+    return Curve(np.array(list(measured)), np.nanmax(values, axis=1))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from thrmlDenoising.data import dataset_facts, load_dataset
-from thrmlDenoising.evaluate.text import cell, parser
+from thrmlDenoising.evaluate.text import parser
 from thrmlDenoising.quality import (
     WRONG_THRESHOLD,
     Control,
@@ -16,7 +16,7 @@ from thrmlDenoising.quality import (
 )
 from thrmlDenoising.quality.features import named_extractor
 from thrmlDenoising.support.imports import parse_trusting
-from thrmlDenoising.support.markdown import table
+from thrmlDenoising.support.markdown import cell, table
 
 _FEWEST_IMAGES = 100
 

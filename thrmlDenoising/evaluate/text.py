@@ -1,4 +1,4 @@
-"""What the commands share: their help, and numbers in tables."""
+"""What the commands share: their help."""
 
 import argparse
 
@@ -12,9 +12,3 @@ def parser(command: str) -> argparse.ArgumentParser:
         description=thrmlDenoising.evaluate.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-
-
-def cell(estimate: tuple[float, float, float]) -> str:
-    """Value and interval."""
-    value, low, high = estimate
-    return f"{value:.3g} ({low:.3g} to {high:.3g})"

@@ -1,19 +1,19 @@
 """Experiments: variants of a config trained side by side, restartable, measured into tables."""
 
 from thrmlDenoising.experiments.command import train_command
-from thrmlDenoising.experiments.experiment import Changes, Run, Scale
+from thrmlDenoising.experiments.experiment import Changes, Experiment, Run
 from thrmlDenoising.experiments.figure import FigureData, PaperFigure
 from thrmlDenoising.experiments.table import RunTable, config_hash
 from thrmlDenoising.experiments.training import Places, train_all, train_run
 
 __all__ = [
     "Changes",
+    "Experiment",
     "FigureData",
     "PaperFigure",
     "Places",
     "Run",
     "RunTable",
-    "Scale",
     "config_hash",
     "train_all",
     "train_command",

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from thrmlDenoising.experiments.experiment import Run, Scale
+from thrmlDenoising.experiments.experiment import Experiment, Run
 from thrmlDenoising.experiments.training import Places, train_all
 from thrmlDenoising.support.command_line import exits_in_words
 from thrmlDenoising.support.files import check_can_hold_files
@@ -17,7 +17,7 @@ RUNS = Path("model_logging_and_saving/figures")
 
 def train_command(
     folder: Path,
-    scales: Mapping[str, Scale],
+    scales: Mapping[str, Experiment],
     argv: Sequence[str] | None = None,
     afterwards: Callable[[Sequence[Run], Places], None] | None = None,
 ) -> None:

@@ -3,24 +3,26 @@
 Example:
     >>> from thrmlDenoising import DTMConfig
     >>> depth = {f"T{n}": dict(diffusion_schedule=dict(num_diffusion_steps=n)) for n in (1, 2)}
-    >>> scale = Scale(DTMConfig(), depth, n_epochs=10, evaluate_every=5, seeds=(0, 1))
+    >>> scale = Experiment(DTMConfig(), depth, n_epochs=10, evaluate_every=5, seeds=(0, 1))
     >>> [run.name for run in scale.runs()]
     ['T1_seed0', 'T2_seed0', 'T1_seed1', 'T2_seed1']
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
+from thrmlDenoising.config import Config
 from thrmlDenoising.training.loop import check_epochs
+
+C = TypeVar("C", bound=Config)
 
 Changes = Mapping[str, Mapping[str, Any]]
 """By section of the config, the fields that differ."""
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Generic[C]):
     """One training of one variant.
 
     Attributes:
@@ -31,13 +33,13 @@ class Run:
     """
 
     name: str
-    cfg: DTMConfig
+    cfg: C
     n_epochs: int
     evaluate_every: int
 
 
 @dataclass(frozen=True)
-class Scale:
+class Experiment(Generic[C]):
     """An experiment at one scale: the published one, or one that a laptop can do.
 
     Attributes:
@@ -48,7 +50,7 @@ class Scale:
         seeds: every variant is trained with each.
     """
 
-    cfg: DTMConfig
+    cfg: C
     variants: Mapping[str, Changes]
     n_epochs: int
     evaluate_every: int
@@ -63,7 +65,7 @@ class Scale:
                 "evaluated, so give at least 1; n_epochs evaluates the last epoch alone"
             )
 
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[Run[C]]:
         """All trainings; one seed of every variant comes before the next seed.
 
         Raises:
@@ -71,7 +73,7 @@ class Scale:
         """
         return [self._run(variant, seed) for seed in self.seeds for variant in self.variants]
 
-    def _run(self, variant: str, seed: int) -> Run:
+    def _run(self, variant: str, seed: int) -> Run[C]:
         name = f"{variant}_seed{seed}"
         cfg = self.cfg.replace(**self.variants[variant])
         cfg = cfg.replace(exp=dict(seed=seed, descriptor=name))

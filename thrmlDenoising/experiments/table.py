@@ -3,16 +3,15 @@
 import csv
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, get_args
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from thrmlDenoising.config.classes import name_of
+from thrmlDenoising.config import FIRST_FAMILY, Config
 from thrmlDenoising.data import Mode
-from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
 from thrmlDenoising.runs import History
 from thrmlDenoising.support.files import written_aside
 from thrmlDenoising.support.hints import shortened
@@ -21,27 +20,21 @@ from thrmlDenoising.support.reading import read_text
 _LARGEST = 2**24
 """Bytes of a table: tens of thousands of epochs."""
 
-_AUTOCORRELATION = "autocorr_step_"
+_AUTOCORRELATION = "autocorr_step"
 _DISTANCES = tuple(f"{mode}_{name}" for name in ("fid", "classifier_fd") for mode in get_args(Mode))
-_NO_PART_OF_HASH = (("exp", "descriptor"), ("data", "data_dir"))
+_NO_PART_OF_HASH = ("exp.descriptor", "data.data_dir")
 
 
-def config_hash(cfg: DTMConfig) -> str:
+def config_hash(cfg: Config) -> str:
     """16 hexadecimal digits that stand for the fields in which a config differs from the defaults.
 
     A field that a later version adds leaves the hashes of older runs as they are; a default that
     it changes goes unnoticed. The name of a run and the place of its data are no part of it.
     """
-    default = asdict(DTMConfig())
-    changed = {
-        f"{section}.{name}": value
-        for section, fields in asdict(cfg).items()
-        for name, value in fields.items()
-        if value != default[section][name] and (section, name) not in _NO_PART_OF_HASH
-    }
-    if "evaluation.extractors" in changed:  # a function stands for its name, as in YAML
-        changed["evaluation.extractors"] = tuple(map(name_of, cfg.evaluation.extractors))
-    lines = (f"{name}: {value!r}" for name, value in sorted(changed.items()))
+    changed = {name: value for name, value in cfg.changed().items() if name not in _NO_PART_OF_HASH}
+    lines = [f"{name}: {value!r}" for name, value in sorted(changed.items())]
+    if cfg.family != FIRST_FAMILY:
+        lines.append(f"family: {cfg.family}")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
@@ -66,16 +59,12 @@ class RunTable:
     @classmethod
     def of(cls, history: History, facts: Mapping[str, str]) -> Self:
         """The epochs of a history in which anything was measured."""
-        records = [
-            record
-            for record in history.records
-            if record.metrics or any(value is not None for value in record.autocorrelation)
-        ]
-        n_steps = records[0].n_steps if records else 0
+        chains = history.of_parts(_AUTOCORRELATION)
+        records = [record for record in history.records if record.metrics or record.epoch in chains]
         columns = {"epoch": _as_column(record.epoch for record in records)}
-        for step in range(n_steps):
-            values = (record.autocorrelation[step] for record in records)
-            columns[f"{_AUTOCORRELATION}{step}"] = _as_column(values)
+        for part in range(max(map(len, chains.values()), default=0)):
+            values = [chains[r.epoch][part] if r.epoch in chains else None for r in records]
+            columns[f"{_AUTOCORRELATION}_{part}"] = _as_column(values)
         for name in _DISTANCES:
             if name in history.metric_names:
                 columns[name] = _as_column(record.metrics.get(name) for record in records)
@@ -153,7 +142,7 @@ class RunTable:
         self,
     ) -> tuple[Int[np.ndarray, " epoch"], Float[np.ndarray, " epoch"]]:
         """The epochs in which autocorrelation was measured, and that of the slowest step."""
-        names = [name for name in self.columns if name.startswith(_AUTOCORRELATION)]
+        names = [name for name in self.columns if name.startswith(f"{_AUTOCORRELATION}_")]
         series = [self.series(name) for name in names]
         return series[0][0], np.max([values for _, values in series], axis=0)
 

@@ -15,16 +15,16 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from thrmlDenoising.DTM import DTM
 from thrmlDenoising.experiments.experiment import Run
 from thrmlDenoising.experiments.table import RunTable, config_hash
-from thrmlDenoising.families.dtm.hardware_energy import QUOTED_TOTALS
+from thrmlDenoising.families import family
 from thrmlDenoising.runs import RunFolder, complete_epochs, used_alone
 from thrmlDenoising.support.files import append_text
 from thrmlDenoising.support.hints import shown_error
 from thrmlDenoising.support.host import cpu_model, n_cores
 from thrmlDenoising.support.imports import trust
 from thrmlDenoising.support.reading import read_text
+from thrmlDenoising.training import Trainable
 
 _SECONDS = "seconds.txt"
 _SECONDS_FOR_THE_DYING = 5.0
@@ -166,31 +166,32 @@ def train_run(run: Run, places: Places) -> float:
 
 def _train_run(run: Run, places: Places) -> float:
     folder = places.folder(run)
-    dtm = DTM(run.cfg, base_dir=places.runs) if folder is None else DTM.load(folder)
-    n_epochs = run.n_epochs - dtm.epoch
+    at_work = Trainable.of(family(run.cfg.family))
+    model = at_work(run.cfg, places.runs) if folder is None else at_work.load(folder)
+    n_epochs = run.n_epochs - model.epoch
     if n_epochs < 0:
         raise ValueError(
-            f"{folder} is trained for {dtm.epoch} epochs already, but {run.name} should have "
+            f"{folder} is trained for {model.epoch} epochs already, but {run.name} should have "
             f"{run.n_epochs}: remove the folder to train it anew"
         )
     if n_epochs:
-        with _timed(dtm):
-            dtm.train(n_epochs, run.evaluate_every, resume=folder)
-    seconds = _seconds_spent(folder or dtm.logging_and_saving_dir)
-    RunTable.of(dtm.history, _facts(run, dtm, seconds)).write(places.table(run))
+        with _timed(model):
+            model.train(n_epochs, run.evaluate_every, resume=folder)
+    seconds = _seconds_spent(folder or model.logging_and_saving_dir)
+    RunTable.of(model.history, _facts(run, model, seconds)).write(places.table(run))
     return seconds
 
 
 @contextmanager
-def _timed(dtm: DTM) -> Iterator[None]:
+def _timed(model: Trainable) -> Iterator[None]:
     """Adds the seconds spent within, also if they end in an error, to a file of the run folder."""
     started = time.monotonic()
     try:
         yield
     finally:
-        if dtm.logging_and_saving_dir.is_dir():
+        if model.logging_and_saving_dir.is_dir():
             append_text(
-                dtm.logging_and_saving_dir / _SECONDS, f"{time.monotonic() - started:.1f}\n"
+                model.logging_and_saving_dir / _SECONDS, f"{time.monotonic() - started:.1f}\n"
             )
 
 
@@ -205,20 +206,16 @@ def _seconds_spent(folder: Path) -> float:
         raise ValueError(f"{path} holds other than seconds ({error}): delete it") from error
 
 
-def _facts(run: Run, dtm: DTM, seconds: float) -> dict[str, str]:
+def _facts(run: Run, model: Trainable, seconds: float) -> dict[str, str]:
     """What a reader of the table has to know."""
     data, n_classes = run.cfg.data, len(run.cfg.target_classes)
-    energies = {
-        f"joules per sample, E_cell {name}": f"{dtm.hardware_energy(name).joules:.4g}"
-        for name in QUOTED_TOTALS
-    }
     return {
         "run": run.name,
         "config hash": config_hash(run.cfg),
         "data": data.dataset_name,
         "pixel threshold": str(data.pixel_threshold_for_single_trials),
         "images judged, per mode": str(run.cfg.generation.fid_images_per_digit * n_classes),
-        **energies,
+        **model.model.facts(),
         "machine": f"{n_cores()} cores of {cpu_model()}",
         "date": date.today().isoformat(),
         "seconds": f"{seconds:.0f}",

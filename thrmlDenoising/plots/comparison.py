@@ -49,24 +49,27 @@ class ComparedRun(NamedTuple):
     """What a comparison draws of one run.
 
     - `name`: what the legend calls it.
-    - `updates_per_epoch`: spin updates an epoch of its training takes.
+    - `spent_per_epoch`: what an epoch of its training takes, such as spin updates.
     - `metric`: the curves of "clamped" and "free" images, or of one of them.
     - `autocorrelation`: the largest over the steps, None if it was not measured.
     """
 
     name: str
-    updates_per_epoch: float
+    spent_per_epoch: float
     metric: dict[str, Curve]
     autocorrelation: Curve | None = None
 
 
 @our_style()
-def draw_comparison(runs: Sequence[ComparedRun], style: MetricStyle, path: Path) -> None:
-    """Write a PNG: metric above, autocorrelation below; over epochs left, over updates right.
+def draw_comparison(
+    runs: Sequence[ComparedRun], style: MetricStyle, path: Path, unit: str = "spin updates"
+) -> None:
+    """Write a PNG: metric above, autocorrelation below; over epochs left, over what training has
+    spent, in this unit, right.
 
     One colour a run; clamped solid, free dashed; intervals are shaded. Autocorrelations of 0 or
     below are drawn hollow at the foot of their logarithmic axis. Epoch 0 has no place on a
-    logarithmic axis of updates. The lower row is left out if no run has autocorrelations.
+    logarithmic axis of spending. The lower row is left out if no run has autocorrelations.
 
     Raises ValueError if there is nothing to draw, two runs share a name, or a curve is unknown or
     does not fit its epochs.
@@ -83,7 +86,7 @@ def draw_comparison(runs: Sequence[ComparedRun], style: MetricStyle, path: Path)
         for axes in row:
             plain(axes)
         write(row[0].yaxis.label, quantity)
-    _label_x(rows, runs)
+    _label_x(rows, runs, unit)
     _draw_metric(rows[0], runs, style)
     hollow = ""
     if len(rows) == 2:
@@ -93,17 +96,17 @@ def draw_comparison(runs: Sequence[ComparedRun], style: MetricStyle, path: Path)
     save_png(figure, path)
 
 
-def _label_x(rows: np.ndarray, runs: Sequence[ComparedRun]) -> None:
-    by_epoch, by_updates = rows[-1]
+def _label_x(rows: np.ndarray, runs: Sequence[ComparedRun], unit: str) -> None:
+    by_epoch, by_spending = rows[-1]
     by_epoch.set_xlabel("epoch")
     by_epoch.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
-    by_updates.set_xlabel("training spent (spin updates)")
+    by_spending.set_xlabel(f"training spent ({unit})")
     if _spendings_differ(runs):
-        by_updates.set_xscale("log")
-        by_updates.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
+        by_spending.set_xscale("log")
+        by_spending.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
         every_tick = mpl.ticker.LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf))
-        by_updates.xaxis.set_major_formatter(every_tick)
-        by_updates.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+        by_spending.xaxis.set_major_formatter(every_tick)
+        by_spending.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
 
 
 def _draw_metric(row: np.ndarray, runs: Sequence[ComparedRun], style: MetricStyle) -> None:
@@ -140,15 +143,15 @@ def _run_line(index: int, curve: Curve) -> dict[str, Any]:
 
 
 def _both_x(row: np.ndarray, run: ComparedRun, curve: Curve) -> tuple[np.ndarray, np.ndarray]:
-    """Epochs, and the updates spent by then; NaN, so no point, where the axis has no place."""
-    updates = curve.epochs * run.updates_per_epoch
+    """Epochs, and what was spent by then; NaN, so no point, where the axis has no place."""
+    spent = curve.epochs * run.spent_per_epoch
     is_log = row[1].get_xscale() == "log"
-    return curve.epochs, np.where(is_log & (updates == 0), np.nan, updates)
+    return curve.epochs, np.where(is_log & (spent == 0), np.nan, spent)
 
 
 def _spendings_differ(runs: Sequence[ComparedRun]) -> bool:
     last_epochs = [max(curve.epochs[-1] for curve in _curves(run)) for run in runs]
-    spent = [last * run.updates_per_epoch for last, run in zip(last_epochs, runs, strict=True)]
+    spent = [last * run.spent_per_epoch for last, run in zip(last_epochs, runs, strict=True)]
     return min(spent) > 0 and max(spent) > _RATIO_FOR_LOG * min(spent)
 
 

@@ -27,7 +27,10 @@ _ROLE_LINES = (_IMAGE, _LABEL, "0.5")
 class DrawnStep(Protocol):
     """What the pictures ask of a step of a model: `dtm.steps[0]` is one."""
 
-    graph: BaseGraph
+    @property
+    def graph(self) -> BaseGraph:
+        """Its Ising machine's structure."""
+        ...
 
     @property
     def weights(self) -> Float[np.ndarray, " edge"]:

@@ -8,6 +8,7 @@ probability (1 - exp(-r t)) / 2: the continuous-time Markov chain of the paper's
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -49,6 +50,10 @@ class LabelledImages(NamedTuple):
 
     pixels: UInt8[Array, "image pixel"]
     labels: Bool[Array, "image label_node"]
+
+    def __repr__(self) -> str:
+        """Types and shapes, as of any arrays; no array leaves its device for it."""
+        return eqx.tree_pformat(self)
 
 
 def time_grid(kind: Literal["linear", "log"], n_steps: int) -> list[Interval]:

@@ -4,7 +4,7 @@ from thrmlDenoising.quality.agreement import HELD_OUT_PIXELS, held_out_pixels
 from thrmlDenoising.quality.bootstrap import Estimate
 from thrmlDenoising.quality.controls import WRONG_THRESHOLD, Control, control_images
 from thrmlDenoising.quality.frechet import FeatureMoments, frechet_distance
-from thrmlDenoising.quality.headline import Headline, headline
+from thrmlDenoising.quality.headline import Headline, headline, headline_in_words
 from thrmlDenoising.quality.reference import CACHE_VARIABLE, RealImages
 from thrmlDenoising.quality.report import Measurement, QualityReport
 from thrmlDenoising.quality.suite import QualitySuite
@@ -24,5 +24,6 @@ __all__ = [
     "control_images",
     "frechet_distance",
     "headline",
+    "headline_in_words",
     "held_out_pixels",
 ]

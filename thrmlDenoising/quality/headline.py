@@ -1,6 +1,7 @@
 """Which of many measurements stands for a run: in its plot, in `fids_dict` and in comparisons."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from math import inf, isfinite
 from typing import NamedTuple, get_args
 
 from thrmlDenoising.data import Mode
@@ -26,6 +27,11 @@ class Headline(NamedTuple):
     is_distance: bool
     names: dict[Mode, str]
 
+    def best(self, values: Sequence[float]) -> int:
+        """The place of the best of some values, those that are not finite coming last."""
+        ranked = [value if self.is_distance else -value for value in values]
+        return min(range(len(ranked)), key=lambda i: ranked[i] if isfinite(ranked[i]) else inf)
+
 
 def headline(metric_names: Collection[str]) -> Headline | None:
     """FID if it was measured, else classifier FD, another Fréchet distance, or an accuracy: of
@@ -45,6 +51,21 @@ def headline(metric_names: Collection[str]) -> Headline | None:
         if accuracies := _names(by_mode, endings):
             return Headline(label, False, accuracies)
     return None
+
+
+def headline_in_words(metrics: Mapping[str, float]) -> str | None:
+    """The headline of these measurements in a few words, None if there is none.
+
+    Example:
+        >>> headline_in_words({"free_classifier_fd": 29.43, "clamped_classifier_fd": 39.31})
+        'classifier FD 29.4 free, 39.3 clamped'
+    """
+    chosen = headline(metrics)
+    if chosen is None:
+        return None
+    unit = "" if chosen.is_distance else " %"
+    values = (f"{metrics[name]:.3g}{unit} {mode}" for mode, name in chosen.names.items())
+    return f"{chosen.label.removesuffix(' (%)')} {', '.join(values)}"
 
 
 def _without_prefix(names: Collection[str], prefix: str) -> list[str]:

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from thrmlDenoising.quality.bootstrap import Estimate
-from thrmlDenoising.support.hints import shown_error
+from thrmlDenoising.support.hints import counted, shown_error
+from thrmlDenoising.support.html import paragraph
+from thrmlDenoising.support.html import table as html_table
 from thrmlDenoising.support.markdown import table
 
 
@@ -85,12 +87,27 @@ class QualityReport:
         """What the images were compared with, in a line."""
         return "; ".join(f"{name} {value}" for name, value in self.reference.items())
 
+    def __repr__(self) -> str:
+        """The first measurements and how many others there are; `str` has all."""
+        first = [f"{name} {value:.4g}" for name, value in list(self.values.items())[:_IN_A_LINE]]
+        if len(self.measurements) > len(first):
+            first.append(counted(len(self.measurements) - len(first), "other"))
+        if self.notes:
+            first.append(f"{len(self.notes)} not measured")
+        return f"<{type(self).__name__}: {', '.join(first) or 'nothing measured'}>"
+
+    def _repr_html_(self) -> str:
+        notes = "".join(paragraph(f"not measured: {note}") for note in self.notes)
+        return html_table([_HEAD, *map(_row, self.measurements.values())], self.facts) + notes
+
     def __str__(self) -> str:
         """What the images were compared with, and a table in Markdown."""
         notes = [f"not measured: {note}" for note in self.notes]
         rows = [_HEAD, *map(_row, self.measurements.values())]
         return "\n".join([self.facts, "", table(rows), *notes])
 
+
+_IN_A_LINE = 3
 
 _HEAD = ("measurement", "value", "95 % interval", "extractor", "images", "real", "reference")
 

@@ -14,13 +14,12 @@ from thrmlDenoising.runs.manifest import (
     complete_epochs,
     damaged,
 )
-from thrmlDenoising.runs.step_files import (
-    StepIdentity,
-    graph_file,
-    read_graph,
-    read_state,
-    state_file,
-    write_step,
+from thrmlDenoising.runs.parts import (
+    PartIdentity,
+    read_arrays,
+    read_part,
+    write_arrays,
+    write_part,
 )
 
 __all__ = [
@@ -31,19 +30,18 @@ __all__ = [
     "History",
     "InUseError",
     "Manifest",
+    "PartIdentity",
     "RunFolder",
-    "StepIdentity",
     "TrainingLog",
     "checkpoint_name",
     "checkpoint_path",
     "complete_epochs",
     "damaged",
-    "graph_file",
-    "read_graph",
-    "read_state",
+    "read_arrays",
+    "read_part",
     "run_used_alone",
     "save_checkpoint",
-    "state_file",
     "used_alone",
-    "write_step",
+    "write_arrays",
+    "write_part",
 ]

@@ -78,9 +78,8 @@ class RunFolder:
 
     def refuse_links(self) -> None:
         """Raises OSError if a folder of the run is a link: writing there would write elsewhere."""
-        folders = (self.images, self.gifs, self.autocorrelation_vs_lags, self.model_saving)
-        for folder in (*folders, self.evaluation(0).parent):
-            if folder.is_symlink():
+        for folder in self.root.iterdir():
+            if folder.is_symlink() and folder.is_dir():
                 raise OSError(
                     errno.ELOOP, "is a link, through which nothing is written", str(folder)
                 )
@@ -88,7 +87,7 @@ class RunFolder:
     @property
     def sub_folders(self) -> tuple[Path, ...]:
         """The folders that a run has from its start."""
-        return self.images, self.gifs, self.autocorrelation_vs_lags, self.model_saving
+        return self.images, self.gifs, self.model_saving
 
     @property
     def missing(self) -> list[Path]:
@@ -127,16 +126,6 @@ class RunFolder:
         return self.root / "fid_vs_epoch.png"
 
     @property
-    def autocorr_vs_epoch(self) -> Path:
-        """Plot of every step's autocorrelation over the epochs."""
-        return self.root / "autocorr_vs_epoch.png"
-
-    @property
-    def autocorrelation_vs_lags(self) -> Path:
-        """Folder of the plots of autocorrelation against lag."""
-        return self.root / "autocorrelation_vs_lags"
-
-    @property
     def model_saving(self) -> Path:
         """Folder of the configuration and the checkpoints."""
         return self.root / "model_saving"
@@ -161,10 +150,6 @@ class RunFolder:
     def gif(self, epoch: int, mode: str) -> Path:
         """The animation of an epoch; `mode` is "free" or "clamped"."""
         return self.gifs / f"epoch{epoch}_{mode}.gif"
-
-    def autocorrelation_plot(self, epoch: int) -> Path:
-        """The plot of autocorrelation against lag of an epoch."""
-        return self.autocorrelation_vs_lags / f"epoch{epoch}.png"
 
 
 def _check_descriptor(descriptor: str) -> None:

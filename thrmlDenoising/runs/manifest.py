@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 from thrmlDenoising.support.hints import shortened, shown
 from thrmlDenoising.support.reading import open_regular, read_text
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_READABLE = (1, FORMAT_VERSION)
 MANIFEST = "manifest.json"
 _IDENTIFIED = "steps_identified"
 _LARGEST_MANIFEST = 2**19
@@ -39,13 +40,15 @@ class Manifest(NamedTuple):
     """The manifest of the checkpoint in a folder: which files belong to it.
 
     Attributes:
-        steps_identified: whether every step says which one it is, see `StepIdentity`. Those of
+        format_version: 1 before a checkpoint held one state of the whole model.
+        steps_identified: whether every part says which one it is, see `PartIdentity`. Those of
             the library's first checkpoints do not.
         files: by their paths relative to the folder.
     """
 
     folder: Path
     epoch: int
+    format_version: int
     steps_identified: bool
     files: dict[str, FileEntry]
 
@@ -212,24 +215,24 @@ def _parse_manifest(folder: Path) -> Manifest:
     if not isinstance(content, dict):
         raise ValueError("it is missing or unreadable (no manifest, but some other JSON)")
     version = content.get("format_version")
-    if not _is_count(version) or version != FORMAT_VERSION:
+    if not _is_count(version) or version not in _READABLE:
         raise ValueError(
             f"format version {shown(version)} is unknown to this version of thrmlDenoising, which "
-            f"reads {FORMAT_VERSION} (a newer one may have written it: then update the library)"
+            f"reads {_READABLE} (a newer one may have written it: then update the library)"
         )
     if not _is_count(content.get("epoch")) or content["epoch"] != epoch:
         raise ValueError(
             f"it was written for epoch {shown(content.get('epoch'))}, the folder has been renamed"
         )
-    identified, files = content.get(_IDENTIFIED, False), content.get("files")
-    if not isinstance(identified, bool):
-        raise ValueError(f"{_IDENTIFIED} is {shown(identified)}, not true or false")
+    identified, files = content.get(_IDENTIFIED, version > 1), content.get("files")
+    if not isinstance(identified, bool) or (version > 1 and not identified):
+        raise ValueError(f"{_IDENTIFIED} is {shown(identified)}, which it cannot be")
     if not isinstance(files, dict) or not files or not all(map(_is_entry, files.values())):
         raise ValueError("its list of files is damaged")
     for name in files:
         _check_inside(name)
     entries = {name: FileEntry(entry["sha256"], entry["bytes"]) for name, entry in files.items()}
-    return Manifest(folder, epoch, identified, entries)
+    return Manifest(folder, epoch, version, identified, entries)
 
 
 def _epoch_of(folder: Path) -> int:

@@ -200,6 +200,10 @@ class AbstractSampler(eqx.Module):
     they need, and need not be JAX programs at all.
     """
 
+    def __repr__(self) -> str:
+        """Its name; `equinox.tree_pformat` writes its tables."""
+        return f"<{type(self).__name__}>"
+
     @classmethod
     @abc.abstractmethod
     def from_graph(cls, graph: BaseGraph) -> "AbstractSampler":

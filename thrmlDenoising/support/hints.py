@@ -1,4 +1,4 @@
-"""What error messages say about what was given: in few words, and which name it may have meant."""
+"""What messages say about things, in few words, and which name a misspelt one may have meant."""
 
 import difflib
 import reprlib
@@ -28,6 +28,11 @@ def shortened(text: object, most: int = 500) -> str:
     n_begin = most // 2
     n_end = most - 1 - n_begin
     return f"{text[:n_begin]}…{text[len(text) - n_end :]}"
+
+
+def counted(number: int, noun: str, many: str = "") -> str:
+    """A number of things in words: "1 step", "2,000 steps"; `many` where it does not end in s."""
+    return f"{number:,} {noun if number == 1 else many or noun + 's'}"
 
 
 def shown_error(error: BaseException) -> str:

@@ -1,5 +1,6 @@
 """Steps are independent of each other, so each device can work on its own."""
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TypeVar
@@ -9,6 +10,35 @@ import jax
 from thrmlDenoising.support.process_settings import library_settings
 
 R = TypeVar("R")
+
+
+class Stoppable:
+    """Calls something from any thread, one at a time, until it is told to stop: then it raises.
+
+    Example:
+        >>> on_batch = Stoppable(lambda: print("a batch"))
+        >>> on_batch()
+        a batch
+    """
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call, self._lock, self._stopped = call, threading.Lock(), threading.Event()
+
+    def __call__(self) -> None:
+        """Calls it.
+
+        Raises:
+            InterruptedError: it was stopped, since another part has failed or the user has
+                interrupted.
+        """
+        if self._stopped.is_set():
+            raise InterruptedError("training was stopped in another thread")
+        with self._lock:
+            self._call()
+
+    def stop(self) -> None:
+        """Makes the next call of every thread raise."""
+        self._stopped.set()
 
 
 def run_on_devices(

@@ -5,8 +5,6 @@ from typing import NamedTuple
 
 import jax
 
-from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
-from thrmlDenoising.sampling import sampler_type
 from thrmlDenoising.support.process_settings import changed_settings
 
 _VERSIONED = ("thrmlDenoising", "thrml", "jax", "jaxlib", "numpy", "numba")
@@ -18,7 +16,7 @@ class Environment(NamedTuple):
     Attributes:
         versions: of the packages that compute.
         devices: their number and kind.
-        sampler: the class.
+        sampler: what computes, such as the class of the sampler.
         settings: what the process has set otherwise than JAX does. The library computes under its
             own settings, see `process_settings`.
     """
@@ -29,12 +27,12 @@ class Environment(NamedTuple):
     settings: dict[str, str]
 
     @classmethod
-    def of(cls, cfg: DTMConfig) -> "Environment":
-        """That of this process."""
+    def of(cls, backend: str) -> "Environment":
+        """That of this process, in which a model computes with this."""
         return cls(
             {name: _version(name) for name in _VERSIONED},
             f"{jax.local_device_count()} {jax.default_backend()} device(s)",
-            sampler_type(cfg.sampling.backend).__name__,
+            backend,
             changed_settings(),
         )
 

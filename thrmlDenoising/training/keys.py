@@ -15,17 +15,26 @@ _LEGACY_GENERATORS = {(2,): "threefry2x32", (4,): "rbg"}
 """By the shape of a key that is an array of words."""
 
 
-def purpose_key(seed: int, purpose: Purpose, *numbers: int) -> Key[Array, ""]:
-    """The key of a purpose, and within it of a step or an epoch.
+def seed_key(seed: int) -> Key[Array, ""]:
+    """The key that everything random of a model comes from."""
+    # The words of jax.random.key(seed), which jax_random_seed_offset would change.
+    return key_of_words(np.array([0, seed], np.uint32))
+
+
+def key_for(key: Key[Array, ""], purpose: Purpose, *numbers: int) -> Key[Array, ""]:
+    """The key of a purpose, and within it of a part or an epoch.
 
     What is drawn for one purpose does not depend on what was drawn for another, so evaluating
     more or less often leaves training as it is.
     """
-    # The words of jax.random.key(seed), which jax_random_seed_offset would change.
-    key = key_of_words(np.array([0, seed], np.uint32))
     for number in (get_args(Purpose).index(purpose), *numbers):
         key = jax.random.fold_in(key, number)
     return key
+
+
+def purpose_key(seed: int, purpose: Purpose, *numbers: int) -> Key[Array, ""]:
+    """The key of a purpose that comes from a seed."""
+    return key_for(seed_key(seed), purpose, *numbers)
 
 
 def key_of_words(words: UInt32[np.ndarray, "2"] | UInt32[Array, "2"]) -> Key[Array, ""]:

@@ -1,35 +1,37 @@
-"""Training a whole model: epoch after epoch of every step, measured, saved and drawn."""
+"""Training a whole model: epoch after epoch, measured, saved and drawn."""
 
-import sys
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import NamedTuple, TypeGuard
+from typing import Generic, NamedTuple, TypeGuard, TypeVar
 
-from thrmlDenoising.families.dtm.autocorrelation import AutocorrelationCurve
-from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
-from thrmlDenoising.families.dtm.examples import Examples
-from thrmlDenoising.families.dtm.model import Model, NotFiniteError, check_finite
-from thrmlDenoising.families.dtm.state import TrainState
-from thrmlDenoising.families.dtm.task import Evaluation, Task
-from thrmlDenoising.families.dtm.trainer import Trainer, adapt_strengths, set_baseline
-from thrmlDenoising.runs import EpochRecord, complete_epochs
+from thrmlDenoising.quality import headline_in_words
+from thrmlDenoising.runs import EpochRecord, History, complete_epochs
 from thrmlDenoising.support.hints import shown_error
+from thrmlDenoising.training.judging import Evaluation, Judge, animate
+from thrmlDenoising.training.model import Model, State, no_look
 from thrmlDenoising.training.progress import Progress
 from thrmlDenoising.training.recorder import RunRecorder
+from thrmlDenoising.training.results import Diagnostics, NotFiniteError
 from thrmlDenoising.training.signals import StopSignals, Terminated
 
-React = Callable[[DTMConfig, TrainState, float], TrainState]
-"""What the controllers make of a step's autocorrelation."""
+S = TypeVar("S", bound=State)
+
+Callback = Callable[[EpochRecord], object]
+"""Is given every epoch's record once it is saved and drawn; True stops the training."""
+
+_LOGGER = logging.getLogger("thrmlDenoising")
 
 
 class Measured(NamedTuple):
-    """What was measured after an epoch: nothing where `curves` is empty, `evaluation` None."""
+    """What was measured after an epoch, as far as it was due, and the seconds it took."""
 
-    curves: list[AutocorrelationCurve]
+    diagnostics: Diagnostics | None
     evaluation: Evaluation | None
+    seconds: float
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -56,48 +58,64 @@ def _is_integer(value: object) -> TypeGuard[int]:
 
 
 @dataclass(frozen=True)
-class TrainingLoop:
-    """Trains a model and keeps its run folder.
+class TrainingLoop(Generic[S]):
+    """Trains a model and keeps its run folder; holds nothing that changes.
 
     Attributes:
-        examples: where batches come from.
+        callbacks: see `Callback`.
     """
 
-    cfg: DTMConfig
-    model: Model
-    task: Task
-    trainer: Trainer
+    model: Model[S]
     recorder: RunRecorder
-    examples: Examples
+    callbacks: Sequence[Callback] = ()
     signals: StopSignals = field(default_factory=StopSignals)
 
-    def run(self, n_epochs: int, evaluate_every: int) -> None:
-        """Trains `n_epochs` more epochs; evaluates before the first, every so many, after the last.
+    def epochs(
+        self, state: S, history: History, n_epochs: int, evaluate_every: int
+    ) -> Iterator[tuple[S, History]]:
+        """The state and the history after each of `n_epochs` more epochs, once they are saved.
 
-        With 0 it never does. An epoch that is interrupted, or fails, before it is saved leaves the
-        model as it was.
+        Evaluates before the first, every so many, and after the last; with 0 it never does. Who
+        keeps what was given last has lost nothing to an epoch that is interrupted or fails.
 
         Raises:
             NotFiniteError: training has diverged.
         """
-        last = self.model.epoch + n_epochs
-        n_batches = len(self.model.steps) * self.cfg.n_batches
+        last, cost = state.epoch + n_epochs, self.model.cost()
         try:
-            with self.signals, Progress(n_epochs, n_batches, self.signals.look) as progress:
-                self.recorder.log(f"training on {self.examples}")
-                if not self.model.history.records:
-                    self._measure_untrained(evaluate=evaluate_every > 0)
-                for epoch in range(self.model.epoch + 1, last + 1):
+            with (
+                self.signals,
+                Progress(
+                    n_epochs, self.model.n_batches, self.signals.look, cost.unit, cost.amount
+                ) as progress,
+            ):
+                progress.said_first(f"run folder: {self.recorder.folder.root}")
+                self.recorder.log(f"training on {self.model.examples_in_words}")
+                if not history.records:
+                    measured = self._measure(state, evaluate=evaluate_every > 0)
+                    history = self._save(state, history, 0.0, measured)
+                    yield state, history
+                    if self._finish(state, history, measured, progress, animated=False):
+                        return
+                for epoch in range(state.epoch + 1, last + 1):
                     progress.start_epoch(epoch, last)
                     due = evaluate_every > 0 and (epoch % evaluate_every == 0 or epoch == last)
-                    self._run_epoch(epoch, due, progress)
-                    progress.epoch_done()
+                    started = time.monotonic()
+                    trained = self.model.train_epoch(state, progress.batch_done)
+                    self._check_finite(trained)
+                    seconds = time.monotonic() - started
+                    measured = self._measure(trained, evaluate=due)
+                    state = self._adapted(trained, history, measured)
+                    history = self._save(state, history, seconds, measured)
+                    yield state, history
+                    if self._finish(state, history, measured, progress, animated=True):
+                        return
         except BaseException as error:
             self._say_stopped(error)
             raise
 
     def _say_stopped(self, error: BaseException) -> None:
-        """In the log; on the terminal too, where nobody else would."""
+        """In the log; to who listens too, where nobody else would say it."""
         saved = complete_epochs(self.recorder.folder.model_saving)
         reason = "SIGTERM" if isinstance(error, Terminated) else shown_error(error)
         message = f"stopped by {reason}; complete checkpoints: {saved}"
@@ -105,44 +123,12 @@ class TrainingLoop:
             self.recorder.log(message)
         if isinstance(error, Terminated):
             hint = f"; go on with --resume {self.recorder.folder.root}" if saved else ""
-            print(f"\n{message}{hint}", file=sys.stderr, flush=True)
+            _LOGGER.warning("%s%s", message, hint)
 
-    def _measure_untrained(self, evaluate: bool) -> None:
-        """Takes the measurements that later epochs are compared with."""
-        epoch = self.model.epoch
-        with self.model.undone_on_error():
-            measured = self._measure(epoch, evaluate, set_baseline)
-            self._record(epoch, 0.0, measured)
-        self._draw(epoch, measured)
-
-    def _run_epoch(self, epoch: int, evaluate: bool, progress: Progress) -> None:
-        """Trains every step, measures, lets the controllers react, saves, and then draws.
-
-        Pictures come after the checkpoint: a full disk must not cost a trained epoch.
-        """
-        with self.model.undone_on_error():
-            started = time.monotonic()
-            self._train_steps(epoch, progress)
-            self._check_finite(epoch)
-            seconds = time.monotonic() - started
-            measured = self._measure(epoch, evaluate, adapt_strengths)
-            self._record(epoch, seconds, measured)
-        self._draw(epoch, measured)
-        if measured.evaluation:
-            self._animate(epoch)
-
-    def _train_steps(self, epoch: int, progress: Progress) -> None:
-        """One epoch of every step; no step changes before all are through."""
-        steps = self.model.steps
-        rates = self.cfg.per_step(self.cfg.optim.step_learning_rates)
-        states = self.examples.train_epoch(epoch, self.trainer, steps, rates, progress)
-        for step, state in zip(steps, states, strict=True):
-            step.state = state
-
-    def _check_finite(self, epoch: int) -> None:
+    def _check_finite(self, state: S) -> None:
         """Stops before a model is saved that is good for nothing."""
         try:
-            check_finite(self.model.steps)
+            self.model.check_finite(state)
         except NotFiniteError as error:
             place = self.recorder.folder.model_saving
             saved = complete_epochs(place)
@@ -152,104 +138,114 @@ class TrainingLoop:
                 else f"no checkpoint is left in {place}"
             )
             raise NotFiniteError(
-                f"epoch {epoch}, {error}. The model is as it was before the epoch, and {checkpoint}"
+                f"epoch {state.epoch}, {error}. The model is as it was before the epoch, and "
+                f"{checkpoint}"
             ) from None
 
-    def _measure(self, epoch: int, evaluate: bool, react: React) -> Measured:
-        """Takes the measurements that are due, and lets the controllers react in between."""
-        exp = self.cfg.exp
-        due = evaluate or self.cfg.is_adaptive or exp.autocorr_every_epoch
-        curves = self._autocorrelations(epoch) if exp.compute_autocorr and due else []
-        self._take_in(epoch, curves, react)
-        return Measured(curves, self._evaluate(epoch) if evaluate else None)
+    # ------------------------------------------------------------------ measuring
 
-    def _autocorrelations(self, epoch: int) -> list[AutocorrelationCurve]:
-        """Warns about steps whose chains are frozen: there is nothing left to learn from them."""
-        curves = self.task.autocorrelations(epoch, self.model.steps, look=self.signals.look)
-        for index, curve in enumerate(curves):
-            if curve.is_frozen:
-                self.recorder.warn_of_frozen(epoch, index, curve.in_words)
-        return curves
+    def _measure(self, state: S, evaluate: bool) -> Measured:
+        """Takes the measurements that are due."""
+        started = time.monotonic()
+        due = evaluate or self.model.always_diagnosed
+        diagnostics = self.model.diagnose(state, self.signals.look) if due else None
+        if diagnostics:
+            for index, in_words in diagnostics.frozen.items():
+                self.recorder.warn_of_frozen(state.epoch, index, in_words)
+        evaluation = self._evaluate(state) if evaluate else None
+        return Measured(diagnostics, evaluation, time.monotonic() - started)
 
-    def _evaluate(self, epoch: int) -> Evaluation | None:
+    def _evaluate(self, state: S) -> Evaluation | None:
         """Judges the epoch's images.
 
         Training must not be lost for it: what fails is logged and warned about, and the checkpoint
         can be evaluated later.
         """
         try:
-            evaluation = self.task.evaluate(epoch, self.model.steps, self.signals.look)
+            evaluation = Judge(self.model).evaluate(state, self.signals.look)
         except Exception as error:
             reason = shown_error(error)
-            self.recorder.warn(f"epoch {epoch}: its images could not be judged: {reason}")
+            self.recorder.warn(f"epoch {state.epoch}: its images could not be judged: {reason}")
             return None
-        self.recorder.warn_of_failures(epoch, evaluation)
+        self.recorder.warn_of_failures(state.epoch, evaluation)
         return evaluation
 
-    def _take_in(self, epoch: int, curves: list[AutocorrelationCurve], react: React) -> None:
-        """Remembers autocorrelations, if they were measured, and lets the controllers see them."""
-        for step, curve in zip(self.model.steps, curves, strict=False):
-            step.autocorrelations[epoch] = curve.tail
-            reacted = react(self.cfg, step.state, curve.tail)
-            # What is frozen cannot become any slower, which controllers would take for a relief.
-            step.state = reacted.not_relaxed_from(step.state) if curve.is_frozen else reacted
+    def _adapted(self, state: S, history: History, measured: Measured) -> S:
+        if measured.diagnostics is None:
+            return state
+        before = history.last.per_part if history.last else {}
+        return self.model.adapt(state, measured.diagnostics, before)
 
-    def _record(self, epoch: int, seconds: float, measured: Measured) -> None:
-        """Adds the epoch to the history and saves it."""
-        steps = self.model.steps
-        self.model.history.append(
-            EpochRecord(
-                epoch=epoch,
-                seconds=seconds,
-                autocorrelation=tuple(step.autocorrelations.get(epoch) for step in steps),
-                correlation_penalty=tuple(step.state.correlation_penalty.value for step in steps),
-                weight_decay=tuple(step.state.weight_decay.value for step in steps),
-                metrics=measured.metrics,
-                streamed=epoch > 0 and self.examples.streamed,
-            )
+    # ------------------------------------------------------------------ saving and drawing
+
+    def _save(self, state: S, history: History, seconds: float, measured: Measured) -> History:
+        """Adds the epoch to the history and saves both."""
+        record = EpochRecord(
+            epoch=state.epoch,
+            seconds=seconds,
+            metrics=measured.metrics,
+            per_part=self.model.per_part(state, measured.diagnostics),
+            streamed=history.last is not None and self.model.streamed,
         )
+        history = history.followed_by(record)
         self.signals.look()
-        self.recorder.save(self.model)
+        self.recorder.save(state, history)
+        return history
 
-    def _draw(self, epoch: int, measured: Measured) -> None:
-        """Log, tables and pictures of an epoch that is saved.
+    def _finish(
+        self, state: S, history: History, measured: Measured, progress: Progress, animated: bool
+    ) -> bool:
+        """Log, tables and pictures of an epoch that is saved: a full disk must not cost a trained
+        epoch.
+
+        Returns:
+            Whether a callback asks to stop.
 
         Raises:
             OSError: the disk does not take the log or the tables.
         """
+        record = history.records[-1]
         try:
-            self.recorder.epoch_saved(self.model.history)
-            self.recorder.table(self.model.history)
-            if measured.curves or measured.evaluation:  # drawing takes longer than a small epoch
-                self.recorder.curves_over_epochs(self.model.history)
-            self.recorder.curves(epoch, measured.curves)
-            if measured.evaluation is not None:
-                self.recorder.evaluation(epoch, measured.evaluation)
+            self._draw(state, history, measured)
         except OSError as error:
             raise OSError(
                 error.errno,
-                f"Could not write the log and tables of epoch {epoch}, whose checkpoint is "
+                f"Could not write the log and tables of epoch {state.epoch}, whose checkpoint is "
                 f"complete, in {self.recorder.folder.root}: {error.strerror or error}",
             ) from error
+        if animated and measured.evaluation:
+            draw_animations(self.model, state, self.recorder, self.signals.look)
+        reached = headline_in_words(record.metrics)
+        line = f"epoch {record.epoch}: {record.seconds:.1f} s{f'; {reached}' if reached else ''}"
+        progress.epoch_done(line, reached, record.seconds)
+        answers = [callback(record) for callback in self.callbacks]  # all are told
+        return any(answer is True for answer in answers)
 
-    def _animate(self, epoch: int) -> None:
-        draw_animations(epoch, self.model, self.task, self.recorder, self.signals.look)
+    def _draw(self, state: S, history: History, measured: Measured) -> None:
+        record = history.records[-1]
+        self.recorder.epoch_saved(record, measured.seconds)
+        self.recorder.table(history)
+        started = time.monotonic()
+        if measured.diagnostics or measured.evaluation:  # only then is there anything new to draw
+            self.recorder.curves_over_epochs(history)
+        if measured.diagnostics:
+            self.recorder.pictures(measured.diagnostics.pictures)
+        if measured.evaluation:
+            self.recorder.evaluation(state.epoch, measured.evaluation)
+        if measured.diagnostics or measured.evaluation:
+            self.recorder.log(f"epoch {state.epoch}: drawing {time.monotonic() - started:.1f} s")
 
 
 def draw_animations(
-    epoch: int,
-    model: Model,
-    task: Task,
-    recorder: RunRecorder,
-    look: Callable[[], None] = lambda: None,
+    model: Model[S], state: S, recorder: RunRecorder, look: Callable[[], None] = no_look
 ) -> None:
-    """Animates free and clamped images, if the config wants it; see `RunRecorder.picture`.
+    """Animates images in every mode, if the config wants it; see `RunRecorder.picture`.
 
     Args:
         look: called before each; may raise.
     """
-    if task.cfg.exp.generate_gif:
-        for mode in task.modes:
+    if model.cfg.exp.generate_gif:
+        for mode in model.modes:
             look()
-            with recorder.picture(recorder.folder.gif(epoch, mode)):
-                recorder.animation(epoch, mode, task.animate(epoch, model.steps, mode))
+            with recorder.picture(recorder.folder.gif(state.epoch, mode)):
+                recorder.animation(state.epoch, mode, animate(model, state, mode))

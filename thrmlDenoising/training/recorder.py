@@ -1,26 +1,13 @@
 """What a training run leaves behind as it goes: log, tables, plots and checkpoints."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-
+from thrmlDenoising.config import Config
 from thrmlDenoising.data import Mode
-from thrmlDenoising.families.dtm.autocorrelation import SWEEPS_PER_SAMPLE, AutocorrelationCurve
-from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
-from thrmlDenoising.families.dtm.images import Animation
-from thrmlDenoising.families.dtm.model import Model, check_finite
-from thrmlDenoising.families.dtm.task import Evaluation
-from thrmlDenoising.plots import (
-    MetricStyle,
-    draw_autocorrelation_vs_epoch,
-    draw_autocorrelation_vs_lags,
-    draw_grid,
-    draw_metric_vs_epoch,
-    write_gif,
-)
+from thrmlDenoising.plots import MetricStyle, draw_grid, draw_metric_vs_epoch, write_gif
 from thrmlDenoising.quality import Headline, QualityReport, headline
 from thrmlDenoising.runs import (
     EpochRecord,
@@ -34,22 +21,24 @@ from thrmlDenoising.support.files import check_can_hold_files, write_json, writt
 from thrmlDenoising.support.hints import shown_error
 from thrmlDenoising.support.warn import warn
 from thrmlDenoising.training.environment import Environment
-from thrmlDenoising.training.saved_model import save_model
+from thrmlDenoising.training.judging import Animation, Evaluation
+from thrmlDenoising.training.model import Model, State
+from thrmlDenoising.training.saved_run import save_model
 
 
 class RunRecorder:
     """Writes the run folder of one training run."""
 
-    def __init__(self, cfg: DTMConfig, folder: RunFolder) -> None:
+    def __init__(self, model: Model, folder: RunFolder) -> None:
         self.folder = folder
-        self._cfg = cfg
+        self._model = model
         self._log = TrainingLog(folder.training_log)
-        self._environment = Environment.of(cfg)
+        self._environment = Environment.of(model.backend)
         self._last_epoch = 0  # that this recorder has begun to save
-        self._frozen: set[int] = set()  # steps that were warned about
+        self._frozen: set[int] = set()  # parts that were warned about
 
     @classmethod
-    def start(cls, cfg: DTMConfig, planned: RunFolder) -> "RunRecorder":
+    def start(cls, model: Model, planned: RunFolder) -> "RunRecorder":
         """Makes the folder of a new run and writes the config down.
 
         If another run has taken the planned name in the meantime, the next free one is used.
@@ -59,7 +48,7 @@ class RunRecorder:
                 cannot be imported.
             OSError: the folder cannot be made.
         """
-        config, folder = cfg.to_yaml(), planned
+        config, folder = model.cfg.to_yaml(), planned
         base = planned.root.parent
         check_can_hold_files(base, "base_dir")
         while True:
@@ -68,38 +57,31 @@ class RunRecorder:
                 break
             except FileExistsError:
                 folder = RunFolder.new(base, planned.descriptor, datetime.now())
-        recorder = cls(cfg, folder)
+        recorder = cls(model, folder)
         recorder._write_config(config)
         recorder.log(f"{recorder._environment}\nconfig\n{config}")
         return recorder
 
     @classmethod
-    def resume(cls, cfg: DTMConfig, folder: RunFolder, epoch: int) -> "RunRecorder":
+    def resume(cls, model: Model, folder: RunFolder, epoch: int) -> "RunRecorder":
         """Goes on in the folder of a run, after this epoch.
 
         Raises:
             ValueError: the config cannot be written, and so no checkpoint.
             OSError: a folder in it is a link, or nothing can be written there.
         """
-        cfg.to_yaml()
+        model.cfg.to_yaml()
         folder.refuse_links()
         check_can_hold_files(folder.model_saving, "the run folder:")
-        recorder = cls(cfg, folder)
+        recorder = cls(model, folder)
         recorder.log(f"resumed after epoch {epoch}; {recorder._environment}")
         return recorder
+
+    # ------------------------------------------------------------------ words
 
     def log(self, text: str) -> None:
         """A line, or several, in the training log."""
         self._log.write(text)
-
-    def check_nobody_went_on(self, epoch: int) -> None:
-        """Raises ValueError if the run is at a later epoch than this, and not by this recorder."""
-        last = max(complete_epochs(self.folder.model_saving), default=0)
-        if last > max(epoch, self._last_epoch):
-            raise ValueError(
-                f"{self.folder.root} has gone on to epoch {last} in another process or model, and "
-                f"this model is at epoch {epoch}: load the run, or resume it with a new DTM(cfg)"
-            )
 
     def warn(self, text: str) -> None:
         """A warning, in the log and on the terminal; it ends nothing, see `warn`."""
@@ -107,9 +89,9 @@ class RunRecorder:
         warn(text, stacklevel=3)
 
     def warn_of_frozen(self, epoch: int, index: int, in_words: str) -> None:
-        """Logs that a step's chains are frozen; the first time it is a warning too.
+        """Logs that a part is frozen; the first time it is a warning too.
 
-        Small models may have such a step at every epoch.
+        Small models may have such a part at every epoch.
         """
         text = f"epoch {epoch}: step {index} is frozen: {in_words}"
         if index in self._frozen:
@@ -127,20 +109,25 @@ class RunRecorder:
                     f"{shown_error(error)}"
                 )
 
-    @contextmanager
-    def picture(self, path: Path) -> Iterator[None]:
-        """Whatever goes wrong while a picture is made costs that picture, and a warning.
+    def epoch_saved(self, record: EpochRecord, measuring: float) -> None:
+        """Logs an epoch that is saved, and the seconds that measuring it took."""
+        words = epoch_in_words(record, self._model.numbers_in_words)
+        checkpoint = checkpoint_name(record.epoch)
+        self.log(f"{words}; measuring {measuring:.1f} s; checkpoint {checkpoint}")
 
-        Pictures can be drawn again from what is saved; a training that they ended could not.
-        """
-        try:
-            yield
-        except Exception as error:
-            name = path.relative_to(self.folder.root)
-            self.warn(f"{name} could not be drawn: {shown_error(error)}")
+    # ------------------------------------------------------------------ checkpoints
 
-    def save(self, model: Model) -> Path:
-        """The checkpoint of the model as it is; returns its folder.
+    def check_nobody_went_on(self, epoch: int) -> None:
+        """Raises ValueError if the run is at a later epoch than this, and not by this recorder."""
+        last = max(complete_epochs(self.folder.model_saving), default=0)
+        if last > max(epoch, self._last_epoch):
+            raise ValueError(
+                f"{self.folder.root} has gone on to epoch {last} in another process or model, and "
+                f"this model is at epoch {epoch}: load the run, or resume it with a new DTM(cfg)"
+            )
+
+    def save(self, state: State, history: History) -> Path:
+        """The checkpoint of the model in this state; returns its folder.
 
         Should the folder of the run, or a part of it, have been deleted, it is made again.
 
@@ -148,18 +135,19 @@ class RunRecorder:
             NotFiniteError: the model is good for nothing.
             OSError: the disk does not take it.
         """
-        check_finite(model.steps)
+        self._model.check_finite(state)
         if missing := self.folder.missing:
             self._make_whole(missing)
-        self._last_epoch = model.epoch
-        return save_model(self.folder.model_saving, self._cfg, model, self._environment._asdict())
+        self._last_epoch = state.epoch
+        made_with = self._environment._asdict()
+        return save_model(self.folder.model_saving, self._model, state, history, made_with)
 
     def _make_whole(self, missing: Sequence[Path]) -> None:
         """Folders, config and log of a run of which something was deleted."""
         names = ", ".join(path.name for path in missing)
         for path in self.folder.sub_folders:
             path.mkdir(parents=True, exist_ok=True)
-        config = self._cfg.to_yaml()
+        config = self._model.cfg.to_yaml()
         if self.folder.config in missing:
             self._write_config(config)
         if self.folder.training_log in missing:
@@ -173,10 +161,19 @@ class RunRecorder:
         with written_aside(self.folder.config) as aside:
             aside.write_text(config, encoding="utf-8")
 
-    def epoch_saved(self, history: History) -> None:
-        """Logs the epoch the history ends with."""
-        record = history.records[-1]
-        self.log(f"{_summary(record)}; checkpoint {checkpoint_name(record.epoch)}")
+    # ------------------------------------------------------------------ tables and pictures
+
+    @contextmanager
+    def picture(self, path: Path) -> Iterator[None]:
+        """Whatever goes wrong while a picture is made costs that picture, and a warning.
+
+        Pictures can be drawn again from what is saved; a training that they ended could not.
+        """
+        try:
+            yield
+        except Exception as error:
+            name = path.relative_to(self.folder.root)
+            self.warn(f"{name} could not be drawn: {shown_error(error)}")
 
     def table(self, history: History) -> None:
         """metrics.csv, from everything measured so far."""
@@ -187,32 +184,31 @@ class RunRecorder:
         if chosen := headline(history.metric_names):
             with self.picture(self.folder.fid_vs_epoch):
                 draw_headline(chosen, history, self.folder.fid_vs_epoch)
-        with self.picture(self.folder.autocorr_vs_epoch):
-            self._draw_autocorrelation(history)
+        self.pictures(self._model.pictures_over_epochs(history))
 
-    def curves(self, epoch: int, curves: Sequence[AutocorrelationCurve]) -> None:
-        """Draws autocorrelation against lag for every step, if it was measured."""
-        if curves:
-            values = np.stack([curve.values for curve in curves])
-            lags = SWEEPS_PER_SAMPLE * np.arange(values.shape[1])
-            path = self.folder.autocorrelation_plot(epoch)
+    def pictures(self, drawn: Mapping[str, Callable[[Path], None]]) -> None:
+        """Draws pictures of the model's own, by their paths in the run folder."""
+        for name, draw in drawn.items():
+            path = self.folder.root / name
             with self.picture(path):
-                draw_autocorrelation_vs_lags(lags, values, f"epoch {epoch}", path)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                draw(path)
 
     def evaluation(self, epoch: int, evaluation: Evaluation) -> None:
-        """Writes down what was measured, and draws images of every class after every step."""
+        """Writes down what was measured, and draws images of every class on their way."""
         self._reports(epoch, evaluation.reports)
         for mode, grid in evaluation.grids.items():
             path = self.folder.image(epoch, mode)
             with self.picture(path):
-                draw_grid(grid.pixels, grid.votes, *self._picture_facts, path, self._titles(mode))
+                draw_grid(*grid, *self._picture_facts, path, self._titles(mode))
 
     def animation(self, epoch: int, mode: Mode, animation: Animation) -> Path:
-        """Draws all states of all steps; returns the file. Unlike the other pictures it was asked
-        for, or stands in `picture`: what goes wrong is raised.
+        """Draws images on their way, frame by frame; returns the file. Unlike the other pictures
+        it was asked for, or stands in `picture`: what goes wrong is raised.
         """
         path = self.folder.gif(epoch, mode)
-        frames, votes, captions, classes = animation
+        samples, classes = animation
+        frames, votes, captions = samples.frames, samples.drawn_votes, samples.captions
         write_gif(
             frames, votes, captions, *self._picture_facts, path, self._titles(mode), classes=classes
         )
@@ -225,22 +221,15 @@ class RunRecorder:
         for mode, report in reports.items():
             self.log(f"{mode} images of epoch {epoch}\n{report}")
 
-    def _draw_autocorrelation(self, history: History) -> None:
-        values = np.array([record.autocorrelation for record in history.records], dtype=float)
-        if not np.isnan(values).all():
-            threshold = self._cfg.cp.adaptive_threshold if self._cfg.is_adaptive else None
-            epochs = [record.epoch for record in history.records]
-            path = self.folder.autocorr_vs_epoch
-            draw_autocorrelation_vs_epoch(epochs, values, threshold, path)
-
     @property
     def _picture_facts(self) -> tuple[tuple[int, int], int, list[str]]:
         """What every picture needs to know: image shape, grey levels, names of the classes."""
-        return self._cfg.image_shape, self._cfg.graph.grayscale_levels, self._cfg.class_names
+        cfg: Config = self._model.cfg
+        return cfg.image_shape, cfg.n_levels, cfg.class_names
 
     def _titles(self, mode: Mode) -> list[str] | None:
         """Free images belong to no class: they say so in its place."""
-        return [mode] * len(self._cfg.class_names) if mode == "free" else None
+        return [mode] * len(self._model.cfg.class_names) if mode == "free" else None
 
 
 def draw_headline(chosen: Headline, history: History, path: Path) -> None:
@@ -249,18 +238,16 @@ def draw_headline(chosen: Headline, history: History, path: Path) -> None:
     draw_metric_vs_epoch(series, MetricStyle(chosen.label, inverted=chosen.is_distance), path)
 
 
-def _summary(record: EpochRecord) -> str:
-    """One epoch in one line."""
+def epoch_in_words(record: EpochRecord, names: Mapping[str, str]) -> str:
+    """One epoch in one line.
 
-    def listed(values: Sequence[float | None]) -> str:
-        return ", ".join("-" if value is None else f"{value:.4g}" for value in values)
-
-    chosen = headline(record.metrics)
-    names = chosen.names.values() if chosen else ()
-    metrics = "".join(f"; {name} {record.metrics[name]:.4g}" for name in names)
-    return (
-        f"epoch {record.epoch}: {record.seconds:.1f} s; "
-        f"autocorrelation {listed(record.autocorrelation)}; "
-        f"correlation penalty {listed(record.correlation_penalty)}; "
-        f"weight decay {listed(record.weight_decay)}{metrics}"
-    )
+    Args:
+        names: what the numbers of parts are called, where not as in the record.
+    """
+    parts = [f"epoch {record.epoch}: {record.seconds:.1f} s"]
+    for name, values in record.per_part.items():
+        listed = ", ".join("-" if value is None else f"{value:.4g}" for value in values)
+        parts.append(f"{names.get(name, name)} {listed}")
+    if chosen := headline(record.metrics):
+        parts += [f"{name} {record.metrics[name]:.4g}" for name in chosen.names.values()]
+    return "; ".join(parts)

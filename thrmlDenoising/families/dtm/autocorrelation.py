@@ -18,6 +18,7 @@ from thrmlDenoising.base_graphs import AbstractBaseGraphManager
 from thrmlDenoising.families.dtm.step import DiffusionStep
 from thrmlDenoising.processes.bit_flips import LabelledImages
 from thrmlDenoising.sampling import AbstractObserver, IsingModel, Schedule
+from thrmlDenoising.support.html import table
 
 N_IMAGES = 64
 """Test images whose noised versions condition the chains."""
@@ -39,6 +40,18 @@ class AutocorrelationCurve(NamedTuple):
 
     values: Float[np.ndarray, " lag"]
     still: float = 0.0
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} up to {SWEEPS_PER_SAMPLE * (len(self.values) - 1):,} sweeps: "
+            f"{self.tail:.3g} at its end, {100 * self.still:.0f} % of chains never moved>"
+        )
+
+    def _repr_html_(self) -> str:
+        """The curve at lags of 0, 1, 2, 4, 8, ... samples."""
+        lags = [0, *(2**k for k in range(len(self.values).bit_length()) if 2**k < len(self.values))]
+        rows = [(f"{SWEEPS_PER_SAMPLE * lag:,}", f"{self.values[lag]:.4f}") for lag in lags]
+        return table([("lag in sweeps", "autocorrelation"), *rows], repr(self))
 
     @property
     def is_frozen(self) -> bool:

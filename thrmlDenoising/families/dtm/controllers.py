@@ -8,17 +8,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 
-class Strength(NamedTuple):
-    """A controlled strength, and the autocorrelation its last change was based on."""
-
-    value: float
-    previous_autocorrelation: float
-
-    def at_least(self, other: "Strength") -> "Strength":
-        """This strength, raised to the other's value if it is below."""
-        return self._replace(value=max(self.value, other.value))
-
-
 class Limits(NamedTuple):
     """What a controller compares with: the threshold, and the floor under which it switches off."""
 
@@ -26,24 +15,26 @@ class Limits(NamedTuple):
     floor: float
 
 
-Rule = Callable[[Strength, float, float], float]
+Rule = Callable[[float, float, float], float]
+"""The factor, from a step's autocorrelation, the one before (infinite where there was none), and
+the threshold."""
 
 
-def replication_factor(strength: Strength, autocorrelation: float, threshold: float) -> float:
+def replication_factor(autocorrelation: float, previous: float, threshold: float) -> float:
     """The factor dtm-replication multiplies the strength with."""
     if autocorrelation < threshold:
         return 0.6 + 0.2 * autocorrelation / threshold
-    if autocorrelation > strength.previous_autocorrelation:
+    if autocorrelation > previous:
         return 1.5 if autocorrelation >= 1.8 * threshold else 1.2
     return 0.95
 
 
-def paper_factor(strength: Strength, autocorrelation: float, threshold: float) -> float:
+def paper_factor(autocorrelation: float, previous: float, threshold: float) -> float:
     """The factor of the paper's supplement, with its step of 0.2."""
     step = 0.2
     if autocorrelation < threshold:
         return 1 - step
-    if autocorrelation > strength.previous_autocorrelation:
+    if autocorrelation > previous:
         return 1 + step
     return 1.0
 
@@ -52,8 +43,10 @@ CONTROLLERS: dict[str, Rule] = {"replication": replication_factor, "paper": pape
 """The rules by the name the config knows them by."""
 
 
-def adapt(rule: Rule, strength: Strength, autocorrelation: float, limits: Limits) -> Strength:
+def adapt(
+    rule: Rule, strength: float, autocorrelation: float, previous: float, limits: Limits
+) -> float:
     """One update: start from at least the floor, apply the rule; below the floor it is 0."""
-    value = max(strength.value, limits.floor)
-    value *= rule(strength, autocorrelation, limits.threshold)
-    return Strength(value if value >= limits.floor else 0.0, autocorrelation)
+    value = max(strength, limits.floor)
+    value *= rule(autocorrelation, previous, limits.threshold)
+    return value if value >= limits.floor else 0.0

@@ -6,13 +6,20 @@ from typing import NamedTuple, Protocol
 
 import jax
 
-from thrmlDenoising.families.dtm.model import ModelStep
-from thrmlDenoising.families.dtm.state import TrainState
+from thrmlDenoising.families.dtm.state import StepState
+from thrmlDenoising.families.dtm.step import DiffusionStep
 from thrmlDenoising.families.dtm.stream import Stream
 from thrmlDenoising.families.dtm.trainer import Trainer
 from thrmlDenoising.processes.bit_flips import LabelledImages
-from thrmlDenoising.training.devices import run_on_devices
-from thrmlDenoising.training.progress import Progress
+from thrmlDenoising.training.devices import Stoppable, run_on_devices
+
+
+class StepInTraining(NamedTuple):
+    """A step, its state and its learning rate."""
+
+    step: DiffusionStep
+    state: StepState
+    rate: float
 
 
 class Examples(Protocol):
@@ -24,18 +31,12 @@ class Examples(Protocol):
         ...
 
     def train_epoch(
-        self,
-        epoch: int,
-        trainer: Trainer,
-        steps: Sequence[ModelStep],
-        rates: Sequence[float],
-        progress: Progress,
-    ) -> list[TrainState]:
-        """The states of all steps after this epoch; the steps themselves stay as they are.
+        self, epoch: int, trainer: Trainer, steps: Sequence[StepInTraining], on_batch: Stoppable
+    ) -> list[StepState]:
+        """The states of all steps after this epoch.
 
         Args:
-            rates: each step's learning rate.
-            progress: told of every batch of every step.
+            on_batch: called after every batch of every step.
         """
         ...
 
@@ -51,22 +52,15 @@ class ImagesInMemory(NamedTuple):
         return f"{len(self.clean.pixels)} images in memory"
 
     def train_epoch(
-        self,
-        epoch: int,
-        trainer: Trainer,
-        steps: Sequence[ModelStep],
-        rates: Sequence[float],
-        progress: Progress,
-    ) -> list[TrainState]:
+        self, epoch: int, trainer: Trainer, steps: Sequence[StepInTraining], on_batch: Stoppable
+    ) -> list[StepState]:
         """Each device trains its steps one after another."""
 
-        def train(step: ModelStep, rate: float) -> TrainState:
+        def train(step: DiffusionStep, state: StepState, rate: float) -> StepState:
             data = jax.device_put(self.clean, step.device)
-            on_batch = progress.batch_done
-            return trainer.train_epoch(step.diffusion, step.state, data, rate, on_batch)
+            return trainer.train_epoch(step, state, data, rate, on_batch)
 
-        tasks = [partial(train, step, rate) for step, rate in zip(steps, rates, strict=True)]
-        return run_on_devices(tasks, progress.cancel)
+        return run_on_devices([partial(train, *step) for step in steps], on_batch.stop)
 
 
 class StreamedBatches(NamedTuple):
@@ -80,23 +74,17 @@ class StreamedBatches(NamedTuple):
         return f"batches streamed from {self.stream}"
 
     def train_epoch(
-        self,
-        epoch: int,
-        trainer: Trainer,
-        steps: Sequence[ModelStep],
-        rates: Sequence[float],
-        progress: Progress,
-    ) -> list[TrainState]:
+        self, epoch: int, trainer: Trainer, steps: Sequence[StepInTraining], on_batch: Stoppable
+    ) -> list[StepState]:
         """Batch after batch, each device trains its steps on it one after another."""
-        states = [step.state for step in steps]
         for number, batch in enumerate(self.stream.epoch(epoch)):
 
-            def train(step: ModelStep, state: TrainState, rate: float) -> TrainState:
+            def train(training: StepInTraining) -> StepInTraining:
+                step, state, rate = training
                 data = jax.device_put(batch, step.device)  # noqa: B023 - run within the round
-                state = trainer.train_batch(step.diffusion, state, number, data, rate)  # noqa: B023
-                progress.batch_done()
-                return state
+                state = trainer.train_batch(step, state, number, data, rate)  # noqa: B023
+                on_batch()
+                return training._replace(state=state)
 
-            numbered = zip(steps, states, rates, strict=True)
-            states = run_on_devices([partial(train, *step) for step in numbered], progress.cancel)
-        return [trainer.end_epoch(state) for state in states]
+            steps = run_on_devices([partial(train, step) for step in steps], on_batch.stop)
+        return [trainer.end_epoch(step.state) for step in steps]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
+from thrmlDenoising.families.dtm.config import DTMConfig
 from thrmlDenoising.runs import CheckpointError, RunFolder
 from thrmlDenoising.support.hints import shortened
 

@@ -22,6 +22,7 @@ from jaxtyping import Float
 
 from thrmlDenoising.base_graphs import BaseGraph, Lattice
 from thrmlDenoising.support.hints import did_you_mean
+from thrmlDenoising.support.html import paragraph, table
 
 RNG_JOULES = 350e-18
 """E_rng: one random bit."""
@@ -121,20 +122,29 @@ class HardwareEnergy:
             f"Signals of {self.signal_volts:.3f} V are this library's assumption."
         )
 
-    def __str__(self) -> str:
+    @property
+    def _product(self) -> str:
         cells = f"{self.n_steps} steps x {self.n_sweeps} sweeps x {self.n_cells} cells"
-        rows = [
-            f"  {name.replace('_', ' '):<15}{1e15 * energy:>15.3f}{self.n_updates * energy:>15.3e}"
-            for name, energy in (*vars(self.cell).items(), ("total", self.cell.total))
+        return f"{self.joules:.3e} J per sample = {cells} x {1e15 * self.cell.total:.3f} fJ"
+
+    @property
+    def _rows(self) -> list[tuple[str, str, str]]:
+        parts = (*vars(self.cell).items(), ("total", self.cell.total))
+        return [("", "fJ per update", "J per sample")] + [
+            (name.replace("_", " "), f"{1e15 * energy:.3f}", f"{self.n_updates * energy:.3e}")
+            for name, energy in parts
         ]
-        return "\n".join(
-            [
-                f"{self.joules:.3e} J per sample = {cells} x {1e15 * self.cell.total:.3f} fJ",
-                f"  {'':<15}{'fJ per update':>15}{'J per sample':>15}",
-                *rows,
-                self.assumptions,
-            ]
-        )
+
+    def __str__(self) -> str:
+        rows = [f"  {name:<15}{cell:>15}{sample:>15}" for name, cell, sample in self._rows]
+        return "\n".join([self._product, *rows, self.assumptions])
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self._product}>"
+
+    def _repr_html_(self) -> str:
+        assumptions = "".join(map(paragraph, self.assumptions.split("\n")))
+        return table(self._rows, self._product) + assumptions
 
 
 def hardware_energy(

@@ -1,38 +1,46 @@
-"""Images of every class from the reverse chain: generated, judged and laid out for drawing."""
+"""Images from the reverse chain, and the classes that their label nodes vote for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
+from functools import cached_property, partial
 
 import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from thrmlDenoising.families.dtm.reverse import Generated
-from thrmlDenoising.processes.bit_flips import LabelledImages
+from thrmlDenoising.processes import LabelledImages
 from thrmlDenoising.quality.accuracy import label_votes
 from thrmlDenoising.sampling import Schedule
+from thrmlDenoising.training.judging import check_drawn, class_by_class
+from thrmlDenoising.training.results import Samples
 
 
-class Grid(NamedTuple):
-    """A few images of every class, the share of label spots that vote for each, and the spots."""
+def samples_of(generated: Generated, n_voted: int, schedule: Schedule | None) -> Samples:
+    """What a run of the chain made, frame by frame.
 
-    pixels: UInt8[np.ndarray, "class step drawn pixel"]
-    votes: Float[np.ndarray, "class step drawn label_class"]
-    labels: Bool[np.ndarray, "class step drawn label_node"]
-
-
-class Animation(NamedTuple):
-    """All states of all steps one after another, the noise first.
-
-    `classes` are those that the images are of, class by class.
+    Args:
+        n_voted: how many classes label nodes vote for.
+        schedule: the one that generated them, for all observed states, the noise first; None for
+            the state after each step.
     """
-
-    pixels: UInt8[np.ndarray, "frame image pixel"]
-    votes: Float[np.ndarray, "frame image label_class"]
-    captions: list[str]
-    classes: Sequence[int]
+    n_steps = len(generated.outputs)
+    steps = range(1, n_steps + 1)
+    if schedule is None:
+        states = generated.last_states
+        captions = [f"step {i} of {n_steps}" for i in steps]
+    else:
+        noise = jax.tree.map(lambda leaf: np.asarray(leaf)[None], generated.noise)
+        states = jax.tree.map(
+            lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves]),
+            noise,
+            *generated.outputs,
+        )
+        sweeps = schedule.sweeps_before
+        captions = ["noise", *(f"step {i} of {n_steps} · sweep {s}" for i in steps for s in sweeps)]
+    votes = label_votes(np.asarray(states.labels), n_voted) if n_voted else None
+    classes = None if votes is None else votes[-1].argmax(axis=-1)
+    return Samples(np.asarray(states.pixels), classes, votes, captions)
 
 
 @dataclass(frozen=True)
@@ -75,42 +83,23 @@ class ClassImages:
             )
         return votes.argmax(axis=-1)
 
-    def grid(self, n_drawn: int) -> Grid:
-        """The first `n_drawn` images of every class after every step.
-
-        Raises:
-            ValueError: no image asked for, or more than there are.
-        """
-        n_per_class = len(self.final_pixels) // len(self.classes)
-        if not 1 <= n_drawn <= n_per_class:
-            raise ValueError(
-                f"cannot draw {n_drawn} of {n_per_class} images of a class: draw at least 1 and at "
-                "most all"
-            )
-        states = self._last_states
-        pixels, labels = (self._first(np.asarray(leaf), n_drawn) for leaf in states)
-        return Grid(pixels, self._votes(labels), labels)
-
-    def animation(self, schedule: Schedule) -> Animation:
-        """Every observed state; `schedule` is the one that generated them."""
-        noise = jax.tree.map(lambda leaf: leaf[None], self.generated.noise)
-        frames = [noise, *self.generated.outputs]
-        n_steps = len(self.generated.outputs)
-        steps, sweeps = range(1, n_steps + 1), schedule.sweeps_before
-        return Animation(
-            np.concatenate([np.asarray(frame.pixels) for frame in frames]),
-            np.concatenate([self._votes(frame.labels) for frame in frames]),
-            ["noise", *(f"step {i} of {n_steps} · sweep {s}" for i in steps for s in sweeps)],
-            self.classes,
-        )
-
     def _votes(
         self, label_bits: Bool[Array, "*batch label_node"] | Bool[np.ndarray, "*batch label_node"]
     ) -> Float[np.ndarray, "*batch label_class"]:
         return label_votes(np.asarray(label_bits), self.n_voted)
 
-    def _first(self, leaf: np.ndarray, n_drawn: int) -> np.ndarray:
-        """ "step image ..." to "class step drawn ..."."""
-        n_steps, n_images, size = leaf.shape
-        by_class = leaf.reshape(n_steps, len(self.classes), n_images // len(self.classes), size)
-        return by_class.swapaxes(0, 1)[:, :, :n_drawn]
+    def after_each_step(
+        self, n_drawn: int
+    ) -> tuple[
+        UInt8[np.ndarray, "class step drawn pixel"], Bool[np.ndarray, "class step drawn label_node"]
+    ]:
+        """Pixels and label nodes of the first `n_drawn` images of every class.
+
+        Raises:
+            ValueError: no image asked for, or more than there are.
+        """
+        n_per_class = len(self.final_pixels) // len(self.classes)
+        check_drawn(n_drawn, n_per_class)
+        by_class = partial(class_by_class, n_classes=len(self.classes))
+        pixels, labels = (by_class(np.asarray(leaf))[:, :, :n_drawn] for leaf in self._last_states)
+        return pixels, labels

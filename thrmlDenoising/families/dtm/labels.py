@@ -17,9 +17,10 @@ from thrmlDenoising.data import (
     as_bits,
     checked_conditions,
     class_positions,
+    in_turn,
     one_hot_labels,
 )
-from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
+from thrmlDenoising.families.dtm.config import DTMConfig
 
 LabelBits = Bool[np.ndarray, "image label_node"]
 
@@ -71,15 +72,20 @@ class AbstractLabels(abc.ABC):
             raise ValueError(self.refusal)
         return self._asked(n_images, wanted[self.keyword])
 
+    def asked_for(self, n_images: int, **wanted: Any) -> LabelBits | None:
+        """The same, where what is not asked for is None; None if nothing is."""
+        given = {name: value for name, value in wanted.items() if value is not None}
+        return self.asked(max(n_images, 0), given) if given else None
+
     @abc.abstractmethod
     def _asked(self, n_images: int, wanted: Any) -> LabelBits:
         """The same, of what is called by the keyword."""
 
     @abc.abstractmethod
     def clamped(
-        self, classes: Sequence[int], n_per_class: int, held_out: Callable[[], Split]
+        self, classes: Int[np.ndarray, " image"], held_out: Callable[[], Split]
     ) -> LabelBits:
-        """What "clamped" images of these classes are clamped to, class by class.
+        """What images of these classes are clamped to.
 
         Args:
             held_out: reads the held-out images, where they are needed.
@@ -140,10 +146,10 @@ class Classes(AbstractLabels):
         return self.one_hot[np.broadcast_to(positions, n_images)]
 
     def clamped(
-        self, classes: Sequence[int], n_per_class: int, held_out: Callable[[], Split]
+        self, classes: Int[np.ndarray, " image"], held_out: Callable[[], Split]
     ) -> LabelBits:
         """See `AbstractLabels.clamped`."""
-        return self.one_hot[np.asarray(classes)].repeat(n_per_class, axis=0)
+        return self.one_hot[classes]
 
 
 class Conditions(AbstractLabels):
@@ -189,11 +195,11 @@ class Conditions(AbstractLabels):
         return self._on_spots(np.broadcast_to(bits, (n_images, self._n_bits)))
 
     def clamped(
-        self, classes: Sequence[int], n_per_class: int, held_out: Callable[[], Split]
+        self, classes: Int[np.ndarray, " image"], held_out: Callable[[], Split]
     ) -> LabelBits:
         """Those of the held-out images, one after another."""
         of_images = self.of_split(held_out())
-        return of_images[in_turn(n_per_class, len(of_images))]
+        return of_images[in_turn(len(classes), len(of_images))]
 
     def _check_number(self, bits: np.ndarray) -> None:
         if bits.ndim == 0 or bits.shape[-1] != self._n_bits:
@@ -243,17 +249,10 @@ class NoLabels(AbstractLabels):
         raise ValueError(self.refusal)
 
     def clamped(
-        self, classes: Sequence[int], n_per_class: int, held_out: Callable[[], Split]
+        self, classes: Int[np.ndarray, " image"], held_out: Callable[[], Split]
     ) -> LabelBits:
         """See `AbstractLabels.clamped`."""
         raise ValueError(self.refusal)
-
-
-def in_turn(n_images: int, n_held_out: int) -> Int[np.ndarray, " image"]:
-    """Which held-out image every image shares its condition with: from the first again where they
-    end.
-    """
-    return np.arange(n_images) % n_held_out
 
 
 def _check_parts(given: Sequence[Any], needed: str) -> None:

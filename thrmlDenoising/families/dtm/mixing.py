@@ -42,6 +42,7 @@ from thrmlDenoising.families.dtm.step import DiffusionStep
 from thrmlDenoising.processes.bit_flips import LabelledImages
 from thrmlDenoising.quality.bootstrap import Estimate
 from thrmlDenoising.sampling import IsingModel
+from thrmlDenoising.support.html import table
 
 N_RESAMPLES = 500
 _CLEAR_OF_ZERO = 5.0
@@ -81,6 +82,23 @@ class Mixing(NamedTuple):
     effective_sample_size: Estimate
     slowest_decay: Estimate
     window: tuple[int, int] | None
+
+    def __repr__(self) -> str:
+        said = (f"{name} {value}" for name, value in self._in_words.items())
+        return f"<{type(self).__name__}: {', '.join(said)}>"
+
+    def _repr_html_(self) -> str:
+        rows = [("", "value (95 % interval)"), *self._in_words.items()]
+        return table(rows, type(self).__name__)
+
+    @property
+    def _in_words(self) -> dict[str, str]:
+        """The three results with their intervals."""
+        return {
+            "integrated time": f"{_estimate_in_words(self.integrated_time)} sweeps",
+            "effective sample size": _estimate_in_words(self.effective_sample_size),
+            "slowest decay": f"{_estimate_in_words(self.slowest_decay)} sweeps",
+        }
 
     @property
     def decay_per_sweep(self) -> Estimate:
@@ -227,6 +245,15 @@ def _lines(
 
 
 # --- what it says --------------------------------------------------------------------------
+
+
+def _estimate_in_words(found: Estimate) -> str:
+    """Such as "45 (40 to 50)"; only the bound, where there is no more."""
+    if np.isnan(found.value):
+        return f"below {found.high:.3g}"
+    if np.isinf(found.low):
+        return "infinitely many"
+    return f"{found.value:.3g} ({found.low:.3g} to {found.high:.3g})"
 
 
 def _time_constant(slopes: Float[np.ndarray, " replicate"], longest: int) -> Estimate:

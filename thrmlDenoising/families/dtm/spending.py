@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from thrmlDenoising.base_graphs import BaseGraph
-from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
+from thrmlDenoising.families.dtm.config import DTMConfig
 from thrmlDenoising.families.dtm.trainer import Trainer
 from thrmlDenoising.sampling import free_nodes
 

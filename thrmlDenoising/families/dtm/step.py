@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Sharding
 from jaxtyping import Array, Bool, Float, Int32, Key
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph
@@ -17,6 +18,7 @@ from thrmlDenoising.processes.bit_flips import (
     input_coupling,
 )
 from thrmlDenoising.sampling import AbstractSampler, Chains, IsingModel, Parameters
+from thrmlDenoising.support.hints import counted
 
 
 class DiffusionStep(eqx.Module):
@@ -41,6 +43,17 @@ class DiffusionStep(eqx.Module):
     to_output: Flips
     to_input: Flips
     data_to_input: Flips
+
+    def __repr__(self) -> str:
+        """One line, from shapes alone; `equinox.tree_pformat` writes every field."""
+        tables = self.bias_of_node, self.visible_nodes, self.edges
+        if not all(eqx.is_array(table) for table in tables):  # such as half of a partition
+            return eqx.tree_pformat(self)
+        n_nodes, n_visible, n_edges = map(len, tables)
+        return (
+            f"<{type(self).__name__}: {counted(n_nodes, 'node')} ({n_visible:,} visible), "
+            f"{counted(n_edges, 'edge')}, {type(self.sampler).__name__}>"
+        )
 
     @classmethod
     def build(
@@ -79,6 +92,11 @@ class DiffusionStep(eqx.Module):
     def machine(self, parameters: Parameters) -> IsingModel:
         """The Ising machine with these trained parameters."""
         return IsingModel(parameters, self.input_couplings)
+
+    @property
+    def device(self) -> Sharding:
+        """Where its arrays live, and so where it is computed."""
+        return self.visible_nodes.sharding
 
     @property
     def _n_image_bits(self) -> int:

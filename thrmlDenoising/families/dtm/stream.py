@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from thrmlDenoising.data import as_bytes, level_table
-from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
+from thrmlDenoising.families.dtm.config import DTMConfig
 from thrmlDenoising.families.dtm.labels import labels_of
 from thrmlDenoising.processes.bit_flips import LabelledImages
 

@@ -11,11 +11,11 @@ import numpy as np
 import optax
 from jaxtyping import Array, ArrayLike, Float, Int, Key, PyTree, UInt32
 
-from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
-from thrmlDenoising.families.dtm.controllers import CONTROLLERS, Limits, Strength, adapt
+from thrmlDenoising.families.dtm.config import DTMConfig
+from thrmlDenoising.families.dtm.controllers import CONTROLLERS, Limits, adapt
 from thrmlDenoising.families.dtm.gradient import PENALTY_ESTIMATORS, PenaltyEstimator, kl_gradient
 from thrmlDenoising.families.dtm.negative_start import NEGATIVE_STARTS, AbstractNegativeStart, Batch
-from thrmlDenoising.families.dtm.state import TrainState
+from thrmlDenoising.families.dtm.state import StepState
 from thrmlDenoising.families.dtm.step import DiffusionStep
 from thrmlDenoising.processes.bit_flips import LabelledImages
 from thrmlDenoising.sampling import Moments, Parameters, Schedule
@@ -53,47 +53,70 @@ class EpochKeys(NamedTuple):
     following: UInt32[Array, " word"]
 
 
+@dataclass(frozen=True)
+class Descent:
+    """How parameters follow the gradient: Adam with a cosine decay of the learning rate.
+
+    Equal ones are the same to JAX, so that models of equal settings share what is compiled.
+
+    Attributes:
+        n_updates: over which the learning rate decays, to `alpha` of what it was.
+    """
+
+    beta: float
+    momentum: float
+    b2: float
+    n_updates: int
+    alpha: float
+    penalty_estimator: PenaltyEstimator
+
+    @property
+    def optimizer(self) -> optax.GradientTransformation:
+        """Makes directions from gradients; each step scales them by its learning rate."""
+        return optax.chain(
+            optax.scale_by_adam(b1=self.momentum, b2=self.b2),
+            optax.scale_by_schedule(optax.cosine_decay_schedule(1.0, self.n_updates, self.alpha)),
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Trainer:
     """How every step of a model is trained; holds nothing that changes.
 
     Attributes:
-        optimizer: makes directions from gradients; each step scales them by its learning rate.
         phase_keys: makes the keys under which the two phases walk an epoch's data.
     """
 
     batch_size: int
     n_batches: int
-    beta: float
     schedule: Schedule
-    optimizer: optax.GradientTransformation
+    descent: Descent
     phase_keys: Callable[[Key[Array, ""]], tuple[Key[Array, ""], Key[Array, ""]]]
     negative_start: AbstractNegativeStart
-    penalty_estimator: PenaltyEstimator
 
     @classmethod
     def from_config(cls, cfg: DTMConfig) -> "Trainer":
         """The trainer that a config describes."""
         sampling, optim = cfg.sampling, cfg.optim
-        n_updates = optim.n_epochs_for_lrd * cfg.n_batches
-        decay = optax.cosine_decay_schedule(1.0, n_updates, optim.alpha_cosine_decay)
         return cls(
             batch_size=cfg.batch_size,
             n_batches=cfg.n_batches,
-            beta=sampling.training_beta,
             schedule=Schedule.constant(
                 sampling.training_beta,
                 sampling.steps_warmup,
                 sampling.n_samples,
                 sampling.steps_per_sample,
             ),
-            optimizer=optax.chain(
-                optax.scale_by_adam(b1=optim.momentum, b2=optim.b2_adam),
-                optax.scale_by_schedule(decay),
+            descent=Descent(
+                beta=sampling.training_beta,
+                momentum=optim.momentum,
+                b2=optim.b2_adam,
+                n_updates=optim.n_epochs_for_lrd * cfg.n_batches,
+                alpha=optim.alpha_cosine_decay,
+                penalty_estimator=PENALTY_ESTIMATORS[cfg.cp.penalty_estimator],
             ),
             phase_keys=PHASE_ORDERS[sampling.phase_order],
             negative_start=NEGATIVE_STARTS[sampling.negative_start],
-            penalty_estimator=PENALTY_ESTIMATORS[cfg.cp.penalty_estimator],
         )
 
     def init(
@@ -104,15 +127,14 @@ class Trainer:
         n_nodes: int,
         correlation_penalty: float,
         weight_decay: float,
-    ) -> TrainState:
+    ) -> StepState:
         """The state before the first epoch."""
         train_key, memory_key = jax.random.split(key)
-        return TrainState(
+        return StepState(
             parameters=parameters,
-            optimizer=self.optimizer.init(parameters),
-            correlation_penalty=Strength(correlation_penalty, float("inf")),
-            weight_decay=Strength(weight_decay, float("inf")),
-            epoch=0,
+            optimizer=self.descent.optimizer.init(parameters),
+            correlation_penalty=correlation_penalty,
+            weight_decay=weight_decay,
             key=jax.random.key_data(train_key),
             negative_chains=self.negative_start.init(memory_key, n_examples, n_nodes),
         )
@@ -120,11 +142,11 @@ class Trainer:
     def train_epoch(
         self,
         step: DiffusionStep,
-        state: TrainState,
+        state: StepState,
         data: LabelledImages,
         learning_rate: float,
         on_batch: Callable[[], None],
-    ) -> TrainState:
+    ) -> StepState:
         """Walks once through the data, with new noise.
 
         Examples left over after the last batch wait for another epoch's order.
@@ -145,11 +167,11 @@ class Trainer:
     def train_batch(
         self,
         step: DiffusionStep,
-        state: TrainState,
+        state: StepState,
         number: int,
         data: LabelledImages,
         learning_rate: float,
-    ) -> TrainState:
+    ) -> StepState:
         """One update on a batch of a stream, both phases with noise as in `train_epoch`.
 
         Args:
@@ -165,11 +187,11 @@ class Trainer:
         key = jax.random.fold_in(keys.chains, number)
         return self._update_on(key, step, state, (positive, negative), learning_rate)
 
-    def end_epoch(self, state: TrainState) -> TrainState:
-        """Moves on to the next epoch and its key."""
-        return replace(state, epoch=state.epoch + 1, key=self._epoch_keys(state).following)
+    def end_epoch(self, state: StepState) -> StepState:
+        """Moves on to the key of the next epoch."""
+        return replace(state, key=self._epoch_keys(state).following)
 
-    def _epoch_keys(self, state: TrainState) -> EpochKeys:
+    def _epoch_keys(self, state: StepState) -> EpochKeys:
         following, order, chains = jax.random.split(key_of_words(state.key), 3)
         return EpochKeys(self.phase_keys(order), chains, jax.random.key_data(following))
 
@@ -190,10 +212,10 @@ class Trainer:
         self,
         key: Key[Array, ""],
         step: DiffusionStep,
-        state: TrainState,
+        state: StepState,
         phases: tuple[Batch, Batch],
         learning_rate: float,
-    ) -> TrainState:
+    ) -> StepState:
         """One update: sample both phases, descend their difference."""
         positive, negative = phases
         keys = jax.random.split(key, 4)
@@ -209,10 +231,10 @@ class Trainer:
         )
         negative_moments = step.sampler.moments(keys[3], model, chains, self.schedule, "nothing")
 
-        strengths = [state.correlation_penalty.value, state.weight_decay.value]
+        strengths = [state.correlation_penalty, state.weight_decay]
         parameters, optimizer = _update(
             step,
-            self,
+            self.descent,
             (state.parameters, state.optimizer),
             (positive_moments, negative_moments),
             jnp.asarray(strengths, jnp.float32),
@@ -249,7 +271,7 @@ def _noisy_batch(
 @eqx.filter_jit
 def _update(
     step: DiffusionStep,
-    trainer: Trainer,
+    descent: Descent,
     carried: tuple[Parameters, PyTree],
     phases: tuple[Moments, Moments],
     strengths: Float[Array, " 2"],
@@ -259,33 +281,26 @@ def _update(
     parameters, optimizer = carried
     positive, negative = phases
     correlation_penalty, weight_decay = strengths
-    penalty = correlation_penalty * trainer.penalty_estimator(step, negative)
-    gradient = kl_gradient(step, parameters, positive, negative, trainer.beta, penalty)
+    penalty = correlation_penalty * descent.penalty_estimator(step, negative)
+    gradient = kl_gradient(step, parameters, positive, negative, descent.beta, penalty)
     gradient = gradient._replace(weights=gradient.weights + weight_decay * parameters.weights)
-    updates, optimizer = trainer.optimizer.update(gradient, optimizer)
+    updates, optimizer = descent.optimizer.update(gradient, optimizer)
     descended = jax.tree.map(lambda p, update: p - learning_rate * update, parameters, updates)
     return descended, optimizer
 
 
-def set_baseline(cfg: DTMConfig, state: TrainState, autocorrelation: float) -> TrainState:
-    """Remembers a measurement before training, which the controllers compare the first epoch with.
+def adapt_strengths(
+    cfg: DTMConfig, state: StepState, autocorrelation: float, previous: float
+) -> StepState:
+    """Lets the controllers that the config switches on react to a step's autocorrelation.
 
-    Strengths that nothing controls remember nothing, so that measuring never changes a state.
+    Args:
+        previous: the one before; infinite where there was none.
     """
-    penalty, decay = state.correlation_penalty, state.weight_decay
-    if cfg.cp.adaptive_cp:
-        penalty = penalty._replace(previous_autocorrelation=autocorrelation)
-    if cfg.wd.adaptive_wd:
-        decay = decay._replace(previous_autocorrelation=autocorrelation)
-    return replace(state, correlation_penalty=penalty, weight_decay=decay)
 
-
-def adapt_strengths(cfg: DTMConfig, state: TrainState, autocorrelation: float) -> TrainState:
-    """Lets the controllers that the config switches on react to a step's autocorrelation."""
-
-    def react(strength: Strength, controller: str, floor: float) -> Strength:
+    def react(strength: float, controller: str, floor: float) -> float:
         limits = Limits(cfg.cp.adaptive_threshold, floor)
-        return adapt(CONTROLLERS[controller], strength, autocorrelation, limits)
+        return adapt(CONTROLLERS[controller], strength, autocorrelation, previous, limits)
 
     penalty, decay = state.correlation_penalty, state.weight_decay
     if cfg.cp.adaptive_cp:

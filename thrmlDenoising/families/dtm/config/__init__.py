@@ -1,27 +1,27 @@
 """The configuration of a DTM: `dtm_config` puts the sections together that the others document."""
 
 from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
-from thrmlDenoising.families.dtm.config.experiment import (
-    DiffusionRatesConfig,
-    DiffusionScheduleConfig,
-    ExpConfig,
-    GraphConfig,
-)
-from thrmlDenoising.families.dtm.config.training import (
+from thrmlDenoising.families.dtm.config.learning import (
     CorrelationPenaltyConfig,
-    GenerationConfig,
+    DTMGenerationConfig,
     OptimConfig,
     SamplingConfig,
     WeightDecayConfig,
+)
+from thrmlDenoising.families.dtm.config.structure import (
+    DiffusionRatesConfig,
+    DiffusionScheduleConfig,
+    DTMExpConfig,
+    GraphConfig,
 )
 
 __all__ = [
     "CorrelationPenaltyConfig",
     "DTMConfig",
+    "DTMExpConfig",
+    "DTMGenerationConfig",
     "DiffusionRatesConfig",
     "DiffusionScheduleConfig",
-    "ExpConfig",
-    "GenerationConfig",
     "GraphConfig",
     "OptimConfig",
     "SamplingConfig",

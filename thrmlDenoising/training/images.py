@@ -4,17 +4,17 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 
+from thrmlDenoising.config import Config
 from thrmlDenoising.data import ImageDataset, OwnData, load_dataset
-from thrmlDenoising.families.dtm.config.dtm_config import DTMConfig
 
 
-def check_same_images(cfg: DTMConfig, own_images: OwnData | None) -> None:
+def check_same_images(cfg: Config, own_images: OwnData | None) -> None:
     """Raises ValueError if a user's own images are not those of the config."""
     if own_images is not None:
         own_images.check_described_by(asdict(cfg.data))
 
 
-def read_dataset(cfg: DTMConfig, own_images: OwnData | None) -> ImageDataset:
+def read_dataset(cfg: Config, own_images: OwnData | None) -> ImageDataset:
     """The images of a config, which for a user's own ones have to be given.
 
     Raises:
@@ -23,12 +23,12 @@ def read_dataset(cfg: DTMConfig, own_images: OwnData | None) -> ImageDataset:
     """
     return _reader(cfg, own_images)(
         target_classes=cfg.data.target_classes,
-        n_levels=cfg.graph.grayscale_levels,
+        n_levels=cfg.n_levels,
         pixel_threshold=cfg.data.pixel_threshold_for_single_trials,
     )
 
 
-def _reader(cfg: DTMConfig, own_images: OwnData | None) -> Callable[..., ImageDataset]:
+def _reader(cfg: Config, own_images: OwnData | None) -> Callable[..., ImageDataset]:
     if own_images is not None:
         return own_images.quantised
     if cfg.data.is_own:

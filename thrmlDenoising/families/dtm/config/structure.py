@@ -3,7 +3,6 @@
 Every field is documented once, below it; the command line shows the same text.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -26,30 +25,17 @@ from thrmlDenoising.config.fields import (
     Section,
     Seed,
 )
-
-_PART_OF_FILE_NAMES = Must(
-    "of letters, digits and _-.,+= (at most 200 bytes: it names files), starting with a letter, a "
-    "digit or _",
-    lambda text: re.fullmatch(r"(\w[\w.+=,-]*)?", text) and len(text.encode()) <= 200,
-)
+from thrmlDenoising.config.sections import ExpConfig
 
 
 @dataclass(frozen=True)
-class ExpConfig(Section, name="exp"):
+class DTMExpConfig(ExpConfig, name="exp"):
     """The experiment: seeds, its name, and what is measured and drawn on the way."""
 
-    seed: Seed = 42
-    """Seed of everything random but the graphs that `graph_seeds` names: 0
-    to 2**32 - 1."""
-
     graph_seeds: tuple[Seed, ...] = ()
-    """Seed of each step's graph (0 to 2**32 - 1); the last one serves the
-    remaining steps. Empty: derived from `seed`, a graph of its own for
-    every step."""
-
-    descriptor: Annotated[str, _PART_OF_FILE_NAMES] = ""
-    """Name of the run in its folder and log: letters, digits and _-.,+= (at
-    most 200 bytes)."""
+    """Seed of each step's graph (0 to 2**32 - 1), in place of `seed`; the last
+    one serves the remaining steps. Empty: derived from `seed`, a graph of
+    its own for every step."""
 
     compute_autocorr: bool = True
     """Measure every step's autocorrelation at each evaluation, and after each
@@ -64,32 +50,13 @@ class ExpConfig(Section, name="exp"):
     program, on which the thresholds were tuned; "stationary" at the fixed
     training beta, with the textbook estimator."""
 
-    generate_gif: bool = True
-    """Draw an animation of all steps denoising at every evaluation."""
-
-    drawn_images_per_digit: CountOrZero = 4
-    """Images per class in the drawn grids: at least 0; 0 draws none."""
-
-    animated_images_per_digit: CountOrZero = 2
-    """Images per class in the animation: at least 1, or 0 where
-    `generate_gif` is off."""
-
-    steps_per_sample_in_gif: CountOrZero = 10
-    """Sweeps between two frames of the animation: at least 1, or 0 where
-    `generate_gif` is off."""
-
     n_cores: Count | None = None
     """Accepted for configs of dtm-replication and no longer needed: the
     samplers find the cores themselves. At least 1, or None."""
 
     def check_together(self) -> None:
-        """What is measured every epoch has to be measured at all; what is animated, has frames."""
-        for name in ("animated_images_per_digit", "steps_per_sample_in_gif"):
-            if self.generate_gif and getattr(self, name) == 0:
-                raise ValueError(
-                    f"exp.{name}=0 with exp.generate_gif=True: use at least 1, or "
-                    "exp.generate_gif=False to draw no animations"
-                )
+        """What is measured every epoch has to be measured at all."""
+        super().check_together()
         if self.autocorr_every_epoch and not self.compute_autocorr:
             raise ValueError(
                 "exp.autocorr_every_epoch=True with exp.compute_autocorr=False: set "

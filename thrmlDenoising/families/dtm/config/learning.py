@@ -16,6 +16,7 @@ from thrmlDenoising.config.fields import (
     Positive,
     Section,
 )
+from thrmlDenoising.config.sections import GenerationConfig
 
 MOST_SWEEPS = 10**7
 """In a row, for one gradient or one step of generation: far beyond any use."""
@@ -86,7 +87,7 @@ class SamplingConfig(Section, name="sampling"):
 
 
 @dataclass(frozen=True)
-class GenerationConfig(Section, name="generation"):
+class DTMGenerationConfig(GenerationConfig, name="generation"):
     """The generation of images, whose inverse temperature beta ramps linearly in every step."""
 
     generation_beta_start: NonNegative = 0.8
@@ -94,9 +95,6 @@ class GenerationConfig(Section, name="generation"):
 
     generation_beta_end: Positive = 1.2
     """Inverse temperature at a step's last sweep: above 0."""
-
-    fid_images_per_digit: Count = 512
-    """Images generated per class to compute a metric: at least 1."""
 
     steps_warmup: Annotated[
         int, Must("of at least 1 and at most 10**7", lambda n: 1 <= n <= MOST_SWEEPS)

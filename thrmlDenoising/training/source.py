@@ -1,4 +1,4 @@
-"""Where a step of a model is loaded from, in all the ways to say so."""
+"""Where a model, or a part of one, is loaded from, in all the ways to say so."""
 
 import re
 from pathlib import Path
@@ -10,14 +10,16 @@ from thrmlDenoising.support.hints import shown
 from thrmlDenoising.support.paths import user_path
 
 
-class StepSource(NamedTuple):
-    """Where one step of a stitched model comes from; epoch None is the last complete one."""
+class Source(NamedTuple):
+    """A checkpoint of a run, from which a model or one of its parts comes; epoch None is the last
+    complete one.
+    """
 
     run: str | Path
     epoch: int | None = None
 
     @classmethod
-    def of(cls, path: str | Path, epoch: int | None = None) -> "StepSource":
+    def of(cls, path: str | Path, epoch: int | None = None) -> "Source":
         """A run folder and an epoch, or a checkpoint's own folder, such as `.../epoch_005`.
 
         Raises:
@@ -35,7 +37,7 @@ class StepSource(NamedTuple):
         return cls(place.run, place.epoch if epoch is None else epoch)
 
     @classmethod
-    def parse(cls, source: Any, base: str | Path, index: int) -> "StepSource":
+    def parse(cls, source: Any, base: str | Path, index: int) -> "Source":
         """Where step `index` comes from, in any of the forms that `DTM.load` takes.
 
         Args:

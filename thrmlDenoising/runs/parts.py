@@ -1,4 +1,4 @@
-"""The files of one step in a checkpoint: its graph and its training state."""
+"""The files of a part of a model in a checkpoint: its state, and arrays that never change."""
 
 import io
 import json
@@ -13,32 +13,32 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from thrmlDenoising.runs.manifest import CheckpointError, Manifest, sha256_of
+from thrmlDenoising.runs.manifest import CheckpointError, Manifest
 from thrmlDenoising.runs.npy import read_header, read_values
 from thrmlDenoising.support.hints import shortened, shown
 
-State = TypeVar("State")
+Part = TypeVar("Part")
 
-_LARGEST_GRAPH = 2**28
-"""Bytes of a graph in memory, and the most of its file: 20 million edges."""
+_MOST_STATIC = 2**28
+"""Bytes of arrays in memory, and the most of their file: of a graph, 20 million edges."""
 _MOST_PACKED = 100
-"""Bytes that a byte of a graph's file can become: no two edges are the same, so they cannot be
-packed as zeros can, and a graph becomes less than 20 times smaller."""
+"""Bytes that a byte of such a file can become: no two edges of a graph are the same, so they cannot
+be packed as zeros can, and a graph becomes less than 20 times smaller."""
 _LONGEST_IDENTITY = 1000
 _LONGEST_HEADER = 1000
 _ENTRY_OF_ZIP = b"PK\x01\x02"
 
 
-class StepIdentity(NamedTuple):
-    """Which step of which model a state belongs to; written behind it, so that it goes with it.
+class PartIdentity(NamedTuple):
+    """Which part of which model a state belongs to; written behind it, so that it goes with it.
 
     Attributes:
-        step: its place in the chain, from 0.
-        n_steps: how long the chain is.
-        epoch: that of the checkpoint, which may be later than that of a step of a stitched model.
-        stitched: whether the steps come from several checkpoints.
+        step: its place among the parts, from 0; those of a DTM are its steps.
+        n_steps: how many parts there are.
+        epoch: that of the checkpoint.
+        stitched: whether the parts come from several checkpoints.
         recorded: the last epoch of the history beside it, -1 if that is empty.
-        graph: sha256 of the file with the step's graph, filled in when that is written.
+        graph: sha256 of the file with the part's static arrays; "" if it has none.
     """
 
     step: int
@@ -49,59 +49,57 @@ class StepIdentity(NamedTuple):
     graph: str = ""
 
 
-def write_step(
-    folder: Path, identity: StepIdentity, graph_arrays: Mapping[str, np.ndarray], state: object
-) -> None:
-    """Writes `step_YY_graph.npz` and `step_YY.eqx`."""
-    graph = folder / graph_file(identity.step)
-    with graph.open("wb") as file:
-        np.savez_compressed(file, **dict[str, Any](graph_arrays))
-    identity = identity._replace(graph=sha256_of(graph))
-    with (folder / state_file(identity.step)).open("wb") as file:
-        eqx.tree_serialise_leaves(file, state)
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes static arrays of a part."""
+    with path.open("wb") as file:
+        np.savez_compressed(file, **dict[str, Any](arrays))
+
+
+def write_part(path: Path, part: object, identity: PartIdentity) -> None:
+    """Writes the state of a part, and behind it which one it is."""
+    with path.open("wb") as file:
+        eqx.tree_serialise_leaves(file, part)
         np.save(file, np.frombuffer(json.dumps(identity._asdict()).encode(), np.uint8))
 
 
-def read_graph(
-    checkpoint: Manifest, index: int, names: Sequence[str], at_most: int | None = None
+def read_arrays(
+    checkpoint: Manifest, name: str, arrays: Sequence[str], at_most: int | None = None
 ) -> dict[str, np.ndarray]:
-    """The arrays of a step's graph, of these names.
+    """Static arrays of these names, from the file of that name.
 
     Args:
         at_most: bytes that they can have together, where that is known.
 
     Raises:
-        CheckpointError: its file cannot be read, or holds more.
+        CheckpointError: the file cannot be read, or holds more.
     """
-    name = graph_file(index)
-    content = checkpoint.read_file(name, _LARGEST_GRAPH)
-    unpacked = min(_LARGEST_GRAPH, 2**16 + _MOST_PACKED * len(content))
+    content = checkpoint.read_file(name, _MOST_STATIC)
+    unpacked = min(_MOST_STATIC, 2**16 + _MOST_PACKED * len(content))
     try:
-        return _read_npz(content, names, unpacked if at_most is None else min(unpacked, at_most))
+        return _read_npz(content, arrays, unpacked if at_most is None else min(unpacked, at_most))
     except Exception as error:  # a broken zip file makes zipfile raise anything
         reason = shortened(error if str(error) else type(error).__name__)
         raise CheckpointError(
-            f"{checkpoint.folder / name} is no saved graph of step {index}: {reason}"
+            f"{checkpoint.folder / name} does not hold the arrays of {name}: {reason}"
         ) from error
 
 
-def read_state(checkpoint: Manifest, index: int, like: State) -> tuple[State, StepIdentity | None]:
-    """The training state of a step; `like` is a state of the same shapes.
+def read_part(checkpoint: Manifest, name: str, like: Part) -> tuple[Part, PartIdentity | None]:
+    """The state of a part; `like` is one of the same shapes.
 
     Returns:
-        The state, and which step it is, where the file says so.
+        The state, and which part it is, where the file says so.
 
     Raises:
         CheckpointError: the file does not fit, so it comes from another config or version.
     """
-    name = state_file(index)
     leaves = jax.tree.leaves(like)
     n_bytes = sum(np.asarray(leaf).nbytes for leaf in leaves)
     at_most = n_bytes + _LONGEST_HEADER * len(leaves) + 2 * _LONGEST_IDENTITY
     file = io.BytesIO(checkpoint.read_file(name, at_most))
     try:
-        state = eqx.tree_deserialise_leaves(file, like, filter_spec=_read_leaf)
-        return state, _read_identity(file)
+        part = eqx.tree_deserialise_leaves(file, like, filter_spec=_read_leaf)
+        return part, _read_identity(file)
     except (RuntimeError, ValueError) as error:
         leaf = jax.tree_util.keystr(getattr(error, "path", ()))  # what Equinox says it stopped at
         while isinstance(error, RuntimeError) and error.__cause__:
@@ -109,25 +107,14 @@ def read_state(checkpoint: Manifest, index: int, like: State) -> tuple[State, St
         reason = f"{leaf} {shortened(error)}".strip()
         raise CheckpointError(
             f"{checkpoint.folder / name} does not fit the config it is loaded with (another number "
-            "of parameters, another optimiser, or another version of the library): step "
-            f"{index}: {reason}"
+            f"of parameters, another optimiser, or another version of the library): {reason}"
         ) from error
-
-
-def state_file(index: int) -> str:
-    """The name of the file with a step's training state."""
-    return f"step_{index:02d}.eqx"
-
-
-def graph_file(index: int) -> str:
-    """The name of the file with a step's graph."""
-    return f"step_{index:02d}_graph.npz"
 
 
 def _read_npz(content: bytes, names: Sequence[str], at_most: int) -> dict[str, np.ndarray]:
     # A small file may list millions of entries, which takes longer than anything else here.
     if content.count(_ENTRY_OF_ZIP) > 100:
-        raise ValueError("it holds far more arrays than a graph has")
+        raise ValueError("it holds far more arrays than it should")
     left = at_most
     arrays = {}
     with ZipFile(io.BytesIO(content)) as entries:
@@ -140,8 +127,8 @@ def _read_npz(content: bytes, names: Sequence[str], at_most: int) -> dict[str, n
                 left -= dtype.itemsize * math.prod(shape)
                 if left < 0:
                     raise ValueError(
-                        f"{name} has the shape {shown(shape)}: no graph is so large, of this "
-                        f"config and of so small a file (at most {at_most:,} bytes)"
+                        f"{name} has the shape {shown(shape)}: nothing is so large, of this "
+                        f"config and in so small a file (at most {at_most:,} bytes)"
                     )
                 arrays[name] = read_values(file, shape, dtype)
                 if file.read(1):
@@ -169,7 +156,7 @@ def _read_leaf(file: io.BytesIO, leaf: Any) -> Any:
     return values if isinstance(leaf, np.ndarray) else type(leaf)(values.item())
 
 
-def _read_identity(file: io.BytesIO) -> StepIdentity | None:
+def _read_identity(file: io.BytesIO) -> PartIdentity | None:
     """What follows the last leaf; nothing does in the library's first ones."""
     if not file.getbuffer()[file.tell() :]:
         return None
@@ -179,9 +166,9 @@ def _read_identity(file: io.BytesIO) -> StepIdentity | None:
     content = json.loads(read_values(file, shape, dtype).tobytes())
     if file.read(1):
         raise ValueError("it goes on after its end")
-    kinds = StepIdentity.__annotations__
+    kinds = PartIdentity.__annotations__
     if not isinstance(content, dict) or content.keys() != kinds.keys():
         raise ValueError("what it says of itself is damaged")
     if any(type(content[name]) is not kind for name, kind in kinds.items()):
         raise ValueError("what it says of itself is damaged")
-    return StepIdentity(**content)
+    return PartIdentity(**content)

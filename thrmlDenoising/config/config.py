@@ -1,0 +1,289 @@
+"""What the configs of all families are: sections, checked together, exact in YAML."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from thrmlDenoising.config.classes import Named, name_of, with_given
+from thrmlDenoising.config.fields import Section, check_known
+from thrmlDenoising.config.sections import (
+    DataConfig,
+    EvaluationConfig,
+    ExpConfig,
+    GenerationConfig,
+)
+from thrmlDenoising.config.showing import config_lines, config_table
+from thrmlDenoising.config.yaml_text import dump, parse
+from thrmlDenoising.support.hints import shortened, shown
+from thrmlDenoising.support.paths import user_path
+from thrmlDenoising.support.reading import read_text
+
+LARGEST_FILE = 2**20
+"""Bytes of a config in YAML: four hundred times those of one with all fields."""
+
+FIRST_FAMILY = "dtm"
+"""The family of configs that do not say theirs: the library's first ones."""
+
+_FAMILY = "family"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that defines a model of a family and its training: sections, these four and more.
+
+    A family's config is a frozen dataclass that derives from this one.
+
+    Attributes:
+        family: the family's name, as in YAML and on the command line.
+        free_to_change: fields that a resumed run may have changed, as they do not touch what is
+            trained.
+
+    Raises:
+        ValueError: a value is out of its range, or values do not go together.
+    """
+
+    family: ClassVar[str]
+    free_to_change: ClassVar[frozenset[str]] = frozenset(
+        {
+            "exp.descriptor",
+            "exp.generate_gif",
+            "exp.drawn_images_per_digit",
+            "exp.animated_images_per_digit",
+            "exp.steps_per_sample_in_gif",
+            "data.data_dir",
+            "evaluation.extractors",
+            "evaluation.inception_weights",
+            "evaluation.bootstrap_replicates",
+        }
+    )
+    exp: ExpConfig = field(default_factory=ExpConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    generation: GenerationConfig = field(default_factory=GenerationConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+
+    def __init_subclass__(cls) -> None:
+        cls.__repr__ = Config.__repr__  # else dataclasses would make another, of all fields
+
+    def __repr__(self) -> str:
+        """The call that makes it; `to_yaml` writes every field."""
+        return config_lines(self)
+
+    def _repr_html_(self) -> str:
+        return config_table(self)
+
+    def __post_init__(self) -> None:
+        self._check_sections()
+        self.check_together()
+        self._check_enough_images_to_draw()
+
+    def check_together(self) -> None:
+        """Raises ValueError for sections that do not go together."""
+
+    @property
+    def n_levels(self) -> int:
+        """Grey levels above 0 of the images that are learnt: 1, unless a family has more."""
+        return 1
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """Rows and columns of the data set's images."""
+        return self.data.facts.image_shape
+
+    @property
+    def n_pixels(self) -> int:
+        """Pixels of an image."""
+        rows, columns = self.image_shape
+        return rows * columns
+
+    @property
+    def target_classes(self) -> tuple[int, ...]:
+        """The classes learnt: `data.target_classes`, or all of a toy set."""
+        facts = self.data.facts
+        return tuple(range(facts.n_classes)) if facts.is_toy else self.data.target_classes
+
+    @property
+    def class_names(self) -> list[str]:
+        """The target classes in words, for pictures."""
+        if self.data.n_condition_bits:
+            return list(self.data.class_names) or ["all images"]
+        names = self.data.facts.class_names
+        return [names[target] for target in self.target_classes]
+
+    @property
+    def n_train(self) -> int:
+        """Training images of the target classes."""
+        counts = self.data.facts.train_counts
+        return sum(counts[target] for target in self.target_classes)
+
+    def replace(self, **sections: Mapping[str, Any] | Section) -> Self:
+        """A copy with some fields changed, e.g. `cfg.replace(data=dict(data_dir="images"))`.
+
+        Args:
+            sections: the changed fields of each section, or a whole section.
+
+        Raises:
+            ValueError: an unknown section or field, a wrong value, or values that do not go
+                together.
+        """
+        updated: dict[str, Any] = dict(self.sections)
+        check_known("section", sections, list(updated))
+        for name, change in sections.items():
+            updated[name] = _updated(updated[name], change)
+        return type(self)(**updated)
+
+    @property
+    def sections(self) -> dict[str, Section]:
+        """All sections by name."""
+        return {section.name: getattr(self, section.name) for section in fields(self)}
+
+    def flat(self) -> dict[str, Any]:
+        """All fields as "section.field"; what can be written in several ways stands as its
+        meaning, so that two configs mean the same where these are equal.
+        """
+        return {
+            f"{section}.{name}": value
+            for section, values in asdict(self).items()
+            for name, value in values.items()
+        }
+
+    def differing(self, other: Self) -> dict[str, tuple[Any, Any]]:
+        """The fields that mean something else in another config of the family: here and there."""
+        ours, theirs = self.flat(), other.flat()
+        return {
+            name: (value, theirs[name]) for name, value in ours.items() if value != theirs[name]
+        }
+
+    def changed(self) -> dict[str, Any]:
+        """The fields as given, "section.field", in which this differs from the family's defaults;
+        own functions by their names.
+        """
+        default = asdict(type(self)())
+        return {
+            f"{section}.{name}": _in_words(value)
+            for section, values in asdict(self).items()
+            for name, value in values.items()
+            if value != default[section][name]
+        }
+
+    def to_yaml(self) -> str:
+        """The config as YAML, every field written out; `from_yaml` gives back an equal config.
+
+        Raises:
+            ValueError: the name of an own class or function in it does not lead to it, or it is
+                too long to be read again.
+        """
+        text = dump({_FAMILY: self.family, **asdict(self)})
+        n_bytes = len(text.encode())
+        if n_bytes > LARGEST_FILE:
+            raise ValueError(
+                f"the config takes {n_bytes:,} bytes, and one of more than {LARGEST_FILE:,} is not "
+                "read again: use shorter class names, or fewer classes"
+            )
+        return text
+
+    @classmethod
+    def from_yaml(cls, text: str, classes: Sequence[Named] = ()) -> Self:
+        """Reads a config from YAML; what the text does not mention keeps its default.
+
+        Args:
+            classes: own classes and functions that the text may name. It imports none: another
+                one has to be imported already.
+
+        Raises:
+            ValueError: no valid YAML, not a valid config, or one of another family.
+        """
+        content = parse(text)
+        family = content.pop(_FAMILY, FIRST_FAMILY)
+        if family != cls.family:
+            raise ValueError(
+                f"this is a config of the family {shown(family)}, where one of {cls.family!r} is "
+                f"needed: {cls.__name__} reads no other"
+            )
+        return cls().replace(**with_given(content, classes))
+
+    def save(self, path: str | Path) -> None:
+        """Writes the config to a YAML file."""
+        user_path(path).write_text(self.to_yaml(), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path, classes: Sequence[Named] = ()) -> Self:
+        """Reads a config from a YAML file.
+
+        Args:
+            classes: own classes and functions that the file may name, see `from_yaml`.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file holds no valid config; names the file.
+        """
+        return cls.from_file(path, config_text(path), classes)
+
+    @classmethod
+    def from_file(cls, path: str | Path, text: str, classes: Sequence[Named] = ()) -> Self:
+        """Reads a config from the YAML text of a file, which errors name.
+
+        Raises:
+            ValueError: the file holds no valid config.
+        """
+        try:
+            return cls.from_yaml(text, classes)
+        except ValueError as error:
+            raise ValueError(f"{path}: {shortened(error, 2000)}") from error
+
+    def _check_sections(self) -> None:
+        for name, value in self.sections.items():
+            if not isinstance(value, Section) or value.section_name != name:
+                raise ValueError(
+                    f"{name} must be its section's dataclass, not {shown(value)}: "
+                    f"make_cfg({name}=dict(...)) builds it"
+                )
+
+    def _check_enough_images_to_draw(self) -> None:
+        drawn, generated = self.exp.drawn_images_per_digit, self.generation.fid_images_per_digit
+        if drawn > generated:
+            raise ValueError(
+                f"exp.drawn_images_per_digit={drawn} are drawn of "
+                f"generation.fid_images_per_digit={generated} images generated per class: draw "
+                "fewer or generate more"
+            )
+
+
+def config_text(path: str | Path) -> str:
+    """The text of a config's file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is none of a config.
+    """
+    try:
+        return read_text(user_path(path), LARGEST_FILE)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no config file {str(path)!r}") from None
+
+
+def family_of(text: str) -> str:
+    """The family that the YAML text of a config names.
+
+    Raises:
+        ValueError: no valid YAML.
+    """
+    family = parse(text).get(_FAMILY, FIRST_FAMILY)
+    return family if isinstance(family, str) else shown(family)
+
+
+def _in_words(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_in_words, value))
+    return name_of(value) if callable(value) else value
+
+
+def _updated(section: Section, change: Mapping[str, Any] | Section) -> Section:
+    if isinstance(change, Section):
+        return change
+    if not isinstance(change, Mapping):
+        raise ValueError(
+            f"section {section.section_name!r} must be a mapping of field names to values, "
+            f"not {shown(change)} ({type(change).__name__})"
+        )
+    return section.replace(**change)

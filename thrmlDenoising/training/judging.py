@@ -1,0 +1,304 @@
+"""Generating images of a model, and judging them against its data."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+from jaxtyping import Array, Float, Int, Key, Shaped, UInt8
+
+from thrmlDenoising.config import ExpConfig, Extractor
+from thrmlDenoising.data import Mode, in_turn
+from thrmlDenoising.plots.excerpts import MOST_CLASSES, evenly_spread
+from thrmlDenoising.quality import (
+    HELD_OUT_PIXELS,
+    Measurement,
+    QualityReport,
+    QualitySuite,
+    RealImages,
+    held_out_pixels,
+)
+from thrmlDenoising.quality.accuracy import class_judge
+from thrmlDenoising.quality.bootstrap import draw_counts, per_cent, share_estimate
+from thrmlDenoising.quality.features import (
+    FeatureExtractor,
+    UnavailableError,
+    named_extractor,
+    own_extractor,
+)
+from thrmlDenoising.support.hints import shown
+from thrmlDenoising.support.imports import redefined
+from thrmlDenoising.support.warn import warn
+from thrmlDenoising.training.keys import purpose_key
+from thrmlDenoising.training.model import Model, State, no_look
+from thrmlDenoising.training.results import Samples
+
+
+class Grid(NamedTuple):
+    """A few images of every class on their way, and the votes for each class."""
+
+    pixels: UInt8[np.ndarray, "class frame drawn pixel"]
+    votes: Float[np.ndarray, "class frame drawn label_class"]
+
+
+class Evaluation(NamedTuple):
+    """Images of an epoch: judged, and laid out for drawing."""
+
+    reports: dict[Mode, QualityReport]
+    grids: dict[Mode, Grid]
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The bare numbers, such as "free_classifier_fd"."""
+        return {
+            f"{mode}_{name}": value
+            for mode, report in self.reports.items()
+            for name, value in report.values.items()
+        }
+
+
+class Animation(NamedTuple):
+    """Images on their way, and the classes that they are of, class by class."""
+
+    samples: Samples
+    classes: Sequence[int]
+
+
+def check_mode(mode: str) -> None:
+    """Raises ValueError for a kind of images that does not exist."""
+    if mode not in get_args(Mode):
+        raise ValueError(f"mode={mode!r}: labels are 'free' or 'clamped'")
+
+
+def generate(
+    model: Model,
+    state: State,
+    key: Key[Array, ""],
+    mode: Mode,
+    n_per_class: int,
+    every: int | None = None,
+    classes: Sequence[int] | None = None,
+) -> Samples:
+    """Equally many images of every class, or of some, class by class.
+
+    Free images choose their own label: there, the class an image stands under is only a place.
+
+    Raises:
+        ValueError: an unknown mode, clamped labels of a model without labels, or less than 1
+            image.
+    """
+    n, wanted = asked_classes(model, mode, n_per_class, classes)
+    return model.sample(state, key, n, wanted, every)
+
+
+def asked_classes(
+    model: Model, mode: Mode, n_per_class: int, classes: Sequence[int] | None = None
+) -> tuple[int, Int[np.ndarray, " example"] | None]:
+    """How many images these are, and the class of each where labels are clamped.
+
+    Raises:
+        ValueError: see `generate`.
+    """
+    check_mode(mode)
+    chosen = np.arange(model.n_classes) if classes is None else np.asarray(classes)
+    if mode == "clamped":
+        model.check_classes()
+    if n_per_class < 1:
+        raise ValueError(f"{n_per_class} images a class asked for: generate at least 1")
+    return len(chosen) * n_per_class, chosen.repeat(n_per_class) if mode == "clamped" else None
+
+
+def grid_of(samples: Samples, n_classes: int, n_drawn: int) -> Grid:
+    """The first `n_drawn` images of every class.
+
+    Raises:
+        ValueError: no image asked for, or more than there are.
+    """
+    check_drawn(n_drawn, len(samples.images) // n_classes)
+    shown = (samples.frames, samples.drawn_votes)
+    return Grid(*(class_by_class(frames, n_classes)[:, :, :n_drawn] for frames in shown))
+
+
+def check_drawn(n_drawn: int, n_per_class: int) -> None:
+    """Raises ValueError where no image of a class is asked for, or more than there are."""
+    if not 1 <= n_drawn <= n_per_class:
+        raise ValueError(
+            f"cannot draw {n_drawn} of {n_per_class} images of a class: draw at least 1 and at "
+            "most all"
+        )
+
+
+def class_by_class(
+    frames: Shaped[np.ndarray, "frame example size"], n_classes: int
+) -> Shaped[np.ndarray, "class frame drawn size"]:
+    """Examples that stand class by class, with an axis of their own for the class."""
+    n_frames, n_examples, size = frames.shape
+    return frames.reshape(n_frames, n_classes, n_examples // n_classes, size).swapaxes(0, 1)
+
+
+class Judge:
+    """Measures the images of a model, as its config says."""
+
+    def __init__(self, model: Model) -> None:
+        self._model, self._cfg = model, model.cfg
+
+    @cached_property
+    def real(self) -> RealImages:
+        """What generated images are compared with."""
+        return RealImages(self._model.data, self._cfg.data.pixel_threshold_for_single_trials)
+
+    @property
+    def suite(self) -> QualitySuite:
+        """How images are judged: against the training images, as the config says.
+
+        An extractor that cannot be used here is warned about and left out. Nothing is kept: what
+        an own function's name leads to may have changed, and missing weights may be there now.
+
+        Raises:
+            Exception: whatever is wrong with an extractor that the config names.
+        """
+        suite = self._what_can_be_measured()
+        for error in suite.failures.values():
+            raise error
+        return suite
+
+    def evaluate(self, state: State, look: Callable[[], None] = no_look) -> Evaluation:
+        """Generates images in every mode and judges them.
+
+        A measurement that fails costs itself: see the `failures` of the reports.
+
+        Args:
+            look: called between the parts; may raise.
+        """
+        evaluation, suite = Evaluation({}, {}), self._what_can_be_measured()
+        for mode in self._model.modes:
+            look()
+            samples = self._images(state, mode, self._cfg.generation.fid_images_per_digit)
+            if n_drawn := self._cfg.exp.drawn_images_per_digit:
+                evaluation.grids[mode] = grid_of(samples, self._model.n_classes, n_drawn)
+            look()
+            evaluation.reports[mode] = self._judged(suite, samples, mode)
+        return evaluation
+
+    def report(
+        self,
+        state: State,
+        mode: Mode,
+        n_per_class: int | None = None,
+        extractors: Sequence[FeatureExtractor | Callable[[np.ndarray], Any]] | None = None,
+    ) -> QualityReport:
+        """Generates as many images as asked for, or the config says, and judges them.
+
+        A measurement that fails costs itself: see the `failures` of the report.
+        """
+        check_mode(mode)
+        n = self._cfg.generation.fid_images_per_digit if n_per_class is None else n_per_class
+        suite = self.suite if extractors is None else self._suite_of(extractors)
+        return self._judged(suite, self._images(state, mode, n), mode)
+
+    def _images(self, state: State, mode: Mode, n_per_class: int) -> Samples:
+        """The images of an epoch that are judged."""
+        place = get_args(Mode).index(mode)
+        key = purpose_key(self._cfg.exp.seed, "evaluation", state.epoch, place)
+        return generate(self._model, state, key, mode, n_per_class)
+
+    def _judged(self, suite: QualitySuite, samples: Samples, mode: Mode) -> QualityReport:
+        rng = np.random.default_rng(self._cfg.exp.seed)
+        report = suite.measure(samples.images, samples.classes, mode, rng)
+        if samples.classes is None:
+            if mode == "clamped":
+                self._compare_with_held_out(report, samples.images, suite.n_replicates)
+            if self._model.data.is_toy:
+                self._look_for_toy_images(report, samples.images, mode)
+        return report
+
+    def _what_can_be_measured(self) -> QualitySuite:
+        """An extractor that something is wrong with is one of the `failures`."""
+        extractors: list[FeatureExtractor] = []
+        failures: dict[str, Exception] = {}
+        notes = self._notes
+        for name in self._extractor_names:
+            try:
+                extractors.append(self._extractor(name))
+            except UnavailableError as error:
+                notes.append(f"{name}: {error}")
+                warn(f"feature extractor {name!r} is left out: {error}", stacklevel=2)
+            except Exception as error:
+                failures[shown(name)] = error
+        n_replicates = self._cfg.evaluation.bootstrap_replicates
+        return QualitySuite(self.real, tuple(extractors), n_replicates, tuple(notes), failures)
+
+    def _suite_of(
+        self, extractors: Sequence[FeatureExtractor | Callable[[np.ndarray], Any]]
+    ) -> QualitySuite:
+        own = [own_extractor(extractor) for extractor in extractors]
+        n_replicates = self._cfg.evaluation.bootstrap_replicates
+        return QualitySuite(self.real, own, n_replicates, tuple(self._notes))
+
+    @property
+    def _notes(self) -> list[str]:
+        """What no report of this model can say."""
+        return [self._model.no_accuracy] if self._model.no_accuracy else []
+
+    @property
+    def _extractor_names(self) -> list[Extractor]:
+        """Toy images are right or wrong, and no classifier here has seen own ones."""
+        data, names = self._cfg.data, self._cfg.evaluation.extractors
+        unknown = data.facts.is_toy or data.is_own
+        return [name for name in names if not (unknown and name == "classifier")]
+
+    def _extractor(self, name: Extractor) -> FeatureExtractor:
+        weights = self._cfg.evaluation.inception_weights
+        if (newer := redefined(name)) is not None:
+            warn(
+                f"{newer} has been defined again since the config was made, which has the old "
+                "function: make the config again"
+            )
+        return named_extractor(name, self._cfg.data.dataset_name, weights)
+
+    def _look_for_toy_images(
+        self, report: QualityReport, pixels: UInt8[np.ndarray, "image pixel"], mode: Mode
+    ) -> None:
+        """Adds the per cent that are any image of the set, where no label says which."""
+        data = self._model.data
+        judge = class_judge(data)
+        found = judge(data.brightness(pixels)) >= 0
+        facts = judge.name, len(pixels), 0, judge.fingerprint[:16]
+        name = judge.metric_names[mode]
+        report.add(Measurement(name, per_cent(share_estimate(found)), *facts))
+        report.notes.append(f"{name}: of any image of the set, as no label says which")
+
+    def _compare_with_held_out(
+        self, report: QualityReport, pixels: UInt8[np.ndarray, "image pixel"], n_replicates: int
+    ) -> None:
+        """Adds how far images clamped to held-out conditions are those images."""
+        held_out = self._model.data.test.pixels
+        same_conditions = held_out[in_turn(len(pixels), len(held_out))]
+        counts = draw_counts(np.random.default_rng(self._cfg.exp.seed), len(pixels), n_replicates)
+        agreement = held_out_pixels(pixels, same_conditions, counts)
+        facts = "pixels", len(pixels), len(held_out), self.real.hash_with(None)
+        report.add(Measurement(HELD_OUT_PIXELS, agreement, *facts))
+
+
+def animate(
+    model: Model,
+    state: State,
+    mode: Mode,
+    n_per_class: int | None = None,
+    every: int | None = None,
+) -> Animation:
+    """A few images of every class, or of as many as a picture can show, on their way.
+
+    As many, and as often seen, as `exp` says, by default.
+
+    Raises:
+        ValueError: less than one step between two frames, or see `generate`.
+    """
+    exp: ExpConfig = model.cfg.exp
+    n: int = exp.animated_images_per_digit if n_per_class is None else n_per_class
+    every = exp.steps_per_sample_in_gif if every is None else every
+    if every < 1:
+        raise ValueError(f"exp.steps_per_sample_in_gif={every}: give steps_per_sample instead")
+    key = purpose_key(exp.seed, "animation", state.epoch)
+    classes = evenly_spread(model.n_classes, MOST_CLASSES)
+    return Animation(generate(model, state, key, mode, n, every, classes), classes)

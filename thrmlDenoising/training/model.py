@@ -1,0 +1,291 @@
+"""What every family of models is to the rooms above it: one protocol, one immutable state.
+
+Whoever implements `Model` gets run folders, resuming, evaluation, comparison, experiments, figures
+and the command line. CONTRIBUTING.md says how, with the smallest family as its example.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, get_args
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array, Int, Key
+
+from thrmlDenoising.config import Config
+from thrmlDenoising.data import ImageDataset, Mode, OwnData
+from thrmlDenoising.runs import History, RunFolder
+from thrmlDenoising.training.images import check_same_images, read_dataset
+from thrmlDenoising.training.keys import seed_key
+from thrmlDenoising.training.results import (
+    Cost,
+    Diagnostics,
+    Finding,
+    NotFiniteError,
+    PerPart,
+    Samples,
+)
+
+if TYPE_CHECKING:
+    from thrmlDenoising.training.saved_run import SavedRun
+
+
+class State(eqx.Module):
+    """Everything about a model that training changes; immutable. Families add their fields.
+
+    Attributes:
+        epoch: how many epochs have been trained.
+    """
+
+    epoch: int
+
+
+S = TypeVar("S", bound=State)
+
+
+def no_look() -> None:
+    """Nobody has asked to stop."""
+
+
+class Model(ABC, Generic[S]):
+    """A model of some family: what its config says, and nothing that training changes.
+
+    Args:
+        cfg: the hyperparameters.
+        own_images: the images, where the config describes a user's own.
+
+    Attributes:
+        config_type: the class of the family's configs.
+        numbers_in_words: what the log calls the numbers of parts, where not as the history does.
+
+    Raises:
+        ValueError: they are not the images of the config.
+    """
+
+    config_type: ClassVar[type[Config]]
+    numbers_in_words: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, cfg: Config, own_images: OwnData | None = None) -> None:
+        check_same_images(cfg, own_images)
+        self.cfg: Any = cfg
+        self.own_images = own_images
+
+    @cached_property
+    def data(self) -> ImageDataset:
+        """The images, read when first needed; see `read_dataset` for what may be wrong."""
+        return read_dataset(self.cfg, self.own_images)
+
+    # ------------------------------------------------------------------ what a family is
+
+    @abstractmethod
+    def init(self, key: Key[Array, ""]) -> S:
+        """The state before the first epoch."""
+
+    @abstractmethod
+    def train_epoch(self, state: S, on_batch: Callable[[], None]) -> S:
+        """The state after one more epoch.
+
+        Args:
+            on_batch: called after every batch; may raise, to stop.
+        """
+
+    @abstractmethod
+    def sample(
+        self,
+        state: S,
+        key: Key[Array, ""],
+        n: int,
+        classes: Int[np.ndarray, " example"] | None = None,
+        every: int | None = None,
+    ) -> Samples:
+        """Generates n images.
+
+        Args:
+            classes: the class each should show, as positions in the target classes; None lets the
+                model choose. A model that is conditioned on bits, which is of one class, takes
+                the conditions of held-out images in turn.
+            every: a frame every so many steps of the sampler; None for the frames that are worth
+                looking at in a still picture, the last one being the images.
+
+        Raises:
+            ValueError: the model knows no classes.
+            NotFiniteError: nothing can be generated with this state.
+        """
+
+    # ------------------------------------------------------------------ what a family may be
+
+    @property
+    def n_batches(self) -> int:
+        """Batches an epoch, over all parts of the model: how often `on_batch` is called."""
+        return 0
+
+    @property
+    def n_classes(self) -> int:
+        """Groups in which images are generated and drawn."""
+        return len(self.cfg.target_classes)
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """What can become of labels: they can be clamped only where there are some."""
+        return get_args(Mode)
+
+    def check_classes(self) -> None:
+        """Raises ValueError unless labels can be clamped."""
+        if "clamped" not in self.modes:
+            raise ValueError(
+                "this model has no labels, so none can be clamped: generate free images"
+            )
+
+    @property
+    def no_accuracy(self) -> str:
+        """Why it cannot be said whether images show the class of their label; "" if it can."""
+        return "" if "clamped" in self.modes else "label accuracy: the model has no labels"
+
+    @property
+    def in_words(self) -> str:
+        """What it consists of, in a few words."""
+        return f"family {self.cfg.family}"
+
+    @property
+    def backend(self) -> str:
+        """What computes, for the log."""
+        return "JAX"
+
+    @property
+    def streamed(self) -> bool:
+        """Whether it is trained on a stream of batches, which a run does not keep."""
+        return False
+
+    @property
+    def examples_in_words(self) -> str:
+        """What it is trained on, for the log."""
+        return f"{len(self.data.train.pixels)} images in memory"
+
+    def fed_by(self, batches: Any) -> Self:
+        """The model, trained on a stream of batches instead of the data set.
+
+        Raises:
+            ValueError: its family knows no streams, or it is no source of batches.
+        """
+        raise ValueError(
+            f"models of the family {self.cfg.family!r} are trained on their data set: leave out "
+            "batches"
+        )
+
+    def check_trainable(self) -> None:
+        """Raises ValueError for what stands in the way of training, before a folder is made."""
+
+    def cost(self) -> Cost:
+        """What an epoch costs; by default in training images seen."""
+        return Cost("training images", self.cfg.n_train)
+
+    def facts(self) -> dict[str, str]:
+        """What a reader of its numbers has to know besides its config, by name."""
+        return {}
+
+    @property
+    def always_diagnosed(self) -> bool:
+        """Whether `diagnose` is wanted after every epoch, and not at evaluations alone."""
+        return False
+
+    def diagnose(self, state: S, look: Callable[[], None] = no_look) -> Diagnostics | None:
+        """The model's own measurements, if it makes any.
+
+        Args:
+            look: called between its pieces of work; may raise.
+        """
+        return None
+
+    def adapt(self, state: S, now: Diagnostics, before: PerPart) -> S:
+        """What the model changes about itself after an epoch, given its measurements.
+
+        Args:
+            before: the numbers of the last record; no names where nothing was recorded.
+        """
+        return state
+
+    def per_part(self, state: S, diagnostics: Diagnostics | None) -> PerPart:
+        """What the history records of every part of the model."""
+        return {} if diagnostics is None else diagnostics.per_part
+
+    def pictures_over_epochs(self, history: History) -> dict[str, Callable[[Path], None]]:
+        """What is drawn of the history besides the headline metric, by paths in the run folder."""
+        return {}
+
+    def findings(self, state: S) -> Iterator[Finding]:
+        """What the evaluation command tells besides the quality of images, one by one."""
+        return iter(())
+
+    def check_finite(self, state: S) -> None:
+        """Raises NotFiniteError, naming what is not finite, unless all numbers are."""
+        leaves = [leaf for leaf in jax.tree.leaves(state) if eqx.is_inexact_array(leaf)]
+        n_bad = sum(int(np.sum(~np.isfinite(leaf))) for leaf in leaves)
+        if n_bad:
+            raise NotFiniteError(
+                f"{n_bad} of {sum(leaf.size for leaf in leaves)} numbers are NaN or infinite: "
+                "training has diverged. Train again with a smaller learning rate, or load an "
+                "earlier epoch"
+            )
+
+    # ------------------------------------------------------------------ what a checkpoint holds
+
+    @classmethod
+    def check_run(cls, run: RunFolder) -> None:
+        """Raises CheckpointError, with what to do, for a run that is only alike one of ours."""
+
+    @classmethod
+    def part_names(cls, cfg: Config) -> tuple[str, ...]:
+        """The parts of a state; each is saved in a file of its name."""
+        return ("state",)
+
+    @classmethod
+    def static_files(cls, cfg: Config) -> tuple[str, ...]:
+        """The files that `write_static` writes: none, or one for each part."""
+        return ()
+
+    def write_static(self, folder: Path) -> None:
+        """Saves what was drawn once and never changes, and could not be drawn again."""
+
+    @classmethod
+    def read_static(cls, saved: "SavedRun", own_images: OwnData | None = None) -> Self:
+        """The model of a checkpoint, with what `write_static` has saved."""
+        return cls(saved.cfg, own_images)
+
+    def split(self, state: S) -> tuple[Any, ...]:
+        """The parts of a state, in the order of `part_names`."""
+        return (state,)
+
+    def join(self, parts: Sequence[Any], epoch: int) -> S:
+        """The state of these parts."""
+        return parts[0]
+
+    def read_part(self, saved: "SavedRun", index: int, like: Any) -> Any:
+        """A part of a saved state; `like` is one of the same shapes."""
+        return saved.part(index, like)
+
+    def read_state(self, saved: "SavedRun") -> S:
+        """The state of a checkpoint.
+
+        Raises:
+            CheckpointError: it does not fit, or is that of another model.
+        """
+        likes = self.split(self.like)
+        parts = [self.read_part(saved, index, like) for index, like in enumerate(likes)]
+        return self.join(parts, saved.checkpoint.epoch)
+
+    @property
+    def like(self) -> S:
+        """A state of the right shapes."""
+        return self.init(seed_key(self.cfg.exp.seed))
+
+    def part_problem(self, part: Any) -> str | None:
+        """Why no training goes on from a part that was read, or no image can be made with it."""
+        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(part)]
+        if any(not np.isfinite(leaf).all() for leaf in leaves if leaf.dtype.kind == "f"):
+            return "a number that training goes on from is NaN or infinite"
+        if any((leaf < 0).any() for leaf in leaves if leaf.dtype.kind == "i"):
+            return "it has counted below 0"
+        return None
