@@ -30,7 +30,8 @@ from thrmlDenoising.families.dtm.autocorrelation import (
 )
 from thrmlDenoising.families.dtm.step import DiffusionStep
 from thrmlDenoising.processes.bit_flips import Interval, LabelledImages, Rates
-from thrmlDenoising.sampling import IsingModel, Parameters, Schedule, ThrmlSampler
+from thrmlDenoising.sampling import IsingModel, Parameters, Schedule
+from thrmlDenoising.sampling.thrml.sampler import ThrmlSampler
 
 SIGMAS = 5.5
 

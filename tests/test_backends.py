@@ -5,8 +5,9 @@ import pytest
 from tiny import differ, finished, python, tiny_cfg, trained
 
 from thrmlDenoising import DTM, make_cfg
-from thrmlDenoising.sampling import ThrmlSampler, sampler_type
+from thrmlDenoising.sampling import sampler_type
 from thrmlDenoising.sampling.cpu import CpuSampler
+from thrmlDenoising.sampling.thrml.sampler import ThrmlSampler
 from thrmlDenoising.sampling.xla.sampler import XlaSampler
 
 SAMPLERS = {"cpu": CpuSampler, "xla": XlaSampler, "thrml": ThrmlSampler}

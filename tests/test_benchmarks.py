@@ -16,7 +16,8 @@ from benchmarks.records import Machine, Record, n_cores, write
 from benchmarks.timing import interleaved
 from thrmlDenoising.base_graphs import BaseGraph
 from thrmlDenoising.families.dtm.model import draw_graphs, make_manager
-from thrmlDenoising.sampling import ThrmlSampler, free_nodes
+from thrmlDenoising.sampling import free_nodes
+from thrmlDenoising.sampling.thrml.sampler import ThrmlSampler
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity"), reason="needs a system that lets a process choose cores"

@@ -26,7 +26,7 @@ from thrmlDenoising.processes.bit_flips import (
     pure_noise,
     time_grid,
 )
-from thrmlDenoising.sampling import ThrmlSampler
+from thrmlDenoising.sampling.thrml.sampler import ThrmlSampler
 
 SEEDS = (0, 1, 2)
 

@@ -44,8 +44,9 @@ from thrmlDenoising.families.dtm.gradient import (
 from thrmlDenoising.families.dtm.negative_start import NEGATIVE_STARTS, Batch, Memory
 from thrmlDenoising.families.dtm.step import DiffusionStep
 from thrmlDenoising.processes.bit_flips import Interval, Rates
-from thrmlDenoising.sampling import Chains, IsingModel, Moments, Parameters, Schedule, ThrmlSampler
+from thrmlDenoising.sampling import Chains, IsingModel, Moments, Parameters, Schedule
 from thrmlDenoising.sampling.exact import exact_kl_gradient
+from thrmlDenoising.sampling.thrml.sampler import ThrmlSampler
 
 BETA = 0.8
 N_CHAINS = 2048

@@ -57,10 +57,10 @@ from thrmlDenoising.sampling import (
     IsingModel,
     Parameters,
     Schedule,
-    ThrmlSampler,
     backends,
 )
 from thrmlDenoising.sampling.exact import exact_distribution
+from thrmlDenoising.sampling.thrml.sampler import ThrmlSampler
 
 SAMPLERS = [ThrmlSampler, *map(backends.sampler_type, FAST_SAMPLERS)]
 SEEDS = (0, 1, 2)

@@ -19,9 +19,9 @@ from thrmlDenoising.sampling import (
     Clamp,
     IsingModel,
     Schedule,
-    ThrmlSampler,
     sampler_type,
 )
+from thrmlDenoising.sampling.thrml.sampler import ThrmlSampler
 from training_script import SHORT_RUN
 
 SEEDS = (0, 1, 2)

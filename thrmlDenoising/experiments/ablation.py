@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from itertools import cycle
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from thrmlDenoising.data import Mode
 from thrmlDenoising.experiments.figure import FigureData
 from thrmlDenoising.experiments.table import RunTable
+from thrmlDenoising.plots import mpl
 from thrmlDenoising.plots.paper import draw_band, log_axis
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _MARKERS = "osD^v"
 
@@ -34,7 +37,7 @@ def draw_ablation(
     published: Mapping[tuple[str, int], float],
     name: Callable[[str], str],
     n_visible: int,
-) -> Figure:
+) -> "Figure":
     """Panels of our free and clamped images at their best epoch, and of the published FID.
 
     Args:
@@ -43,7 +46,7 @@ def draw_ablation(
         name: what the legend calls a kind of ours.
         n_visible: visible nodes, the same on every grid.
     """
-    figure = Figure(figsize=(6.9, 3.2))
+    figure = mpl.figure.Figure(figsize=(6.9, 3.2))
     free, clamped, paper = figure.subplots(1, 3)
     clamped.sharey(free)
     distance = data.distance
@@ -111,7 +114,7 @@ def _by_kind(published: Mapping[tuple[str, int], float]) -> dict[str, BySide]:
 
 
 def _draw_against_side(
-    axes: Axes, curves: Mapping[str, BySide], n_visible: int, distance: str
+    axes: "Axes", curves: Mapping[str, BySide], n_visible: int, distance: str
 ) -> None:
     """A line for each curve; the upper axis says which per cent of the grid is visible."""
     for (name, (sides, distances)), marker in zip(curves.items(), cycle(_MARKERS), strict=False):

@@ -6,18 +6,20 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import imageio.v3 as imageio
 import numpy as np
 from jaxtyping import Float, Int
-from matplotlib.figure import Figure
 from PIL import Image
 
 from thrmlDenoising.experiments.table import RunTable
 from thrmlDenoising.plots.paper import is_drawn_from, paper_style, save_paper_figure
 from thrmlDenoising.support.command_line import exits_in_words
 from thrmlDenoising.support.paths import user_path
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _MOST_DIFFERENT_PIXELS = 2e-5
 
@@ -118,7 +120,7 @@ class PaperFigure:
     """
 
     folder: Path
-    draw: Callable[[FigureData], Figure]
+    draw: "Callable[[FigureData], Figure]"
 
     def stem(self, scale: str, into: Path | None = None) -> Path:
         """The files of the figure without their endings."""

@@ -1,6 +1,5 @@
 """Pictures of a run (image grids, animations, curves) and of what is in a step of a model."""
 
-from thrmlDenoising.plots import importing  # noqa: F401 (before all others import matplotlib)
 from thrmlDenoising.plots.comparison import ComparedRun, Curve, draw_comparison
 from thrmlDenoising.plots.curves import (
     draw_autocorrelation_vs_epoch,

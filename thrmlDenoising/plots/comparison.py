@@ -3,15 +3,12 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullFormatter
 
+from thrmlDenoising.plots import mpl
 from thrmlDenoising.plots.style import (
     MOST_IN_LEGEND,
     MetricStyle,
@@ -26,6 +23,10 @@ from thrmlDenoising.plots.style import (
     write,
 )
 from thrmlDenoising.support.hints import shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _LINE_STYLES: dict[str, Literal["-", "--"]] = {"clamped": "-", "free": "--"}
 _RATIO_FOR_LOG = 5
@@ -78,7 +79,8 @@ def draw_comparison(
     if any(run.autocorrelation for run in runs):
         quantities.append(_AUTOCORRELATION)
     n_columns, legend_height = _legend_size([run.name for run in runs])
-    figure = Figure(figsize=(10, 3.9 * len(quantities) + legend_height), layout="constrained")
+    size = 10, 3.9 * len(quantities) + legend_height
+    figure = mpl.figure.Figure(figsize=size, layout="constrained")
     rows = figure.subplots(len(quantities), 2, sharex="col", sharey="row", squeeze=False)
     for row, quantity in zip(rows, quantities, strict=True):
         for axes in row:
@@ -97,14 +99,14 @@ def draw_comparison(
 def _label_x(rows: np.ndarray, runs: Sequence[ComparedRun], unit: str) -> None:
     by_epoch, by_spending = rows[-1]
     by_epoch.set_xlabel("epoch")
-    by_epoch.xaxis.set_major_locator(MaxNLocator(integer=True))
+    by_epoch.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
     by_spending.set_xlabel(f"training spent ({unit})")
     if _spendings_differ(runs):
         by_spending.set_xscale("log")
-        by_spending.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        every_tick = LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf))
+        by_spending.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
+        every_tick = mpl.ticker.LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf))
         by_spending.xaxis.set_major_formatter(every_tick)
-        by_spending.xaxis.set_minor_formatter(NullFormatter())
+        by_spending.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
 
 
 def _draw_metric(row: np.ndarray, runs: Sequence[ComparedRun], style: MetricStyle) -> None:
@@ -161,14 +163,14 @@ def _legend_size(names: Sequence[str]) -> tuple[int, float]:
     return n_columns, 0.2 * max(0, n_rows - 2)
 
 
-def _legends(figure: Figure, axes: Axes, runs: Sequence[ComparedRun], n_columns: int) -> str:
+def _legends(figure: "Figure", axes: "Axes", runs: Sequence[ComparedRun], n_columns: int) -> str:
     """The runs above the figure, the kinds of images where there is room."""
-    lines = [Line2D([], [], **line_style(index)) for index in range(len(runs))]
+    lines = [mpl.lines.Line2D([], [], **line_style(index)) for index in range(len(runs))]
     names = [shortened(run.name, _LONGEST_NAME) for run in runs]
     few_named = named(figure, lines, names, loc="outside upper left", ncols=n_columns)
     modes = {mode: None for run in runs for mode in run.metric}
     kinds = [
-        Line2D([], [], label=f"{mode} images", color="0.3", linestyle=_LINE_STYLES[mode])
+        mpl.lines.Line2D([], [], label=f"{mode} images", color="0.3", linestyle=_LINE_STYLES[mode])
         for mode in modes
     ]
     axes.legend(handles=kinds, frameon=False)

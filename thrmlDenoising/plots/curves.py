@@ -2,16 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
 from jaxtyping import Float, Int
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
+from thrmlDenoising.plots import mpl
 from thrmlDenoising.plots.style import (
     MetricStyle,
     foot_of,
@@ -25,6 +21,11 @@ from thrmlDenoising.plots.style import (
     write,
 )
 from thrmlDenoising.support.hints import shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 _LONGEST_NAME = 60
 
@@ -119,20 +120,20 @@ def draw_autocorrelation_vs_lags(
     save_png(figure, path)
 
 
-def _axes(x_label: str, y_label: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(8, 4.8), layout="constrained")
+def _axes(x_label: str, y_label: str) -> "tuple[Figure, Axes]":
+    figure = mpl.figure.Figure(figsize=(8, 4.8), layout="constrained")
     axes = figure.add_subplot()
     axes.set_xlabel(x_label)
     write(axes.yaxis.label, y_label)
     plain(axes)
     if x_label == "epoch":
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
     return figure, axes
 
 
 def _step_line(step: int, n_steps: int) -> dict[str, Any]:
     """Steps have an order, so their colours run through a map made for colour-blind readers too."""
-    colour = matplotlib.colormaps["viridis"](0.9 * step / max(1, n_steps - 1))
+    colour = mpl.colormaps["viridis"](0.9 * step / max(1, n_steps - 1))
     return line_style(step) | {"color": colour}
 
 
@@ -144,6 +145,6 @@ def _with_best(name: str, epochs: Sequence[int], values: np.ndarray, heights: np
     return f"{name} (best {values[best]:.4g} at epoch {epochs[best]})"
 
 
-def _named_beside(axes: Axes, lines: Sequence[Line2D]) -> str:
+def _named_beside(axes: "Axes", lines: "Sequence[Line2D]") -> str:
     names = [str(line.get_label()) for line in lines]
     return named(axes, lines, names, loc="upper left", bbox_to_anchor=(1.01, 1))

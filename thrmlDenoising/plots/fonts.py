@@ -9,9 +9,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib
-from matplotlib.font_manager import fontManager
-from matplotlib.ft2font import FT2Font
+from thrmlDenoising.plots import mpl
 
 _BOXES = "Last Resort"
 """The font of matplotlib that has a box for every character, and no letters."""
@@ -27,7 +25,7 @@ class Font(NamedTuple):
 def usual_font(bold: bool = False) -> Font:
     """DejaVu Sans as it comes with matplotlib."""
     name = f"DejaVuSans{'-Bold' if bold else ''}.ttf"
-    return Font(str(Path(matplotlib.get_data_path(), "fonts", "ttf", name)), "DejaVu Sans")
+    return Font(str(Path(mpl.get_data_path(), "fonts", "ttf", name)), "DejaVu Sans")
 
 
 @lru_cache(maxsize=1000)
@@ -38,7 +36,7 @@ def font_for(words: str, bold: bool = False) -> Font:
         return usual
     others = sorted(
         Font(entry.fname, entry.name)
-        for entry in fontManager.ttflist
+        for entry in mpl.font_manager.fontManager.ttflist
         if entry.style == "normal" and not entry.name.startswith(_BOXES)
     )
     return max([usual, *others], key=lambda font: len(wanted & _characters(font.file)))
@@ -48,6 +46,6 @@ def font_for(words: str, bold: bool = False) -> Font:
 def _characters(file: str) -> frozenset[int]:
     """All that a font has; nothing if it cannot be read."""
     try:
-        return frozenset(FT2Font(file).get_charmap())
+        return frozenset(mpl.ft2font.FT2Font(file).get_charmap())
     except (OSError, RuntimeError, ValueError):
         return frozenset()

@@ -1,20 +1,21 @@
 """Pictures of a step's graph: where its nodes stand, who is joined to whom, degrees, parameters."""
 
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.colors import to_rgb
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, BaseGraph, Lattice
-from thrmlDenoising.plots.style import ShownFigure, line_style, our_style, plain, save_png
+from thrmlDenoising.plots import mpl
+from thrmlDenoising.plots.style import line_style, our_style, plain, save_png
 from thrmlDenoising.support.paths import user_path
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+
+    from thrmlDenoising.plots.shown_figure import ShownFigure
 
 _ROLES = ("image", "label", "hidden")
 _DARK, _MARK, _LABEL, _IMAGE = (line_style(index)["color"] for index in (0, 1, 2, 4))
@@ -61,7 +62,7 @@ class Layout(NamedTuple):
 @our_style()
 def draw_graph(
     step: DrawnStep, node: int | None = None, path: str | Path | None = None
-) -> ShownFigure:
+) -> "ShownFigure":
     """Draws the graph of a step and its parameters; see `layout_of` for where nodes stand.
 
     - Large: every node by its role, and one node with its neighbours. Lines that leave a torus
@@ -78,6 +79,8 @@ def draw_graph(
     Raises:
         ValueError: there is no such node, or a parameter is not finite.
     """
+    from thrmlDenoising.plots.shown_figure import ShownFigure  # which imports matplotlib
+
     graph = step.graph
     check_finite(step)
     node = central_node(step) if node is None else node
@@ -181,18 +184,21 @@ def check_finite(step: DrawnStep) -> None:
             )
 
 
-def _draw_grid(axes: Axes, step: DrawnStep, node: int) -> None:
+def _draw_grid(axes: "Axes", step: DrawnStep, node: int) -> None:
     graph = step.graph
     layout = layout_of(graph, step.manager.lattice)
     picture = np.ones((*layout.shape, 3))
-    picture[tuple(layout.places.T)] = np.array([to_rgb(c) for c in _ROLE_COLOURS])[roles_of(graph)]
+    colours = np.array([mpl.colors.to_rgb(colour) for colour in _ROLE_COLOURS])
+    picture[tuple(layout.places.T)] = colours[roles_of(graph)]
     axes.imshow(picture)
     neighbours = neighbours_of(graph, np.array([node]))
     inside, wrapping = lines_between(layout, node, neighbours)
     for lines, dashes in ((inside, "-"), (wrapping, (0, (3, 2)))):
         ends = lines[..., ::-1]  # matplotlib wants the column first
         axes.add_collection(
-            LineCollection(list(ends), colors=_MARK, linewidths=1.2, linestyles=[dashes]),
+            mpl.collections.LineCollection(
+                list(ends), colors=_MARK, linewidths=1.2, linestyles=[dashes]
+            ),
             autolim=False,
         )
     size = float(np.clip(340 / max(layout.shape), 6, 22))  # points: a little more than a cell
@@ -203,14 +209,8 @@ def _draw_grid(axes: Axes, step: DrawnStep, node: int) -> None:
             markeredgewidth=1.6,
         )  # fmt: skip
     axes.set_title(f"{_grid_name(layout)}\n{_node_name(step, node, neighbours)}", fontsize=11)
-    _legend_below(
-        axes,
-        [
-            *(Patch(facecolor=c, label=r) for c, r in zip(_ROLE_COLOURS, _ROLES, strict=True)),
-            Line2D([], [], color=_MARK, markerfacecolor=_MARK, marker="o", label="node"),
-            Line2D([], [], color=_MARK, markerfacecolor="none", marker="o", label="neighbour"),
-        ],
-    )
+    roles = [_patch(name, colour) for name, colour in zip(_ROLES, _ROLE_COLOURS, strict=True)]
+    _legend_below(axes, [*roles, _marker("node", _MARK), _marker("neighbour", "none")])
     axes.set_xlim(-0.5, layout.shape[1] - 0.5)
     axes.set_ylim(layout.shape[0] - 0.5, -0.5)
     axes.set(xticks=[], yticks=[])
@@ -233,7 +233,7 @@ def _node_name(step: DrawnStep, node: int, neighbours: Int[np.ndarray, " neighbo
     return f"{_ROLES[roles_of(step.graph)[node]]} node {node}{place}: {len(neighbours)} neighbours"
 
 
-def _draw_pixels(axes: Axes, step: DrawnStep, node: int) -> None:
+def _draw_pixels(axes: "Axes", step: DrawnStep, node: int) -> None:
     own = np.array([node])
     neighbours = neighbours_of(step.graph, own)
     pixels = np.full((step.manager.n_pixels, 3), 0.92)
@@ -245,15 +245,15 @@ def _draw_pixels(axes: Axes, step: DrawnStep, node: int) -> None:
     patches = []
     for name, colour, nodes in groups:
         found = pixels_of(step, nodes)
-        pixels[found] = to_rgb(colour)
-        patches += [Patch(facecolor=colour, label=name)] if len(found) else []
+        pixels[found] = mpl.colors.to_rgb(colour)
+        patches += [_patch(name, colour)] if len(found) else []
     axes.imshow(pixels.reshape(*step.manager.image_shape, 3))
     axes.set(xticks=[], yticks=[])
     axes.set_title("pixels it reaches", fontsize=10)
     _legend_below(axes, patches[::-1])
 
 
-def _draw_degrees(axes: Axes, graph: BaseGraph) -> None:
+def _draw_degrees(axes: "Axes", graph: BaseGraph) -> None:
     degrees, roles = degrees_of(graph), roles_of(graph)
     present = np.unique(roles)
     groups = [degrees[roles == role] for role in present]
@@ -263,13 +263,13 @@ def _draw_degrees(axes: Axes, graph: BaseGraph) -> None:
     axes.hist(groups, edges, weights=shares, color=[_ROLE_LINES[role] for role in present])
     axes.set_xlim(min(edges[0], edges.mean() - 2), max(edges[-1], edges.mean() + 2))
     axes.set(xlabel="degree", ylabel="share of the role")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
+    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, nbins=7))
     axes.set_title(f"{graph.n_edges} edges", fontsize=10)
     plain(axes)
     axes.set_axisbelow(True)
 
 
-def _draw_parameters(weights: Axes, biases: Axes, step: DrawnStep) -> None:
+def _draw_parameters(weights: "Axes", biases: "Axes", step: DrawnStep) -> None:
     roles = roles_of(step.graph)
     ends = roles[step.graph.edges]
     is_untrained = not np.any(step.biases)
@@ -283,7 +283,7 @@ def _draw_parameters(weights: Axes, biases: Axes, step: DrawnStep) -> None:
 
 
 def _outlines(
-    axes: Axes, values: Float[np.ndarray, " n"], of_role: list[Bool[np.ndarray, " n"]]
+    axes: "Axes", values: Float[np.ndarray, " n"], of_role: list[Bool[np.ndarray, " n"]]
 ) -> None:
     """A histogram of the values of every role, on a logarithmic axis."""
     edges = np.histogram_bin_edges(values, 40)
@@ -293,12 +293,20 @@ def _outlines(
             axes.stairs(counts, edges, color=colour, linewidth=1.6, baseline=None)
     axes.set_yscale("log")
     axes.set_ylim(bottom=0.7)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
     plain(axes)
     axes.set_axisbelow(True)
 
 
-def _legend_below(axes: Axes, handles: list) -> None:
+def _patch(name: str, colour: str) -> "Artist":
+    return mpl.patches.Patch(facecolor=colour, label=name)
+
+
+def _marker(name: str, filling: str) -> "Artist":
+    return mpl.lines.Line2D([], [], color=_MARK, markerfacecolor=filling, marker="o", label=name)
+
+
+def _legend_below(axes: "Axes", handles: "list[Artist]") -> None:
     axes.legend(
         handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=5, frameon=False,
         handlelength=1.2, columnspacing=1.2, fontsize=9,

@@ -4,17 +4,19 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from PIL import Image
 
+from thrmlDenoising.plots import mpl
 from thrmlDenoising.plots.style import our_style
 from thrmlDenoising.support.files import written_aside
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 STYLE = Path(__file__).with_name("paper.mplstyle")
 MODE_LINES = {"clamped": "-", "free": (0, (3, 1.5))}
@@ -29,7 +31,7 @@ def paper_style() -> AbstractContextManager[None]:
 
 
 def draw_band(
-    axes: Axes,
+    axes: "Axes",
     x: Sequence[float] | np.ndarray,
     values: Float[np.ndarray, "seed x"],
     **line: Any,
@@ -44,12 +46,12 @@ def draw_band(
         axes.fill_between(x, low, high, color=drawn.get_color(), alpha=0.18, linewidth=0)
 
 
-def log_axis(axes: Axes, label: str, ticks: Sequence[int] = (1, 2, 3, 5)) -> None:
+def log_axis(axes: "Axes", label: str, ticks: Sequence[int] = (1, 2, 3, 5)) -> None:
     """A logarithmic upward axis with plain numbers at these multiples of the powers of ten."""
     axes.set(yscale="log", ylabel=label)
-    axes.yaxis.set_major_locator(LogLocator(subs=ticks))
-    axes.yaxis.set_major_formatter(ScalarFormatter())
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=ticks))
+    axes.yaxis.set_major_formatter(mpl.ticker.ScalarFormatter())
+    axes.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
 
 
 def digest_of(files: Iterable[Path]) -> str:
@@ -60,7 +62,7 @@ def digest_of(files: Iterable[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def save_paper_figure(figure: Figure, stem: Path, sources: Iterable[Path]) -> list[Path]:
+def save_paper_figure(figure: "Figure", stem: Path, sources: Iterable[Path]) -> list[Path]:
     """Writes `stem`.png and `stem`.pdf, marked with the digest of the files they were drawn from.
 
     The same figure makes the same files on the same version of matplotlib.

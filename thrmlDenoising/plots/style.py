@@ -1,27 +1,27 @@
 """What all curves share: colours, markers, axes, and how a figure becomes a file."""
 
-import io
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib import style
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.backend_bases import RendererBase
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 
+from thrmlDenoising.plots import mpl
 from thrmlDenoising.plots.excerpts import evenly_spread
 from thrmlDenoising.plots.fonts import font_for, usual_font
 from thrmlDenoising.support.files import written_aside
 from thrmlDenoising.support.hints import shortened
 from thrmlDenoising.support.user_text import one_line
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 """Okabe and Ito's colour-blind-safe set without its yellow, which is faint on white."""
@@ -42,7 +42,7 @@ def our_style(changes: Path | None = None) -> Iterator[None]:
         changes: a style sheet on top of matplotlib's own defaults.
     """
     with (
-        style.context({} if changes is None else changes, after_reset=True),
+        mpl.style.context({} if changes is None else changes, after_reset=True),
         np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"),  # its defaults
         warnings.catch_warnings(),
     ):
@@ -50,14 +50,16 @@ def our_style(changes: Path | None = None) -> Iterator[None]:
         yield
 
 
-def write(place: Text, words: str) -> None:
+def write(place: "Text", words: str) -> None:
     """Puts a user's words there as they are, dollar signs included, in one line."""
     line = shortened(one_line(words), _LONGEST_NAME)
     families = dict.fromkeys((usual_font().family, font_for(line).family))
     place.set(text=line, parse_math=False, fontfamily=list(families))
 
 
-def named(place: Axes | Figure, lines: Sequence[Artist], names: Sequence[str], **how: Any) -> str:
+def named(
+    place: "Axes | Figure", lines: "Sequence[Artist]", names: Sequence[str], **how: Any
+) -> str:
     """Draws a legend of the lines, or of evenly spread ones where they are too many.
 
     Returns:
@@ -94,7 +96,7 @@ class MetricStyle:
         return np.where(np.isfinite(heights), heights, np.nan)
 
 
-def plain(axes: Axes) -> None:
+def plain(axes: "Axes") -> None:
     """A faint grid, and no frame above and to the right."""
     axes.grid(color="0.9")
     axes.spines[["top", "right"]].set_visible(False)
@@ -121,31 +123,13 @@ def foot_of(values: np.ndarray, threshold: float | None) -> float:
     return min(shown, default=1e-3) / 10**0.5
 
 
-def note(axes: Axes, *sentences: str) -> None:
+def note(axes: "Axes", *sentences: str) -> None:
     """Small words at the foot of the figure; sentences that are empty are left out."""
     if words := "; ".join(filter(None, sentences)):
         axes.figure.supxlabel(words, fontsize=8.5, color="0.35", x=0.99, ha="right")
 
 
-class ShownFigure(Figure):
-    """A figure that a notebook shows as a picture, whether or not pyplot has been imported.
-
-    It is drawn in our style whenever that happens, as ticks and their labels are made only then.
-    """
-
-    def draw(self, renderer: RendererBase) -> None:
-        """See `Figure.draw`."""
-        with our_style():
-            super().draw(renderer)
-
-    @our_style()
-    def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=80)
-        return buffer.getvalue()
-
-
-def save_png(figure: Figure, path: Path) -> None:
+def save_png(figure: "Figure", path: Path) -> None:
     """Write a PNG, whole or not at all."""
     with written_aside(path) as aside:
         figure.savefig(aside, format="png", dpi=120)

@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
-from matplotlib.ticker import MaxNLocator
 
 from thrmlDenoising.base_graphs import BaseGraph
+from thrmlDenoising.plots import mpl
 from thrmlDenoising.plots.excerpts import MOST_CLASSES, evenly_spread, what_is_shown
 from thrmlDenoising.plots.graphs import DrawnStep, bits_per_pixel, check_finite
-from thrmlDenoising.plots.style import ShownFigure, note, our_style, save_png, write
+from thrmlDenoising.plots.style import note, our_style, save_png, write
 from thrmlDenoising.support.hints import shortened
 from thrmlDenoising.support.paths import user_path
+
+if TYPE_CHECKING:
+    from thrmlDenoising.plots.shown_figure import ShownFigure
 
 _MOST_COLUMNS = 5
 _LONGEST_TITLE = 24  # characters, about as wide as an image
@@ -33,7 +36,7 @@ _SIGNED, _AMOUNT = _Scale("RdBu_r", -1), _Scale("viridis", 0)
 @our_style()
 def draw_weights(
     step: DrawnStep, class_names: Sequence[str] = (), path: str | Path | None = None
-) -> ShownFigure:
+) -> "ShownFigure":
     """Draws what a step has learnt as images of the shape of the data.
 
     - The bias of every pixel: red pulls it up, blue down.
@@ -51,6 +54,8 @@ def draw_weights(
     Raises:
         ValueError: the label nodes are no multiple of the classes, or a parameter is not finite.
     """
+    from thrmlDenoising.plots.shown_figure import ShownFigure  # which imports matplotlib
+
     check_finite(step)
     is_labelled = len(step.graph.label_nodes) > 0 and len(class_names) > 0
     shown = evenly_spread(len(class_names), MOST_CLASSES) if is_labelled else []
@@ -170,5 +175,5 @@ def _draw_images(
     first = panels[0, 0]
     first.figure.colorbar(
         first.images[0], ax=list(panels.ravel()), location="bottom", fraction=0.07 / len(panels),
-        aspect=12, ticks=MaxNLocator(3), label=quantity,
+        aspect=12, ticks=mpl.ticker.MaxNLocator(3), label=quantity,
     )  # fmt: skip

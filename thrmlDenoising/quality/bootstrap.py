@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.stats import binomtest
 
 
 class Estimate(NamedTuple):
@@ -75,6 +74,8 @@ def share_estimate(held: Bool[np.ndarray, " image"]) -> Estimate:
     A resample of images that all agree agrees as well; Wilson's interval knows that the next
     image may not, and never leaves 0..1.
     """
+    from scipy.stats import binomtest  # takes long, and only what is measured needs it
+
     count, n_images = int(held.sum()), len(held)
     interval = binomtest(count, n_images).proportion_ci(0.95, method="wilson")
     return Estimate(count / n_images, float(interval.low), float(interval.high))

@@ -15,7 +15,6 @@ from thrmlDenoising.sampling.protocol import (
     clamped_nodes,
     free_nodes,
 )
-from thrmlDenoising.sampling.thrml.sampler import ThrmlSampler
 
 __all__ = [
     "CLAMPS",
@@ -28,7 +27,6 @@ __all__ = [
     "Moments",
     "Parameters",
     "Schedule",
-    "ThrmlSampler",
     "clamped_nodes",
     "free_nodes",
     "sampler_type",

@@ -12,7 +12,7 @@ _SAMPLERS = {
     "xla": ("thrmlDenoising.sampling.xla.sampler", "XlaSampler"),
     "thrml": ("thrmlDenoising.sampling.thrml.sampler", "ThrmlSampler"),
 }
-"""Where each is. Imported when chosen: one needs Numba, which not every platform has."""
+"""Where each is. Imported when chosen: one needs Numba, which not every platform has, one thrml."""
 
 
 def sampler_type(backend: str) -> type[AbstractSampler]:
