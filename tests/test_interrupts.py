@@ -131,6 +131,7 @@ runpy.run_module(sys.argv[1], run_name="__main__")
 
 COMMANDS = [
     "training_script",
+    "thrmlDenoising.train",
     "thrmlDenoising.evaluate",
     "figures.all",
     *(

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, get_args
+from typing import Annotated, ClassVar, get_args
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from thrmlDenoising.config import Config, Section
-from thrmlDenoising.config.fields import Count
+from thrmlDenoising.config import Config, Must, Section
 from thrmlDenoising.data import Mode
 from thrmlDenoising.training import Model, Samples, State, Trainable
 
@@ -19,8 +17,8 @@ from thrmlDenoising.training import Model, Samples, State, Trainable
 class PixelsConfig(Section, name="pixels"):
     """The pixels, and what their frequencies depend on."""
 
-    grayscale_levels: Count = 1
-    """Grey levels above 0: at least 1."""
+    grayscale_levels: Annotated[int, Must("from 1 to 255", lambda n: 1 <= n <= 255)] = 1
+    """Grey levels above black: 1 (binary images) to 255. Toy sets have their own."""
     pooled: bool = False
     """One set of frequencies for all classes; then none can be asked for."""
 
@@ -35,16 +33,16 @@ class IndependentConfig(Config):
     @property
     def n_levels(self) -> int:
         """Grey levels above 0."""
-        return self.pixels.grayscale_levels
+        return self.data.facts.n_levels or self.pixels.grayscale_levels
 
 
-class Counts(State):
-    """How often each grey level was seen, and once more (Laplace): then none is impossible."""
+class Shares(State):
+    """The share of training images in which a pixel has at most each grey level."""
 
-    of_level: Float[Array, "label_class pixel level"]
+    at_most: Float[np.ndarray, "level label_class pixel"]
 
 
-class IndependentModel(Model[Counts]):
+class IndependentModel(Model[Shares]):
     """Draws each pixel by itself, as often of each grey level as in training images."""
 
     config_type = IndependentConfig
@@ -54,32 +52,29 @@ class IndependentModel(Model[Counts]):
         """Pooled frequencies know no classes."""
         return ("free",) if self.cfg.pixels.pooled else get_args(Mode)
 
-    def init(self, key: Key[Array, ""]) -> Counts:
-        """Nothing was seen."""
-        n_seen = 1 if self.cfg.pixels.pooled else self.n_classes
-        return Counts(0, jnp.ones((n_seen, self.cfg.n_pixels, self.cfg.n_levels + 1)))
+    def init(self, key: Key[Array, ""]) -> Shares:
+        """All grey levels are equally frequent."""
+        nowhere = np.zeros((1 if self.cfg.pixels.pooled else self.n_classes, self.cfg.n_pixels))
+        return Shares(0, np.linspace(nowhere, 1, self.cfg.n_levels + 2)[1:])
 
-    def train_epoch(self, state: Counts, on_batch: Callable[[], None]) -> Counts:
-        """Counts anew: one epoch says all there is to learn."""
+    def train_epoch(self, state: Shares, on_batch: Callable[[], None]) -> Shares:
+        """Counts: one epoch says all there is to learn."""
         pixels, classes = self.data.train
-        counts = np.ones(state.of_level.shape, np.float32)
-        seen = classes[:, None] % len(counts)
-        np.add.at(counts, (seen, np.arange(pixels.shape[1]), pixels), 1)
-        return Counts(state.epoch + 1, jnp.asarray(counts))
+        seen = np.zeros_like(state.at_most)
+        np.add.at(seen, (pixels, classes[:, None] % seen.shape[1], np.arange(pixels.shape[1])), 1)
+        return Shares(state.epoch + 1, seen.cumsum(axis=0) / seen.sum(axis=0))
 
-    def sample(self, state: Counts, key: Key[Array, ""], n: int,
+    def sample(self, state: Shares, key: Key[Array, ""], n: int,
                classes: Int[np.ndarray, " example"] | None = None,
                every: int | None = None) -> Samples:  # fmt: skip
         """All pixels at once; free images are of any class, with equal chances."""
-        class_key, pixel_key = jax.random.split(key)
-        drawn = jax.random.randint(class_key, (n,), 0, len(state.of_level))
-        chosen = np.asarray(drawn if classes is None else classes)
-        pixels = jax.random.categorical(pixel_key, jnp.log(state.of_level)[chosen])
-        known = None if self.cfg.pixels.pooled else chosen
-        return Samples(np.asarray(pixels, np.uint8)[None], known, None, ["independent pixels"])
+        rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+        chosen = rng.integers(state.at_most.shape[1], size=n) if classes is None else classes
+        number = rng.random((n, self.cfg.n_pixels))
+        levels = sum(number >= at_most[chosen] for at_most in state.at_most[:-1])
+        known = None if self.cfg.pixels.pooled or self.cfg.data.n_condition_bits else chosen
+        return Samples(np.asarray(levels, np.uint8)[None], known, None, ["independent pixels"])
 
 
-class IndependentPixels(Trainable[IndependentModel, Counts]):
+class IndependentPixels(Trainable.of(IndependentModel)):
     """A model of independent pixels at work."""
-
-    model_type = IndependentModel

@@ -142,6 +142,8 @@ class Model(ABC, Generic[S]):
     @property
     def no_accuracy(self) -> str:
         """Why it cannot be said whether images show the class of their label; "" if it can."""
+        if self.cfg.data.n_condition_bits:
+            return "label accuracy: images are conditioned on bits, which name no class"
         return "" if "clamped" in self.modes else "label accuracy: the model has no labels"
 
     @property

@@ -259,9 +259,10 @@ class Trainable(Generic[M, S]):
                 from `exp.seed`.
 
         Raises:
-            ValueError: a class the model does not know, or a wrong number of labels.
+            ValueError: less than 1 image, a class the model does not know, or a wrong number of
+                labels.
         """
-        classes = None
+        n, classes = checked("n", n, Count), None
         if labels is not None:
             self.model.check_classes()
             positions = class_positions(labels, self.cfg.target_classes)
