@@ -44,7 +44,7 @@ def compare_command(words: list[str]) -> None:
     style = MetricStyle(chosen.label, inverted=chosen.is_distance)
     draw_comparison(runs, style, given.output, unit)
     for run in runs:
-        print(f"{run.name}: {_in_words(costs[run.name])}, {_seconds(saved[run.name]):.3g} s")
+        print(f"{run.name}: {_in_words(costs[run.name])}, {_seconds(saved[run.name]):.3g} s each")
         for mode, curve in run.metric.items():
             print(f"  {mode} {chosen.label}: {_best_and_last(curve, chosen)}")
     _print_what_differs(saved, chosen)
