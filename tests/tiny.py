@@ -15,6 +15,7 @@ import pytest
 
 from thrmlDenoising import DTM, DTMConfig, make_cfg
 from thrmlDenoising.runs import EpochRecord
+from thrmlDenoising.training import Trainable
 
 HAS_NUMBA = find_spec("numba") is not None
 """Not everywhere: where it is missing, its sampler is not tested."""
@@ -80,13 +81,13 @@ def record(
     return EpochRecord(epoch, seconds, metrics, {"autocorr_step": autocorrelation} | per_part)
 
 
-def measured(dtm: DTM) -> list[tuple]:
+def measured(model: Trainable) -> list[tuple]:
     """The history without its wall-clock times."""
 
     def timeless(record: EpochRecord) -> tuple:
         return record.epoch, record.per_part, record.metrics
 
-    return [timeless(record) for record in dtm.history.records]
+    return [timeless(record) for record in model.history.records]
 
 
 def python(*arguments: str | Path, **variables: str) -> subprocess.Popen[str]:

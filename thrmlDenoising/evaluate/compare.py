@@ -102,8 +102,9 @@ def _common_headline(saved: dict[str, SavedRun]) -> Headline:
     never = [name for name, metrics in measured.items() if not metrics]
     if never:
         raise ValueError(
-            f"no images of {', '.join(never)} have been evaluated yet: train on until they are "
-            "(evaluate_every)"
+            f"no images of {', '.join(never)} have been evaluated yet, or none of what there is to "
+            "measure could be: train on until they are (evaluate_every), with "
+            "evaluation.extractors that know such images"
         )
     first, *others = measured.values()
     chosen = headline([name for name in first if all(name in metrics for metrics in others)])
