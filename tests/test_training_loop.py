@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from thrmlDenoising import DTM, DTMConfig
 from thrmlDenoising.families.dtm.model import NotFiniteError
+from thrmlDenoising.runs import EpochRecord
 
 # When what is measured
 
@@ -143,6 +144,25 @@ def test_frozen_chains_are_warned_about_and_relax_no_controller(tmp_path, protoc
             values = [record.per_part[strength][index] or 0.0 for record in dtm.history.records]
             assert values == sorted(values)
             assert values[-1] > values[0]
+
+
+def test_callbacks_are_given_every_record_and_may_stop_the_run(tmp_path):
+    dtm = DTM(TINY, base_dir=tmp_path)
+    seen, others = [], []
+
+    def stops_at_2(record: EpochRecord) -> bool:
+        seen.append(record)
+        assert (dtm.model_saving_path / f"epoch_{record.epoch:03d}").is_dir()
+        return record.epoch == 2
+
+    dtm.train(5, evaluate_every=2, callbacks=[stops_at_2, others.append])
+    assert dtm.epoch == 2
+    assert [record.epoch for record in seen] == [0, 1, 2]
+    assert tuple(seen) == tuple(others) == dtm.history.records
+    assert seen[2].metrics
+    dtm.train(1, callbacks=[others.append])
+    assert [record.epoch for record in others] == [0, 1, 2, 3]
+    assert_same_states(dtm, trained(tmp_path / "straight", 3))
 
 
 # A run folder of which something is deleted
