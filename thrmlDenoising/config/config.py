@@ -197,8 +197,12 @@ class Config:
         family = content.pop(_FAMILY, FIRST_FAMILY)
         if family != cls.family:
             raise ValueError(
-                f"this is a config of the family {shown(family)}, where one of {cls.family!r} is "
-                f"needed: {cls.__name__} reads no other"
+                f"this is a config of the family {shown(family)}, as is one that names none "
+                f"({FIRST_FAMILY!r}), where one of {cls.family!r} is needed: it says "
+                f"'family: {cls.family}'"
+                if family == FIRST_FAMILY
+                else f"this is a config of the family {shown(family)}, where one of "
+                f"{cls.family!r} is needed"
             )
         return cls().replace(**with_given(content, classes))
 

@@ -34,7 +34,7 @@ def _reader(cfg: Config, own_images: OwnData | None) -> Callable[..., ImageDatas
     if cfg.data.is_own:
         raise ValueError(
             f"the images {cfg.data.dataset_name!r} are a user's own and not kept with a run, but "
-            "training and measuring need them: give them in Python, DTM(cfg, data=OwnImages(...)) "
-            "or DTM.load(run, data=OwnImages(...))"
+            "training and measuring need them: give them in Python, as in DTM(cfg, "
+            "data=OwnImages(...)) or DTM.load(run, data=OwnImages(...))"
         )
     return partial(load_dataset, cfg.data.dataset_name, data_dir=cfg.data.data_dir)

@@ -265,8 +265,15 @@ class Model(ABC, Generic[S]):
         return parts[0]
 
     def read_part(self, saved: "SavedRun", index: int, like: Any) -> Any:
-        """A part of a saved state; `like` is one of the same shapes."""
-        return saved.part(index, like)
+        """A part of a saved state; `like` is one of the same shapes.
+
+        Raises:
+            CheckpointError: it does not fit, or no training can have left it there.
+        """
+        part = saved.part(index, like)
+        if problem := self.part_problem(part):
+            raise saved.damaged_part(index, problem)
+        return part
 
     def read_state(self, saved: "SavedRun") -> S:
         """The state of a checkpoint.

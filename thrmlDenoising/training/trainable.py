@@ -226,7 +226,7 @@ class Trainable(Generic[M, S]):
         if self.epoch and self.history.to_json() != saved.history.to_json():
             raise ValueError(
                 f"this model is trained already ({self.epoch} epochs), and resuming {saved.run} "
-                "would throw that away: start from a new DTM(cfg)"
+                f"would throw that away: start from a new {type(self).__name__}(cfg)"
             )
         cfg = self.cfg  # what may differ is what the user says now
         self._restore(model_type.read_static(saved._replace(cfg=cfg), self.model.own_images), saved)
