@@ -92,7 +92,7 @@ def test_what_is_shown_is_spread_and_ends_with_the_last(tmp_path, monkeypatch):
     drawn = []
     block = grids._class_block
     monkeypatch.setattr(grids, "_class_block", lambda *a: drawn.append(a[0]) or block(*a))
-    grid = np.arange(500, dtype=np.uint16).repeat(4).reshape(500, 1, 1, 4) % 251
+    grid = (np.arange(500) % 251).astype(np.uint8).repeat(4).reshape(500, 1, 1, 4)
     votes = np.zeros((500, 1, 1, 500))
     draw_grid(grid, votes, (2, 2), 255, [str(n) for n in range(500)], tmp_path / "grid.png")
     shown = [int(images[0, 0, 0]) for images in drawn]

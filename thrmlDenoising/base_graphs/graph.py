@@ -1,7 +1,8 @@
 """The structure of one Ising machine: static NumPy arrays, no parameters."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Self
 
 import numpy as np
 from jaxtyping import Int, Int32
@@ -73,11 +74,11 @@ class BaseGraph:
     @classmethod
     def untied(
         cls,
-        edges: Int[ArrayLike, "edge 2"],
-        colors: Int[ArrayLike, " node"],
-        image_nodes: Int[ArrayLike, " image_bit"],
-        label_nodes: Int[ArrayLike, " label_bit"],
-    ) -> "BaseGraph":
+        edges: Int[np.ndarray, "edge 2"] | Sequence[Sequence[int]],
+        colors: Int[np.ndarray, " node"] | Sequence[int],
+        image_nodes: Int[np.ndarray, " image_bit"] | Sequence[int],
+        label_nodes: Int[np.ndarray, " label_bit"] | Sequence[int],
+    ) -> Self:
         """A graph in which every node and every edge has a parameter of its own.
 
         Takes sequences and arrays of any integers.
@@ -129,7 +130,7 @@ class BaseGraph:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "BaseGraph":
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         """The inverse of `to_arrays`.
 
         Raises:

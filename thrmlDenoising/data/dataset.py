@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
-from jaxtyping import Bool, Float, Int32, Int64, UInt8
+from jaxtyping import Bool, Float, Int, Int32, Int64, UInt8
 
 from thrmlDenoising.data.showing import class_table, size_in_words
 from thrmlDenoising.support.hints import counted
@@ -99,7 +99,7 @@ class ImageDataset:
 
 
 def one_hot_labels(
-    classes: Int32[np.ndarray, " image"], n_classes: int, n_label_spots: int
+    classes: Int[np.ndarray, " image"], n_classes: int, n_label_spots: int
 ) -> Bool[np.ndarray, "image label_node"]:
     """Each class as a one-hot vector, repeated once per label spot.
 
@@ -136,4 +136,5 @@ def class_positions(
             f"class {unknown[0]} is not among the target classes {tuple(target_classes)}."
         )
     order = np.argsort(target_classes)
-    return order[np.searchsorted(target_classes, wanted, sorter=order)]
+    positions = order[np.searchsorted(target_classes, wanted, sorter=order)]
+    return np.asarray(positions)  # of a single class NumPy has made a number

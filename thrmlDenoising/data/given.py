@@ -7,10 +7,15 @@ words on what to do, before anything is converted.
 
 import functools
 import numbers
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int32, Shaped, UInt8
+from numpy.typing import ArrayLike
+
+Given = ArrayLike | Sequence[Any]
+"""An array of any library, or a list of what becomes one, such as images of Pillow."""
 
 _NUMBER_ANY_LABELS = "class_names, classes = np.unique(labels, return_inverse=True) numbers any"
 _HALF_A_LEVEL = 0.5 / 255

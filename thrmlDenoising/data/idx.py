@@ -8,7 +8,7 @@ import struct
 import zlib
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import IO, NoReturn, cast
+from typing import NoReturn
 
 import numpy as np
 from jaxtyping import UInt8
@@ -46,13 +46,13 @@ def _read_content(file: Traversable) -> bytes:
     try:
         if packed[:2] == _GZIP or (file.name.endswith(".gz") and packed[:3] != _BYTES):
             # Unpacked only as far as the header says: a small file may unpack to any size.
-            return _read_array(file, cast(IO[bytes], gzip.GzipFile(fileobj=io.BytesIO(packed))))
+            return _read_array(file, gzip.GzipFile(fileobj=io.BytesIO(packed)))
         return _read_array(file, io.BytesIO(packed))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         _raise_damaged(file, f"its gzip compression is broken ({error})", error)
 
 
-def _read_array(file: Traversable, stream: IO[bytes]) -> bytes:
+def _read_array(file: Traversable, stream: io.BufferedIOBase) -> bytes:
     """Header and values, as many as the header says and none more."""
     header = stream.read(4)
     if len(header) < 4 or header[:3] != _BYTES:

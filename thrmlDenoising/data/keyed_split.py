@@ -1,7 +1,7 @@
 """A split as a user reads it off a model."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Bool
@@ -20,7 +20,7 @@ class KeyedSplit(Split):
 
     def __new__(
         cls, split: Split, label_nodes: Callable[[], Bool[np.ndarray, "image label_node"]]
-    ) -> "KeyedSplit":
+    ) -> Self:
         """The same split; `label_nodes` is asked when they are first read."""
         keyed = super().__new__(cls, split.pixels, split.classes, split.conditions)
         keyed._label_nodes = label_nodes

@@ -7,18 +7,18 @@ dtm = DTM(cfg, data=data)
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from functools import cached_property
 from numbers import Real
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Shaped
+from jaxtyping import Bool, Int, Int32, UInt8
 
 from thrmlDenoising.data.conditions import checked_conditions
 from thrmlDenoising.data.dataset import ImageDataset, Split
 from thrmlDenoising.data.facts import DatasetFacts, check_own_name
-from thrmlDenoising.data.given import as_classes, as_images
+from thrmlDenoising.data.given import Given, as_classes, as_images
 from thrmlDenoising.data.quantising import quantised
 from thrmlDenoising.data.showing import class_table, size_in_words
 from thrmlDenoising.support.hints import counted, shortened
@@ -35,7 +35,7 @@ _IDENTIFIES = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class OwnImages:
     """Grey images of any shape, with their classes; a part of every class is held out for tests.
 
@@ -46,7 +46,7 @@ class OwnImages:
     always give the same halves. A run remembers what its images were, not the images, so these are
     given again to train on or to measure: `DTM.load(run, data=images)`.
 
-    Attributes:
+    Args:
         name: what results are labelled with; none of this package's data sets. A name, of a class
             too, is one line of at most 200 characters.
         images: brightness 0..1 as floats, 0..255 as uint8, or booleans, of shape (image, row,
@@ -65,35 +65,32 @@ class OwnImages:
     """
 
     name: str
-    images: Shaped[np.ndarray, "image row column"]
-    classes: Shaped[np.ndarray, " image"] = field(default_factory=lambda: np.empty(0, int))
-    test_fraction: float = 0.1
-    class_names: Sequence[str] = ()
-    seed: int = 0
-    conditions: Shaped[np.ndarray, "image bit"] | None = None
+    images: UInt8[np.ndarray, "image row column"]
+    classes: Int32[np.ndarray, " image"]
+    test_fraction: float
+    class_names: tuple[str, ...]
+    seed: int
+    conditions: Bool[np.ndarray, "image bit"] | None
 
-    def __post_init__(self) -> None:
-        check_own_name(self.name)
-        images = as_images(self.images)
-        conditions = _conditions_in_place_of_classes(self.conditions, self.classes, len(images))
-        classes = self.classes if conditions is None else np.zeros(len(images), int)
-        classes = as_classes(classes, len(images))
-        names = _checked_names(self.class_names, n_classes=int(classes.max()) + 1)
-        if not isinstance(self.test_fraction, Real) or not 0 < self.test_fraction < 1:
-            raise ValueError(
-                f"test_fraction={self.test_fraction!r}: give the part of every class to hold out, "
-                "above 0 and below 1"
-            )
-        if not isinstance(self.seed, int | np.integer) or self.seed < 0:
-            raise ValueError(f"seed={self.seed!r}: give an integer of at least 0")
-        checked = {
-            "images": images,
-            "classes": classes,
-            "class_names": names,
-            "conditions": conditions,
-        }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
+    def __init__(
+        self,
+        name: str,
+        images: Given,
+        classes: Given = (),
+        test_fraction: float = 0.1,
+        class_names: Sequence[str] = (),
+        seed: int | np.integer = 0,
+        conditions: Given | None = None,
+    ) -> None:
+        check_own_name(name)
+        pixels = as_images(images)
+        bits = _conditions_in_place_of_classes(conditions, classes, len(pixels))
+        numbers = as_classes(classes if bits is None else np.zeros(len(pixels), int), len(pixels))
+        names = _checked_names(class_names, n_classes=int(numbers.max()) + 1)
+        _check_choice(test_fraction, seed)
+        kept = (name, pixels, numbers, float(test_fraction), names, int(seed), bits)
+        for field, value in zip(fields(self), kept, strict=True):
+            object.__setattr__(self, field.name, value)
 
     def __repr__(self) -> str:
         if self.conditions is None:
@@ -122,9 +119,7 @@ class OwnImages:
             tuple(np.bincount(half.classes).tolist()) for half in self._halves
         )
         rows, columns = self.images.shape[1:]
-        return DatasetFacts(
-            (rows, columns), train_counts, test_counts, nouns=tuple(self.class_names)
-        )
+        return DatasetFacts((rows, columns), train_counts, test_counts, nouns=self.class_names)
 
     @cached_property
     def cfg(self) -> dict[str, Any]:
@@ -187,7 +182,7 @@ class OwnImages:
             held_out[members[: _n_held_out(len(members), self.test_fraction)]] = True
         return self._split(order[~held_out]), self._split(order[held_out])
 
-    def _split(self, chosen: np.ndarray) -> Split:
+    def _split(self, chosen: Int[np.ndarray, " chosen"]) -> Split:
         conditions = None if self.conditions is None else self.conditions[chosen]
         pixels = self.images[chosen].reshape(len(chosen), -1)
         return Split(pixels, self.classes[chosen], conditions)
@@ -208,6 +203,17 @@ class OwnImages:
 
 def _n_held_out(n_images: int, fraction: float) -> int:
     return min(max(1, round(fraction * n_images)), n_images - 1)
+
+
+def _check_choice(test_fraction: float, seed: int | np.integer) -> None:
+    """Checks what says which images are held out."""
+    if not isinstance(test_fraction, Real) or not 0 < test_fraction < 1:
+        raise ValueError(
+            f"test_fraction={test_fraction!r}: give the part of every class to hold out, above 0 "
+            "and below 1"
+        )
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"seed={seed!r}: give an integer of at least 0")
 
 
 def _conditions_in_place_of_classes(

@@ -8,29 +8,29 @@ dtm = DTM(cfg, data=toy)
 import hashlib
 import numbers
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Shaped, UInt8
+from jaxtyping import UInt8
 
 from thrmlDenoising.data.dataset import ImageDataset, Split
 from thrmlDenoising.data.facts import DatasetFacts, check_own_name
-from thrmlDenoising.data.given import as_array
+from thrmlDenoising.data.given import Given, as_array
 from thrmlDenoising.data.showing import size_in_words
 from thrmlDenoising.support.hints import counted, shown
 from thrmlDenoising.support.html import paragraph
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class ToySet:
     """One image of each class, in grey levels; the same images serve for training and testing.
 
     A run remembers what the images were, not the images, so these are given again to train on or
     to measure: `DTM.load(run, data=toy)`.
 
-    Attributes:
+    Args:
         name: what results are labelled with; none of this package's data sets.
         images: grey levels 0..n_levels as integers or booleans, of shape (class, row, column), or
             (class, pixel) for images of one row; all different, kept as uint8.
@@ -41,25 +41,15 @@ class ToySet:
     """
 
     name: str
-    images: Shaped[np.ndarray, "class *shape"] | Sequence[Any]
-    n_levels: int = 0
+    images: UInt8[np.ndarray, "class row column"]
+    n_levels: int
 
-    def __post_init__(self) -> None:
-        check_own_name(self.name)
-        images = _checked(as_array("images", self.images))
-        if not isinstance(self.n_levels, numbers.Integral) or isinstance(self.n_levels, bool):
-            raise ValueError(
-                f"n_levels={shown(self.n_levels)}: give a whole number of grey levels above 0, or "
-                "leave it out"
-            )
-        n_levels = int(self.n_levels or images.max())
-        if not images.max() <= n_levels <= 255 or not n_levels:
-            raise ValueError(
-                f"n_levels={self.n_levels} with images of up to {images.max()}: give the grey "
-                "levels above 0, from the largest value (at least 1) to 255"
-            )
-        object.__setattr__(self, "images", images)
-        object.__setattr__(self, "n_levels", n_levels)
+    def __init__(self, name: str, images: Given, n_levels: int | np.integer = 0) -> None:
+        check_own_name(name)
+        levels = _checked(as_array("images", images))
+        kept = (name, levels, _checked_top(n_levels, int(levels.max())))
+        for field, value in zip(fields(self), kept, strict=True):
+            object.__setattr__(self, field.name, value)
 
     def __repr__(self) -> str:
         n_classes, *image_shape = np.shape(self.images)
@@ -74,14 +64,14 @@ class ToySet:
     @cached_property
     def facts(self) -> DatasetFacts:
         """Their shape and numbers."""
-        n_classes, rows, columns = np.shape(self.images)
+        n_classes, rows, columns = self.images.shape
         counts = (1,) * n_classes
         return DatasetFacts((rows, columns), counts, counts, self.n_levels)
 
     @cached_property
     def cfg(self) -> dict[str, Any]:
         """The section `data` of a config that learns this set."""
-        described = repr((np.shape(self.images), self.n_levels)).encode()
+        described = repr((self.images.shape, self.n_levels)).encode()
         return {
             "dataset_name": self.name,
             "target_classes": tuple(range(self.facts.n_classes)),
@@ -89,9 +79,7 @@ class ToySet:
             "train_counts": self.facts.train_counts,
             "test_counts": self.facts.test_counts,
             "toy_levels": self.n_levels,
-            "images_sha256": hashlib.sha256(
-                described + np.asarray(self.images).tobytes()
-            ).hexdigest(),
+            "images_sha256": hashlib.sha256(described + self.images.tobytes()).hexdigest(),
         }
 
     def quantised(
@@ -101,7 +89,7 @@ class ToySet:
         del target_classes, n_levels, pixel_threshold
         facts = self.facts
         classes = np.arange(facts.n_classes, dtype=np.int32)
-        images = Split(np.asarray(self.images).reshape(facts.n_classes, -1), classes)
+        images = Split(self.images.reshape(facts.n_classes, -1), classes)
         return ImageDataset(
             self.name,
             images,
@@ -124,6 +112,22 @@ class ToySet:
                 f"the config does not describe the toy set {self.name!r}: {'; '.join(differing)}. "
                 "Build it with make_cfg(data=toy.cfg), or give the images it was made with"
             )
+
+
+def _checked_top(n_levels: int | np.integer, largest: int) -> int:
+    """The grey levels above 0, as given or the largest there is."""
+    if not isinstance(n_levels, numbers.Integral) or isinstance(n_levels, bool):
+        raise ValueError(
+            f"n_levels={shown(n_levels)}: give a whole number of grey levels above 0, or leave it "
+            "out"
+        )
+    top = int(n_levels or largest)
+    if not largest <= top <= 255 or not top:
+        raise ValueError(
+            f"n_levels={n_levels} with images of up to {largest}: give the grey levels above 0, "
+            "from the largest value (at least 1) to 255"
+        )
+    return top
 
 
 def _checked(images: np.ndarray) -> UInt8[np.ndarray, "class row column"]:

@@ -152,7 +152,7 @@ def _both_x(row: np.ndarray, run: ComparedRun, curve: Curve) -> tuple[np.ndarray
 def _spendings_differ(runs: Sequence[ComparedRun]) -> bool:
     last_epochs = [max(curve.epochs[-1] for curve in _curves(run)) for run in runs]
     spent = [last * run.spent_per_epoch for last, run in zip(last_epochs, runs, strict=True)]
-    return min(spent) > 0 and max(spent) > _RATIO_FOR_LOG * min(spent)
+    return bool(min(spent) > 0 and max(spent) > _RATIO_FOR_LOG * min(spent))
 
 
 def _legend_size(names: Sequence[str]) -> tuple[int, float]:

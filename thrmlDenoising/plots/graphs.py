@@ -1,7 +1,7 @@
 """Pictures of a step's graph: where its nodes stand, who is joined to whom, degrees, parameters."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -24,6 +24,7 @@ _ROLE_LINES = (_IMAGE, _LABEL, "0.5")
 """The same for lines, where the faint grey of hidden cells would be lost."""
 
 
+@runtime_checkable
 class DrawnStep(Protocol):
     """What the pictures ask of a step of a model: `dtm.steps[0]` is one."""
 

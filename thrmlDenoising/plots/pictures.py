@@ -1,6 +1,6 @@
 """Small pictures as arrays, and how they are put together into larger ones.
 
-A picture is an array UInt8["height width"] of palette indices: greys rising from 0, black, to
+A picture is an array "height width" of palette indices: greys rising from 0, black, to
 `WHITE`, then the accent colours. Text can so be smoothed within the greys, colours stay exact, and
 a GIF needs no colour search. The paper is a light grey, on which black and white images stand out.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-Picture: TypeAlias = UInt8[np.ndarray, "height width"]
+Picture: TypeAlias = UInt8[np.ndarray, "_ _"]
 
 WHITE = 251
 PAPER = 212

@@ -5,7 +5,7 @@ one image of a class in toy sets, and the nearest class mean elsewhere.
 """
 
 import hashlib
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -21,6 +21,7 @@ EXACT = {"clamped": "exact_accuracy", "free": "exact_accuracy"}
 Images = Float[np.ndarray, "image row column"]
 
 
+@runtime_checkable
 class ClassJudge(Protocol):
     """Tells the class of an image."""
 
@@ -103,7 +104,7 @@ class NearestCentroid(NamedTuple):
         return OF_A_CLASS
 
     @classmethod
-    def fit(cls, images: Images, classes: Int[np.ndarray, " image"]) -> "NearestCentroid":
+    def fit(cls, images: Images, classes: Int[np.ndarray, " image"]) -> Self:
         """Averages the images of each class 0, 1, 2, ...
 
         Raises:

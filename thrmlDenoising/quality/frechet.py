@@ -12,7 +12,7 @@ F_1 F_2^T = U s V^T, since tr (S_1 S_2)^(1/2) = sum(s). This is a sum of squares
 cancels where two sets nearly agree.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -42,7 +42,7 @@ class FeatureMoments(NamedTuple):
     n_images: int
 
     @classmethod
-    def of(cls, features: Float[np.ndarray, "image feature"]) -> "FeatureMoments":
+    def of(cls, features: Float[np.ndarray, "image feature"]) -> Self:
         """Moments in float64; the covariance is the unbiased one, of n - 1.
 
         Raises:
@@ -59,7 +59,7 @@ class FeatureMoments(NamedTuple):
         mean: Float[np.ndarray, " feature"],
         covariance: Float[np.ndarray, "feature feature"],
         n_images: int,
-    ) -> "FeatureMoments":
+    ) -> Self:
         """Statistics published as mean and covariance.
 
         Eigenvalues that are 0 but for rounding are set to 0.

@@ -9,7 +9,7 @@ published KID averages this over random subsets of 1000 images. Here all images 
 which has the same expectation and less scatter.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -32,7 +32,7 @@ class KernelReference(NamedTuple):
     mean_of_pairs: float
 
     @classmethod
-    def of(cls, features: Float[np.ndarray, "image feature"]) -> "KernelReference":
+    def of(cls, features: Float[np.ndarray, "image feature"]) -> Self:
         """Compares all pairs.
 
         Raises:

@@ -6,7 +6,7 @@ nearest neighbour in the set. Precision and recall are those of Kynkäänniemi e
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -33,7 +33,7 @@ class Manifold(NamedTuple):
     radii: Float[np.ndarray, " image"]
 
     @classmethod
-    def of(cls, features: Float[np.ndarray, "image feature"]) -> "Manifold":
+    def of(cls, features: Float[np.ndarray, "image feature"]) -> Self:
         """Finds the neighbours of every image.
 
         Raises:

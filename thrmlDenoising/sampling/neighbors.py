@@ -1,6 +1,6 @@
 """Who contributes to whose local field: the table that samplers of our own are built from."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from jaxtyping import Int
@@ -22,7 +22,7 @@ class Neighbors(NamedTuple):
     coupling: Int[np.ndarray, " entry"]
 
     @classmethod
-    def of(cls, graph: BaseGraph) -> "Neighbors":
+    def of(cls, graph: BaseGraph) -> Self:
         """The table of a graph."""
         sizes, (one, other), visible = GraphSizes.of(graph), graph.edges.T, graph.visible_nodes
         inputs = np.arange(sizes.n_visible)

@@ -10,7 +10,7 @@ booleans, True for +1.
 """
 
 import abc
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, Self, get_args
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -86,7 +86,7 @@ class GraphSizes(NamedTuple):
     n_weights: int
 
     @classmethod
-    def of(cls, graph: BaseGraph) -> "GraphSizes":
+    def of(cls, graph: BaseGraph) -> Self:
         """The sizes of a graph."""
         return cls(graph.n_nodes, len(graph.visible_nodes), graph.n_biases, graph.n_weights)
 
@@ -161,7 +161,7 @@ class Schedule(eqx.Module):
         n_warmup: int,
         n_samples: int = 1,
         steps_per_sample: int = 1,
-    ) -> "Schedule":
+    ) -> Self:
         """One temperature throughout."""
         n_sweeps = n_warmup + (n_samples - 1) * steps_per_sample
         betas = np.full(max(0, n_sweeps), beta, np.float32)
@@ -175,7 +175,7 @@ class Schedule(eqx.Module):
         n_warmup: int,
         n_samples: int = 1,
         steps_per_sample: int = 1,
-    ) -> "Schedule":
+    ) -> Self:
         """Beta rises linearly over the first `n_ramp` sweeps and then stays at its end.
 
         Raises:
@@ -206,7 +206,7 @@ class AbstractSampler(eqx.Module):
 
     @classmethod
     @abc.abstractmethod
-    def from_graph(cls, graph: BaseGraph) -> "AbstractSampler":
+    def from_graph(cls, graph: BaseGraph) -> Self:
         """Prepares what the sampler needs to know about a graph."""
 
     @abc.abstractmethod

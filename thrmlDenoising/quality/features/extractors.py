@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from thrmlDenoising.quality.features.classifier import ClassifierFeatures
 from thrmlDenoising.quality.features.inception import InceptionFeatures
@@ -59,7 +59,7 @@ class CallableFeatures:
 
     def __call__(
         self, images: Float[np.ndarray, "image row column"]
-    ) -> Float[np.ndarray, "image feature"]:
+    ) -> Shaped[np.ndarray, "image feature"]:
         """The function's features, asked for in batches of at most 500 images.
 
         Raises:
@@ -70,7 +70,7 @@ class CallableFeatures:
 
     def _batch(
         self, images: Float[np.ndarray, "image row column"]
-    ) -> Float[np.ndarray, "image feature"]:
+    ) -> Shaped[np.ndarray, "image feature"]:
         features = np.asarray(self._function(images))
         if features.ndim != 2 or len(features) != len(images):
             raise ValueError(

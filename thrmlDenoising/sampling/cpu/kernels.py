@@ -35,7 +35,7 @@ from thrmlDenoising.sampling.cpu.lanes import (
     store,
 )
 
-LANES_DIGEST = "a46998535bab0a54647870fce7a2cee200737f2072246980ab03dac8cc7a7bc8"
+LANES_DIGEST = "d0fba368cd70649b773edb4bae561665573123cac584ab5c4a778ead87c916f6"
 """The sha256 of lanes.py. Numba compiles a kernel that it has on disk anew when the kernel's own
 file has changed, and looks no further: with this number, lanes.py cannot change alone."""
 

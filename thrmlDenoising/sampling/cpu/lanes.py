@@ -101,7 +101,7 @@ _compiles(operator.or_, Words(Words, Words))(lambda b, x, y: b.or_(x, y))
 # --- numbers -------------------------------------------------------------------------------
 
 
-def floats(number: float) -> Float32[np.ndarray, " lane"]:
+def floats(number: float | np.float32) -> Float32[np.ndarray, " lane"]:
     """The same float32 in every lane."""
     return np.full(LANES, number, np.float32)
 
@@ -148,7 +148,7 @@ def _intrinsic(b: Any, name: str, *operands: ir.Value) -> ir.Value:
 # --- words ---------------------------------------------------------------------------------
 
 
-def shifted_left(x: UInt32[np.ndarray, " lane"], n: int) -> UInt32[np.ndarray, " lane"]:
+def shifted_left(x: UInt32[np.ndarray, " lane"], n: int | np.uint32) -> UInt32[np.ndarray, " lane"]:
     """Every word moved n places to the left."""
     return x << np.uint32(n)
 
@@ -158,7 +158,9 @@ def _(b, x, n):
     return b.shl(x, _everywhere(b, n, Words))
 
 
-def shifted_right(x: UInt32[np.ndarray, " lane"], n: int) -> UInt32[np.ndarray, " lane"]:
+def shifted_right(
+    x: UInt32[np.ndarray, " lane"], n: int | np.uint32
+) -> UInt32[np.ndarray, " lane"]:
     """Every word moved n places to the right."""
     return x >> np.uint32(n)
 
@@ -216,7 +218,7 @@ def _lanes_of(mask: int | np.uint32) -> np.ndarray:
 
 
 def add_where(
-    mask: np.uint32, x: Float32[np.ndarray, " lane"], number: float
+    mask: np.uint32, x: Float32[np.ndarray, " lane"], number: float | np.float32
 ) -> Float32[np.ndarray, " lane"]:
     """Adds the number in the lanes of the mask."""
     return np.where(_lanes_of(mask), x + np.float32(number), x)

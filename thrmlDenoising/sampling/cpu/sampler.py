@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import equinox as eqx
 import jax
@@ -40,7 +40,7 @@ class CpuSampler(AbstractSampler):
     """
 
     sizes: GraphSizes = eqx.field(static=True)
-    update_order: dict[Clamp, Int32[Array, " free"]]
+    update_order: dict[Clamp, Int32[Array, " _"]]
     first_neighbor: Int32[Array, " node_and_end"]
     place_of_neighbor: Int32[Array, " entry"]
     coupling_of_neighbor: Int32[Array, " entry"]
@@ -49,7 +49,7 @@ class CpuSampler(AbstractSampler):
 
     @classmethod
     @library_settings()
-    def from_graph(cls, graph: BaseGraph) -> "CpuSampler":
+    def from_graph(cls, graph: BaseGraph) -> Self:
         """Prepares the tables of a graph."""
         neighbors = Neighbors.of(graph)
         return cls(

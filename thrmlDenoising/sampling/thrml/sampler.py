@@ -8,7 +8,7 @@ of their tables only, and share thrml blocks, so all steps of a model run one XL
 """
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 import equinox as eqx
 import jax
@@ -119,7 +119,7 @@ class _Program(eqx.Module):
     """
 
     template: FactorSamplingProgram
-    free_nodes: list[Int32[Array, " block_node"]]
+    free_nodes: list[Int32[Array, " _"]]
     clamped_nodes: list[Int32[Array, " clamped"]]
     place_of_node: Int32[Array, " node"]
 
@@ -150,7 +150,7 @@ class ThrmlSampler(AbstractSampler):
 
     @classmethod
     @library_settings()
-    def from_graph(cls, graph: BaseGraph) -> "ThrmlSampler":
+    def from_graph(cls, graph: BaseGraph) -> Self:
         """Builds the thrml programs of a graph, one for each choice of clamped nodes."""
         return cls(
             sizes=GraphSizes.of(graph),

@@ -19,6 +19,8 @@ Booleans and int8 are equally fast; 32 chains packed into a word, which could no
 devices, 0.6 times. An array [degree, node, chain] is 5 times slower, a dense product 50 times.
 """
 
+from typing import Self
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -108,7 +110,7 @@ class XlaSampler(AbstractSampler):
 
     @classmethod
     @library_settings()
-    def from_graph(cls, graph: BaseGraph) -> "XlaSampler":
+    def from_graph(cls, graph: BaseGraph) -> Self:
         """Lists the neighbours of every node, colour by colour."""
         nodes = np.arange(graph.n_nodes)
         free = {clamp: ~np.isin(nodes, clamped_nodes(graph, clamp)) for clamp in CLAMPS}
