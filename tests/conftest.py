@@ -40,6 +40,13 @@ def pytest_configure(config: pytest.Config) -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def programs_are_forgotten():
+    """What a module has compiled stays on disk; in memory it would add up to gigabytes."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture
 def drawn(monkeypatch):
     """The figures that are saved while a test runs."""
