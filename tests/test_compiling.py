@@ -9,7 +9,6 @@ import pytest
 from tiny import FAST_SAMPLERS, tiny_cfg
 
 from thrmlDenoising import DTM, DTMConfig
-from thrmlDenoising.families.independent import IndependentPixels
 
 _TRACED = "/jax/core/compile/jaxpr_trace_duration"
 _COMPILED = "/jax/core/compile/backend_compile_duration"
@@ -59,12 +58,3 @@ def test_a_loaded_run_goes_on_with_what_is_compiled(tmp_path):
     with counted() as again:
         DTM.load(dtm.logging_and_saving_dir, 1).train(1, evaluate_every=1)
     assert again[_COMPILED] == 0
-
-
-def test_a_second_control_compiles_nothing(tmp_path):
-    for number in range(2):
-        with counted() as found:
-            control = IndependentPixels(base_dir=tmp_path)
-            control.train(1, evaluate_every=0)
-            control.sample(3)
-        assert (found[_COMPILED] == 0) == (number == 1)

@@ -11,7 +11,7 @@ from tiny import TINY, tiny_cfg
 
 from thrmlDenoising import DTM
 from thrmlDenoising.data import load_dataset
-from thrmlDenoising.families.dtm import model as model_module
+from thrmlDenoising.families.dtm import measuring
 from thrmlDenoising.families.dtm.model import DTMModel
 from thrmlDenoising.quality import QualitySuite, RealImages, headline, headline_in_words
 from thrmlDenoising.quality.features import CallableFeatures
@@ -248,7 +248,7 @@ def test_an_extractor_may_end_the_process(tmp_path: Path):
 
 def test_every_step_is_measured_by_itself(monkeypatch):
     for name in ("measure_autocorrelation", "measure_mixing"):
-        monkeypatch.setattr(model_module, name, lambda key, step, *_: step)
+        monkeypatch.setattr(measuring, name, lambda key, step, *_: step)
     model = DTMModel(TINY)
     state = model.init(seed_key(0))
     for measured in (model.autocorrelations(state), model.mixing(state)):

@@ -87,7 +87,7 @@ def test_a_model_of_the_same_process_waits_as_well(dtm):
 
 def test_training_that_fails_lets_go(dtm, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("thrmlDenoising.training.loop.TrainingLoop.run", lambda *_: 1 / 0)
+        patch.setattr("thrmlDenoising.training.loop.TrainingLoop.epochs", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             dtm.train(1, 2)
     assert hidden_in(dtm.logging_and_saving_dir) == []

@@ -261,8 +261,8 @@ def test_families_are_compared_over_epochs_and_seconds(evaluate, pixels_run, dtm
     status, out, errors = evaluate("compare", pixels_run, dtm_run)
     assert (status, errors) == (0, "")
     ours, theirs = out.split(f"{dtm_run.name}: ")
-    assert re.match(rf"{pixels_run.name}: 3 training images an epoch, [\d.e-]+ s\n", ours)
-    assert re.match(r"1\.56e\+03 spin updates an epoch, [\d.e-]+ s\n", theirs)
+    assert re.match(rf"{pixels_run.name}: 3 training images an epoch, [\d.e-]+ s each\n", ours)
+    assert re.match(r"1\.56e\+03 spin updates an epoch, [\d.e-]+ s each\n", theirs)
     for text in (ours, theirs):
         assert re.findall("  (free|clamped) exactly", text) == ["free", "clamped"]
     assert "same way" not in out
