@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from thrmlDenoising import DTM, DTMConfig
-from thrmlDenoising.families.dtm.diagnosing import AUTOCORRELATION
 from thrmlDenoising.families.dtm.model import DTMModel
 from thrmlDenoising.support.files import check_can_hold_files
 from thrmlDenoising.support.markdown import table
 from thrmlDenoising.support.paths import user_path
+from thrmlDenoising.training.results import AUTOCORRELATION
 from training_script import SHORT_RUN
 
 SCATTERED = SHORT_RUN.replace(exp=dict(generate_gif=False), graph=dict(placement="scattered"))

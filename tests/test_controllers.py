@@ -6,12 +6,12 @@ import jax.numpy as jnp
 import pytest
 
 from thrmlDenoising.families.dtm.controllers import CONTROLLERS, Limits, adapt
-from thrmlDenoising.families.dtm.diagnosing import AUTOCORRELATION
 from thrmlDenoising.families.dtm.model import DTMModel
 from thrmlDenoising.families.dtm.state import DTMState, StepState
 from thrmlDenoising.families.dtm.trainer import adapt_strengths
 from thrmlDenoising.sampling import Parameters
 from thrmlDenoising.training import Diagnostics
+from thrmlDenoising.training.results import AUTOCORRELATION
 from thrmlDenoising.utils import make_cfg
 
 EPSILON, FLOOR = 0.03, 0.001

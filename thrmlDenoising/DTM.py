@@ -26,7 +26,7 @@ from thrmlDenoising.config import Named
 from thrmlDenoising.config.fields import Must, checked
 from thrmlDenoising.data import Mode, OwnData
 from thrmlDenoising.families.dtm.config import DTMConfig
-from thrmlDenoising.families.dtm.diagnosing import AUTOCORRELATION, diagnostics_of
+from thrmlDenoising.families.dtm.diagnosing import diagnostics_of
 from thrmlDenoising.families.dtm.hardware_energy import HardwareEnergy
 from thrmlDenoising.families.dtm.images import ClassImages
 from thrmlDenoising.families.dtm.mixing import Mixing
@@ -40,6 +40,7 @@ from thrmlDenoising.support.paths import user_path
 from thrmlDenoising.support.process_settings import library_settings
 from thrmlDenoising.training.judging import asked_classes
 from thrmlDenoising.training.keys import checked_key
+from thrmlDenoising.training.results import AUTOCORRELATION
 from thrmlDenoising.training.source import Source
 from thrmlDenoising.training.trainable import Trainable
 

@@ -20,11 +20,9 @@ from thrmlDenoising.support.imports import parse_trusting
 from thrmlDenoising.support.paths import user_path
 from thrmlDenoising.support.reading import read_text
 from thrmlDenoising.training import Cost, SavedRun, Source
+from thrmlDenoising.training.results import AUTOCORRELATION
 
 _LARGEST_EVALUATION = 2**24
-
-_AUTOCORRELATION = "autocorr_step"
-"""What runs with chains say of each; other runs say nothing of the kind."""
 
 
 def compare_command(words: list[str]) -> None:
@@ -39,12 +37,13 @@ def compare_command(words: list[str]) -> None:
     saved = _opened(given.runs)
     chosen = _common_headline(saved)
     costs = {name: _cost(run) for name, run in saved.items()}
-    unit, spent = _spending(costs, {name: _seconds(run) for name, run in saved.items()})
+    seconds = {name: _seconds(run) for name, run in saved.items()}
+    unit, spent = _spending(costs, seconds)
     runs = [_compared(name, run, spent[name], chosen) for name, run in saved.items()]
     style = MetricStyle(chosen.label, inverted=chosen.is_distance)
     draw_comparison(runs, style, given.output, unit)
     for run in runs:
-        print(f"{run.name}: {_in_words(costs[run.name])}, {_seconds(saved[run.name]):.3g} s each")
+        print(f"{run.name}: {_in_words(costs[run.name])}, {seconds[run.name]:.3g} s each")
         for mode, curve in run.metric.items():
             print(f"  {mode} {chosen.label}: {_best_and_last(curve, chosen)}")
     _print_what_differs(saved, chosen)
@@ -201,7 +200,7 @@ def _how_measured(model: SavedRun, mode: Mode, metric: str) -> str | None:
 
 
 def _largest_autocorrelation(history: History) -> Curve | None:
-    measured = history.of_parts(_AUTOCORRELATION)
+    measured = history.of_parts(AUTOCORRELATION)
     if not measured:
         return None
     values = [np.array(parts, float) for parts in measured.values()]

@@ -16,11 +16,11 @@ from thrmlDenoising.runs import History
 from thrmlDenoising.support.files import written_aside
 from thrmlDenoising.support.hints import shortened
 from thrmlDenoising.support.reading import read_text
+from thrmlDenoising.training.results import AUTOCORRELATION
 
 _LARGEST = 2**24
 """Bytes of a table: tens of thousands of epochs."""
 
-_AUTOCORRELATION = "autocorr_step"
 _DISTANCES = tuple(f"{mode}_{name}" for name in ("fid", "classifier_fd") for mode in get_args(Mode))
 _NO_PART_OF_HASH = ("exp.descriptor", "data.data_dir")
 
@@ -59,12 +59,12 @@ class RunTable:
     @classmethod
     def of(cls, history: History, facts: Mapping[str, str]) -> Self:
         """The epochs of a history in which anything was measured."""
-        chains = history.of_parts(_AUTOCORRELATION)
+        chains = history.of_parts(AUTOCORRELATION)
         records = [record for record in history.records if record.metrics or record.epoch in chains]
         columns = {"epoch": _as_column(record.epoch for record in records)}
         for part in range(max(map(len, chains.values()), default=0)):
             values = [chains[r.epoch][part] if r.epoch in chains else None for r in records]
-            columns[f"{_AUTOCORRELATION}_{part}"] = _as_column(values)
+            columns[f"{AUTOCORRELATION}_{part}"] = _as_column(values)
         for name in _DISTANCES:
             if name in history.metric_names:
                 columns[name] = _as_column(record.metrics.get(name) for record in records)
@@ -142,7 +142,7 @@ class RunTable:
         self,
     ) -> tuple[Int[np.ndarray, " epoch"], Float[np.ndarray, " epoch"]]:
         """The epochs in which autocorrelation was measured, and that of the slowest step."""
-        names = [name for name in self.columns if name.startswith(f"{_AUTOCORRELATION}_")]
+        names = [name for name in self.columns if name.startswith(f"{AUTOCORRELATION}_")]
         series = [self.series(name) for name in names]
         return series[0][0], np.max([values for _, values in series], axis=0)
 

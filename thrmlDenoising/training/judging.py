@@ -1,7 +1,6 @@
 """Generating images of a model, and judging them against its data."""
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -15,7 +14,6 @@ from thrmlDenoising.quality import (
     Measurement,
     QualityReport,
     QualitySuite,
-    RealImages,
     held_out_pixels,
 )
 from thrmlDenoising.quality.accuracy import class_judge
@@ -142,11 +140,6 @@ class Judge:
     def __init__(self, model: Model) -> None:
         self._model, self._cfg = model, model.cfg
 
-    @cached_property
-    def real(self) -> RealImages:
-        """What generated images are compared with."""
-        return RealImages(self._model.data, self._cfg.data.pixel_threshold_for_single_trials)
-
     @property
     def suite(self) -> QualitySuite:
         """How images are judged: against the training images, as the config says.
@@ -226,14 +219,16 @@ class Judge:
             except Exception as error:
                 failures[shown(name)] = error
         n_replicates = self._cfg.evaluation.bootstrap_replicates
-        return QualitySuite(self.real, tuple(extractors), n_replicates, tuple(notes), failures)
+        return QualitySuite(
+            self._model.real, tuple(extractors), n_replicates, tuple(notes), failures
+        )
 
     def _suite_of(
         self, extractors: Sequence[FeatureExtractor | Callable[[np.ndarray], Any]]
     ) -> QualitySuite:
         own = [own_extractor(extractor) for extractor in extractors]
         n_replicates = self._cfg.evaluation.bootstrap_replicates
-        return QualitySuite(self.real, own, n_replicates, tuple(self._notes))
+        return QualitySuite(self._model.real, own, n_replicates, tuple(self._notes))
 
     @property
     def _notes(self) -> list[str]:
@@ -276,7 +271,7 @@ class Judge:
         same_conditions = held_out[in_turn(len(pixels), len(held_out))]
         counts = draw_counts(np.random.default_rng(self._cfg.exp.seed), len(pixels), n_replicates)
         agreement = held_out_pixels(pixels, same_conditions, counts)
-        facts = "pixels", len(pixels), len(held_out), self.real.hash_with(None)
+        facts = "pixels", len(pixels), len(held_out), self._model.real.hash_with(None)
         report.add(Measurement(HELD_OUT_PIXELS, agreement, *facts))
 
 

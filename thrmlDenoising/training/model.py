@@ -17,6 +17,7 @@ from jaxtyping import Array, Int, Key
 
 from thrmlDenoising.config import Config
 from thrmlDenoising.data import ImageDataset, Mode, OwnData
+from thrmlDenoising.quality import RealImages
 from thrmlDenoising.runs import History, RunFolder
 from thrmlDenoising.training.images import check_same_images, read_dataset
 from thrmlDenoising.training.keys import seed_key
@@ -77,6 +78,11 @@ class Model(ABC, Generic[S]):
     def data(self) -> ImageDataset:
         """The images, read when first needed; see `read_dataset` for what may be wrong."""
         return read_dataset(self.cfg, self.own_images)
+
+    @cached_property
+    def real(self) -> RealImages:
+        """What generated images are compared with."""
+        return RealImages(self.data, self.cfg.data.pixel_threshold_for_single_trials)
 
     # ------------------------------------------------------------------ what a family is
 

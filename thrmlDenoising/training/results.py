@@ -11,6 +11,10 @@ PerPart = Mapping[str, tuple[float | None, ...]]
 """Numbers of every part of a model, as in `EpochRecord.per_part`."""
 
 
+AUTOCORRELATION = "autocorr_step"
+"""What the history calls the autocorrelation of a part's chains, in every family that has some."""
+
+
 class Samples(NamedTuple):
     """Generated images on their way: the last frame is what was made.
 

@@ -228,8 +228,10 @@ class Trainable(Generic[M, S]):
                 f"this model is trained already ({self.epoch} epochs), and resuming {saved.run} "
                 f"would throw that away: start from a new {type(self).__name__}(cfg)"
             )
-        cfg = self.cfg  # what may differ is what the user says now
-        self._restore(model_type.read_static(saved._replace(cfg=cfg), self.model.own_images), saved)
+        # What may differ in the config is what the user says now; the images are read already.
+        model = model_type.read_static(saved._replace(cfg=self.cfg), self.model.own_images)
+        model.data = self.model.data
+        self._restore(model, saved)
         self._folder = run
         self._recorder = RunRecorder.resume(self.model, run, self.epoch)
         self._recorder.table(self.history)

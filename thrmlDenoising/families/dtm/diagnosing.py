@@ -13,10 +13,7 @@ from thrmlDenoising.families.dtm.autocorrelation import (
 from thrmlDenoising.families.dtm.mixing import Mixing
 from thrmlDenoising.plots import draw_autocorrelation_vs_lags
 from thrmlDenoising.support.markdown import cell, table
-from thrmlDenoising.training.results import Diagnostics, Finding
-
-AUTOCORRELATION = "autocorr_step"
-"""What the history calls the autocorrelation of a step."""
+from thrmlDenoising.training.results import AUTOCORRELATION, Diagnostics, Finding
 
 
 def diagnostics_of(epoch: int, curves: Sequence[AutocorrelationCurve]) -> Diagnostics:

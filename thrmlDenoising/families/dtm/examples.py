@@ -25,11 +25,6 @@ class StepInTraining(NamedTuple):
 class Examples(Protocol):
     """Where the batches of an epoch come from; `str` of it says so in the log."""
 
-    @property
-    def streamed(self) -> bool:
-        """Whether a resumed run has to be given them again."""
-        ...
-
     def train_epoch(
         self, epoch: int, trainer: Trainer, steps: Sequence[StepInTraining], on_batch: Stoppable
     ) -> list[StepState]:
@@ -45,7 +40,6 @@ class ImagesInMemory(NamedTuple):
     """A whole data set, which every step walks through in an order of its own."""
 
     clean: LabelledImages
-    streamed = False
 
     def __str__(self) -> str:
         """For the log."""
@@ -67,7 +61,6 @@ class StreamedBatches(NamedTuple):
     """A stream, which is read once: all steps see a batch before the next one is asked for."""
 
     stream: Stream
-    streamed = True
 
     def __str__(self) -> str:
         """For the log."""

@@ -24,7 +24,7 @@ from thrmlDenoising.families.dtm.building import (
     put_on,
 )
 from thrmlDenoising.families.dtm.config import DTMConfig
-from thrmlDenoising.families.dtm.diagnosing import AUTOCORRELATION, diagnostics_of, mixing_finding
+from thrmlDenoising.families.dtm.diagnosing import diagnostics_of, mixing_finding
 from thrmlDenoising.families.dtm.examples import (
     Examples,
     ImagesInMemory,
@@ -33,7 +33,11 @@ from thrmlDenoising.families.dtm.examples import (
 )
 from thrmlDenoising.families.dtm.foreign_run import refuse_run_of_dtm_replication
 from thrmlDenoising.families.dtm.format_1 import read_first_step
-from thrmlDenoising.families.dtm.hardware_energy import QUOTED_TOTALS, hardware_energy
+from thrmlDenoising.families.dtm.hardware_energy import (
+    QUOTED_TOTALS,
+    HardwareEnergy,
+    hardware_energy,
+)
 from thrmlDenoising.families.dtm.images import samples_of
 from thrmlDenoising.families.dtm.labels import AbstractLabels, labels_of
 from thrmlDenoising.families.dtm.measuring import autocorrelations, mixing, protocol_of
@@ -53,6 +57,7 @@ from thrmlDenoising.support.hints import counted
 from thrmlDenoising.training.devices import Stoppable
 from thrmlDenoising.training.model import Model, no_look
 from thrmlDenoising.training.results import (
+    AUTOCORRELATION,
     Cost,
     Diagnostics,
     Finding,
@@ -161,7 +166,7 @@ class DTMModel(Model[DTMState]):
     @property
     def streamed(self) -> bool:
         """See `Model.streamed`."""
-        return self.examples.streamed
+        return self._stream is not None
 
     @property
     def examples_in_words(self) -> str:
@@ -341,7 +346,7 @@ class DTMModel(Model[DTMState]):
         curves = autocorrelations(self, state, protocol_of(self, "replication"))
         yield mixing_finding(self.cfg.sampling.training_beta, self.mixing(state), curves)
 
-    def hardware_energy(self, e_cell: str = "figure_1") -> Any:
+    def hardware_energy(self, e_cell: str = "figure_1") -> HardwareEnergy:
         """What a sample would cost on the paper's hardware; see `HardwareEnergy`."""
         n_sweeps = self.cfg.generation.steps_warmup
         return hardware_energy(self.graphs, self.cfg.graph.lattice, n_sweeps, e_cell)

@@ -112,19 +112,12 @@ class ReplicationNames(Trainable[DTMModel, DTMState]):
         steps_per_sample: int | None = None,
         **of_dtm_replication: Any,
     ) -> Path:
-        """Animates all steps denoising in turn, the noise first, into the run folder.
+        """Animates all steps denoising in turn; see `Trainable.generate_gif`.
 
         Args:
-            epoch: the number in the file's name; the model's own if left out.
-            runs_per_label: images of every class; `exp.animated_images_per_digit` if left out.
-            steps_per_sample: sweeps between two frames; `exp.steps_per_sample_in_gif` if left out.
             of_dtm_replication: its `frame_stride` and `fps`, which the message says more about.
 
-        Returns:
-            The file.
-
         Raises:
-            ValueError: an unknown mode, no number of an epoch, or less than 1 image or sweep.
             TypeError: an argument that there is not.
         """
         refuse_arguments("generate_gif", of_dtm_replication, GIF_ARGUMENTS)
