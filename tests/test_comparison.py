@@ -19,7 +19,8 @@ def curve(*values, interval=None):
 
 def run(name, updates=1e9, autocorrelation=(0.1, 0.2, 0.05)):
     metric = {"clamped": curve(100.0, 40.0, 20.0), "free": curve(200.0, 50.0, 25.0)}
-    return ComparedRun(name, updates, metric, curve(*autocorrelation))
+    spent = {"seconds": 10.0, "spin updates": updates}
+    return ComparedRun(name, spent, metric, curve(*autocorrelation))
 
 
 def texts(legend):
@@ -36,8 +37,8 @@ def test_a_run_has_one_colour_and_its_images_a_line_style_each(tmp_path, drawn):
     draw_comparison([run("mebm"), run("dtm")], FID, path)
     assert path.read_bytes().startswith(b"\x89PNG")
     assert list(path.parent.iterdir()) == [path]
-    by_epoch, by_updates, *_ = drawn[0].axes
-    for axes in (by_epoch, by_updates):
+    by_epoch, by_seconds, by_updates, *_ = drawn[0].axes
+    for axes in (by_epoch, by_seconds, by_updates):
         lines = curves_in(axes)
         assert [line.get_linestyle() for line in lines] == ["-", "--"] * 2
         assert lines[0].get_color() == lines[1].get_color() != lines[2].get_color()
@@ -46,19 +47,30 @@ def test_a_run_has_one_colour_and_its_images_a_line_style_each(tmp_path, drawn):
     assert texts(by_epoch.get_legend()) == ["clamped images", "free images"]
 
 
-def test_the_right_column_shows_what_was_spent(tmp_path, drawn):
+def test_columns_show_epochs_and_all_that_was_spent(tmp_path, drawn):
     draw_comparison([run("a", 1e9), run("b", 2e9)], ACCURACY, tmp_path / "a.png")
-    left, right = drawn[0].axes[:2]
-    assert [list(line.get_xdata()) for line in curves_in(left)] == [[0, 5, 10]] * 4
-    np.testing.assert_allclose(curves_in(right)[2].get_xdata(), [0, 1e10, 2e10])
-    assert right.get_xscale() == "linear"
-    assert "epoch" in drawn[0].axes[2].get_xlabel()
-    assert "updates" in drawn[0].axes[3].get_xlabel()
+    by_epoch, by_seconds, by_updates = drawn[0].axes[:3]
+    assert [list(line.get_xdata()) for line in curves_in(by_epoch)] == [[0, 5, 10]] * 4
+    np.testing.assert_allclose(curves_in(by_seconds)[2].get_xdata(), [0, 50, 100])
+    np.testing.assert_allclose(curves_in(by_updates)[2].get_xdata(), [0, 1e10, 2e10])
+    assert by_updates.get_xscale() == "linear"
+    assert [axes.get_xlabel() for axes in drawn[0].axes[3:]] == [
+        "epoch",
+        "training spent (seconds)",
+        "training spent (spin updates)",
+    ]
+
+
+def test_a_unit_that_not_all_runs_count_in_has_no_column(tmp_path, drawn):
+    other = run("b")._replace(spent_per_epoch={"images": 5.0, "seconds": 2.0})
+    draw_comparison([run("a"), other], ACCURACY, tmp_path / "a.png")
+    labels = [axes.get_xlabel() for axes in drawn[0].axes[2:]]
+    assert labels == ["epoch", "training spent (seconds)"]
 
 
 def test_very_different_spendings_are_drawn_on_a_logarithmic_axis_without_epoch_0(tmp_path, drawn):
     draw_comparison([run("a", 1e9), run("b", 1e11)], ACCURACY, tmp_path / "a.png")
-    right = drawn[0].axes[1]
+    right = drawn[0].axes[2]
     assert right.get_xscale() == "log"
     np.testing.assert_allclose(curves_in(right)[2].get_xdata(), [np.nan, 5e11, 1e12])
     np.testing.assert_allclose(curves_in(drawn[0].axes[0])[0].get_ydata(), [100, 40, 20])
@@ -67,7 +79,7 @@ def test_very_different_spendings_are_drawn_on_a_logarithmic_axis_without_epoch_
 def test_intervals_are_shaded_on_the_right_side_of_an_inverted_axis(tmp_path, drawn):
     interval = np.array([80.0, 30.0]), np.array([125.0, 50.0])
     banded = {"clamped": curve(100.0, 40.0, interval=interval)}
-    draw_comparison([ComparedRun("a", 1.0, banded)], FID, tmp_path / "a.png")
+    draw_comparison([ComparedRun("a", {}, banded)], FID, tmp_path / "a.png")
     for axes in drawn[0].axes:
         (band,) = axes.collections
         heights = band.get_paths()[0].vertices[:, 1]
@@ -76,7 +88,7 @@ def test_intervals_are_shaded_on_the_right_side_of_an_inverted_axis(tmp_path, dr
 
 def test_autocorrelations_are_logarithmic_and_those_of_zero_marked(tmp_path, drawn):
     draw_comparison([run("a", autocorrelation=(0.5, 0.0, 0.01))], FID, tmp_path / "a.png")
-    below = drawn[0].axes[2]
+    below = drawn[0].axes[3]
     assert below.get_yscale() == "log"
     first, foot, last = curves_in(below)[0].get_ydata()
     assert (first, last) == (0.5, 0.01)
@@ -87,7 +99,7 @@ def test_autocorrelations_are_logarithmic_and_those_of_zero_marked(tmp_path, dra
 def test_without_autocorrelations_there_is_one_row(tmp_path, drawn):
     runs = [run("a")._replace(autocorrelation=None), run("b")._replace(autocorrelation=None)]
     draw_comparison(runs, FID, tmp_path / "a.png")
-    assert len(drawn[0].axes) == 2
+    assert len(drawn[0].axes) == 3
 
 
 @pytest.mark.parametrize(
@@ -95,7 +107,7 @@ def test_without_autocorrelations_there_is_one_row(tmp_path, drawn):
     [
         ([], "no run was given"),
         ([run("a"), run("a")], "share a name"),
-        ([run("a"), ComparedRun("b", 1.0, {})], "b: there is nothing to draw"),
+        ([run("a"), ComparedRun("b", {}, {})], "b: there is nothing to draw"),
         ([run("a")._replace(metric={"labelled": curve(1.0)})], "a: .*'labelled'.*neither"),
         ([run("a")._replace(autocorrelation=Curve(np.arange(2), np.ones(3)))], "a: 2 epochs"),
     ],

@@ -206,7 +206,7 @@ def test_runs_of_different_lengths_are_drawn_with_what_they_cost(evaluate, run, 
         best, last = f"{max(values):.4g}", f"{values[-1]:.4g}"
         assert re.search(rf"{mode} .*: best {best} at epoch [024], last {last}\n", ours)
     # 3 examples x 2 steps x 10 sweeps x (10 hidden nodes + 16 nodes)
-    assert out.count(": 1.56e+03 spin updates an epoch") == 2
+    assert out.count(" seconds, 1.56e+03 spin updates an epoch") == 2
     Path("comparison.png").unlink()
     assert contents(tmp_path) == before
 

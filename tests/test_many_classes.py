@@ -184,7 +184,7 @@ def test_curves_without_number_keep_their_picture(tmp_path, drawn):
     values = np.linspace(0.1, 1, 500)[None]
     draw_autocorrelation_vs_epoch([0], values, 0.016, tmp_path / "a.png")
     curve = Curve(np.arange(2), np.ones(2))
-    runs = [ComparedRun(f"{'long ' * 30}{n}", 1.0, {"free": curve}) for n in range(60)]
+    runs = [ComparedRun(f"{'long ' * 30}{n}", {"seconds": 1.0}, {"free": curve}) for n in range(60)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # such as axes that have collapsed to nothing
         draw_comparison(runs, MetricStyle("FID", True), tmp_path / "b.png")

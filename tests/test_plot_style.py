@@ -84,7 +84,7 @@ def draw_all(step, folder):
     draw_autocorrelation_vs_epoch([0, 1], values, 0.016, folder / "2.png")
     draw_autocorrelation_vs_lags(np.array([0, 4]), values - 0.3, "50 %", folder / "3.png")
     curve = Curve(np.arange(2), np.array([1.0, 0.0]), (np.zeros(2), np.ones(2)))
-    runs = [ComparedRun(f"_{n}", 10.0**n, {"free": curve}, curve) for n in range(9)]
+    runs = [ComparedRun(f"_{n}", {"seconds": 10.0**n}, {"free": curve}, curve) for n in range(9)]
     draw_comparison(runs, fid, folder / "4.png")
     draw_graph(step, path=folder / "5.png")
     draw_weights(step, ["a", "b", "c"], folder / "6.png")

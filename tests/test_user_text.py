@@ -86,7 +86,7 @@ def test_names_are_drawn(step, tmp_path, strict, drawn):
     style = MetricStyle(NAMES["dollars"], inverted=True)
     draw_metric_vs_epoch({name: ([0], [2.0]) for name in names}, style, tmp_path / "3.png")
     curve = Curve(np.arange(2), np.ones(2))
-    runs = [ComparedRun(name, 1.0, {"free": curve}) for name in names]
+    runs = [ComparedRun(name, {"seconds": 1.0}, {"free": curve}) for name in names]
     draw_comparison(runs, style, tmp_path / "4.png")
     draw_weights(step, names[:1] + names[3:5], tmp_path / "5.png")
     assert len(list(tmp_path.iterdir())) == 5

@@ -19,7 +19,7 @@ from thrmlDenoising.support.hints import shortened, shown_error
 from thrmlDenoising.support.imports import parse_trusting
 from thrmlDenoising.support.paths import user_path
 from thrmlDenoising.support.reading import read_text
-from thrmlDenoising.training import Cost, SavedRun, Source
+from thrmlDenoising.training import SavedRun, Source
 from thrmlDenoising.training.results import AUTOCORRELATION
 
 _LARGEST_EVALUATION = 2**24
@@ -36,14 +36,10 @@ def compare_command(words: list[str]) -> None:
     check_can_be_written(given.output, "--output")
     saved = _opened(given.runs)
     chosen = _common_headline(saved)
-    costs = {name: _cost(run) for name, run in saved.items()}
-    seconds = {name: _seconds(run) for name, run in saved.items()}
-    unit, spent = _spending(costs, seconds)
-    runs = [_compared(name, run, spent[name], chosen) for name, run in saved.items()]
-    style = MetricStyle(chosen.label, inverted=chosen.is_distance)
-    draw_comparison(runs, style, given.output, unit)
+    runs = [_compared(name, run, chosen) for name, run in saved.items()]
+    draw_comparison(runs, MetricStyle(chosen.label, inverted=chosen.is_distance), given.output)
     for run in runs:
-        print(f"{run.name}: {_in_words(costs[run.name])}, {seconds[run.name]:.3g} s each")
+        print(f"{run.name}: {_in_words(run.spent_per_epoch)} an epoch")
         for mode, curve in run.metric.items():
             print(f"  {mode} {chosen.label}: {_best_and_last(curve, chosen)}")
     _print_what_differs(saved, chosen)
@@ -65,30 +61,20 @@ def _opened(runs: Sequence[Path]) -> dict[str, SavedRun]:
     return {run.run.name if names[run.run.name] == 1 else str(run.run): run for run in saved}
 
 
-def _cost(run: SavedRun) -> Cost:
-    return run.model_type.read_static(run).cost()
+def _spent_per_epoch(run: SavedRun) -> dict[str, float]:
+    """What an epoch of training takes: seconds, and what the family counts in."""
+    cost = run.model_type.read_static(run).cost()
+    return {"seconds": _seconds(run), cost.unit: cost.amount}
 
 
-def _in_words(cost: Cost) -> str:
-    return f"{cost.amount:.3g} {cost.unit} an epoch"
+def _in_words(spent: Mapping[str, float]) -> str:
+    return ", ".join(f"{amount:.3g} {unit}" for unit, amount in spent.items())
 
 
 def _seconds(run: SavedRun) -> float:
     """Of training an epoch, on average."""
     trained = [record.seconds for record in run.history.records if record.epoch > 0]
     return float(np.mean(trained)) if trained else 0.0
-
-
-def _spending(
-    costs: Mapping[str, Cost], seconds: Mapping[str, float]
-) -> tuple[str, Mapping[str, float]]:
-    """What runs are drawn over besides epochs: their cost an epoch, or seconds where families
-    count in different units.
-    """
-    units = {cost.unit for cost in costs.values()}
-    if len(units) > 1:
-        return "seconds", seconds
-    return units.pop(), {name: cost.amount for name, cost in costs.items()}
 
 
 def _common_headline(saved: dict[str, SavedRun]) -> Headline:
@@ -123,9 +109,10 @@ def _best_and_last(curve: Curve, chosen: Headline) -> str:
     return f"best {values[best]:.4g} at epoch {curve.epochs[best]}, last {values[-1]:.4g}"
 
 
-def _compared(name: str, run: SavedRun, spent: float, chosen: Headline) -> ComparedRun:
+def _compared(name: str, run: SavedRun, chosen: Headline) -> ComparedRun:
     metric = {mode: _curve(run, mode, metric) for mode, metric in chosen.names.items()}
-    return ComparedRun(name, spent, dict(metric), _largest_autocorrelation(run.history))
+    autocorrelation = _largest_autocorrelation(run.history)
+    return ComparedRun(name, _spent_per_epoch(run), dict(metric), autocorrelation)
 
 
 def _curve(model: SavedRun, mode: Mode, name: str) -> Curve:

@@ -1,7 +1,7 @@
 """Several runs in one figure: over epochs, and over what they have spent."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -32,6 +32,7 @@ _LINE_STYLES: dict[str, Literal["-", "--"]] = {"clamped": "-", "free": "--"}
 _RATIO_FOR_LOG = 5
 """Runs whose spendings differ by more than this are drawn on a logarithmic axis."""
 
+_EPOCH = "epoch"
 _LETTERS_IN_A_ROW = 120
 _LONGEST_NAME = 100
 _AUTOCORRELATION = "largest autocorrelation of a step"
@@ -48,79 +49,124 @@ class Curve(NamedTuple):
 class ComparedRun(NamedTuple):
     """What a comparison draws of one run.
 
-    - `name`: what the legend calls it.
-    - `spent_per_epoch`: what an epoch of its training takes, such as spin updates.
-    - `metric`: the curves of "clamped" and "free" images, or of one of them.
-    - `autocorrelation`: the largest over the steps, None if it was not measured.
+    Attributes:
+        name: what the legend calls it.
+        spent_per_epoch: what an epoch of its training takes, in every unit that is known, such
+            as "seconds" and "spin updates".
+        metric: the curves of "clamped" and "free" images, or of one of them.
+        autocorrelation: the largest over the steps, None if it was not measured.
     """
 
     name: str
-    spent_per_epoch: float
+    spent_per_epoch: Mapping[str, float]
     metric: dict[str, Curve]
     autocorrelation: Curve | None = None
 
 
 @our_style()
-def draw_comparison(
-    runs: Sequence[ComparedRun], style: MetricStyle, path: Path, unit: str = "spin updates"
-) -> None:
-    """Write a PNG: metric above, autocorrelation below; over epochs left, over what training has
-    spent, in this unit, right.
+def draw_comparison(runs: Sequence[ComparedRun], style: MetricStyle, path: Path) -> None:
+    """Write a PNG: metric above, autocorrelation below; over epochs in the first column, and in a
+    column each over what training has spent, in all units in which all runs count.
 
     One colour a run; clamped solid, free dashed; intervals are shaded. Autocorrelations of 0 or
     below are drawn hollow at the foot of their logarithmic axis. Epoch 0 has no place on a
     logarithmic axis of spending. The lower row is left out if no run has autocorrelations.
 
-    Raises ValueError if there is nothing to draw, two runs share a name, or a curve is unknown or
-    does not fit its epochs.
+    Raises:
+        ValueError: there is nothing to draw, two runs share a name, or a curve is unknown or does
+            not fit its epochs.
     """
     _check(runs)
+    columns = [_over_epochs(runs), *(_over_spending(runs, unit) for unit in _common_units(runs))]
     quantities = [style.axis_label]
     if any(run.autocorrelation for run in runs):
         quantities.append(_AUTOCORRELATION)
     n_columns, legend_height = _legend_size([run.name for run in runs])
-    size = 10, 3.9 * len(quantities) + legend_height
+    size = 5 * max(2, len(columns)), 3.9 * len(quantities) + legend_height
     figure = mpl.figure.Figure(figsize=size, layout="constrained")
-    rows = figure.subplots(len(quantities), 2, sharex="col", sharey="row", squeeze=False)
+    grid = len(quantities), len(columns)
+    rows = figure.subplots(*grid, sharex="col", sharey="row", squeeze=False)
     for row, quantity in zip(rows, quantities, strict=True):
         for axes in row:
             plain(axes)
         write(row[0].yaxis.label, quantity)
-    _label_x(rows, runs, unit)
-    _draw_metric(rows[0], runs, style)
+    for axes, column in zip(rows[-1], columns, strict=True):
+        column.scale(axes)
+    _draw_metric(rows[0], columns, runs, style)
     hollow = ""
     if len(rows) == 2:
-        hollow = _draw_autocorrelation(rows[1], runs)
+        hollow = _draw_autocorrelation(rows[1], columns, runs)
     few_named = _legends(figure, rows[0, 0], runs, n_columns)
     note(rows[0, 0], hollow, few_named)
     save_png(figure, path)
 
 
-def _label_x(rows: np.ndarray, runs: Sequence[ComparedRun], unit: str) -> None:
-    by_epoch, by_spending = rows[-1]
-    by_epoch.set_xlabel("epoch")
-    by_epoch.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
-    by_spending.set_xlabel(f"training spent ({unit})")
-    if _spendings_differ(runs):
-        by_spending.set_xscale("log")
-        by_spending.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
-        every_tick = mpl.ticker.LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf))
-        by_spending.xaxis.set_major_formatter(every_tick)
-        by_spending.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+class _Column(NamedTuple):
+    """What the runs are drawn over: their epochs, or what they had spent by then.
+
+    Attributes:
+        label: of the axis.
+        per_epoch: what an epoch of each run adds.
+        is_log: whether the axis is logarithmic.
+    """
+
+    label: str
+    per_epoch: Sequence[float]
+    is_log: bool
+
+    def place(self, index: int, curve: Curve) -> Float[np.ndarray, " epoch"]:
+        """Where the points of a curve of run `index` are; NaN, so no point, where is no place."""
+        places = curve.epochs * self.per_epoch[index]
+        return np.where(self.is_log & (places == 0), np.nan, places)
+
+    def scale(self, axes: "Axes") -> None:
+        """Names the axis, and sets its ticks."""
+        axes.set_xlabel(self.label)
+        if self.is_log:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
+            every_tick = mpl.ticker.LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf))
+            axes.xaxis.set_major_formatter(every_tick)
+            axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+        elif self.label == _EPOCH:
+            axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
 
 
-def _draw_metric(row: np.ndarray, runs: Sequence[ComparedRun], style: MetricStyle) -> None:
+def _over_epochs(runs: Sequence[ComparedRun]) -> _Column:
+    return _Column(_EPOCH, [1.0] * len(runs), is_log=False)
+
+
+def _over_spending(runs: Sequence[ComparedRun], unit: str) -> _Column:
+    """In one unit; logarithmic where runs have spent very different amounts."""
+    per_epoch = [run.spent_per_epoch[unit] for run in runs]
+    last_epochs = [max(curve.epochs[-1] for curve in _curves(run)) for run in runs]
+    spent = np.multiply(last_epochs, per_epoch)
+    is_log = bool(spent.min() > 0 and spent.max() > _RATIO_FOR_LOG * spent.min())
+    return _Column(f"training spent ({unit})", per_epoch, is_log)
+
+
+def _common_units(runs: Sequence[ComparedRun]) -> list[str]:
+    first, *others = [run.spent_per_epoch for run in runs]
+    return [unit for unit in first if all(unit in spent for spent in others)]
+
+
+def _draw_metric(
+    row: np.ndarray, columns: Sequence[_Column], runs: Sequence[ComparedRun], style: MetricStyle
+) -> None:
     for index, run in enumerate(runs):
         for mode, curve in run.metric.items():
             line = _run_line(index, curve) | {"linestyle": _LINE_STYLES[mode]}
-            for axes, x in zip(row, _both_x(row, run, curve), strict=True):
+            for axes, column in zip(row, columns, strict=True):
+                x = column.place(index, curve)
                 axes.plot(x, style.height(curve.values), **line)
                 if curve.interval:
                     low, high = map(style.height, curve.interval)
                     axes.fill_between(x, low, high, color=line["color"], alpha=0.15, linewidth=0)
 
 
-def _draw_autocorrelation(row: np.ndarray, runs: Sequence[ComparedRun]) -> str:
+def _draw_autocorrelation(
+    row: np.ndarray, columns: Sequence[_Column], runs: Sequence[ComparedRun]
+) -> str:
     """Returns words on the hollow markers, if there are any."""
     curves = {index: run.autocorrelation for index, run in enumerate(runs) if run.autocorrelation}
     values = np.concatenate([curve.values for curve in curves.values()])
@@ -128,7 +174,8 @@ def _draw_autocorrelation(row: np.ndarray, runs: Sequence[ComparedRun]) -> str:
     row[0].set_yscale("log")  # which the row shares
     for index, curve in curves.items():
         line, at_foot = _run_line(index, curve), curve.values <= 0
-        for axes, x in zip(row, _both_x(row, runs[index], curve), strict=True):
+        for axes, column in zip(row, columns, strict=True):
+            x = column.place(index, curve)
             axes.plot(x, np.where(at_foot, foot, curve.values), **line)
             axes.plot(x[at_foot], np.full(at_foot.sum(), foot), **hollow_style(line_style(index)))
     if not (values <= 0).any():
@@ -140,19 +187,6 @@ def _draw_autocorrelation(row: np.ndarray, runs: Sequence[ComparedRun]) -> str:
 def _run_line(index: int, curve: Curve) -> dict[str, Any]:
     """Few markers, between which dashes can be seen."""
     return line_style(index) | {"markevery": max(1, len(curve.epochs) // 10)}
-
-
-def _both_x(row: np.ndarray, run: ComparedRun, curve: Curve) -> tuple[np.ndarray, np.ndarray]:
-    """Epochs, and what was spent by then; NaN, so no point, where the axis has no place."""
-    spent = curve.epochs * run.spent_per_epoch
-    is_log = row[1].get_xscale() == "log"
-    return curve.epochs, np.where(is_log & (spent == 0), np.nan, spent)
-
-
-def _spendings_differ(runs: Sequence[ComparedRun]) -> bool:
-    last_epochs = [max(curve.epochs[-1] for curve in _curves(run)) for run in runs]
-    spent = [last * run.spent_per_epoch for last, run in zip(last_epochs, runs, strict=True)]
-    return bool(min(spent) > 0 and max(spent) > _RATIO_FOR_LOG * min(spent))
 
 
 def _legend_size(names: Sequence[str]) -> tuple[int, float]:
