@@ -17,6 +17,7 @@ from thrmlDenoising.experiments import Experiment, train_command
 from thrmlDenoising.quality import reference
 from thrmlDenoising.quality.features.inception import find_weights
 from thrmlDenoising.quality.features.protocol import UnavailableError
+from thrmlDenoising.support.cache import CACHE_VARIABLE, cache_folder
 from thrmlDenoising.support.files import check_can_be_written
 from thrmlDenoising.support.paths import user_path
 
@@ -96,7 +97,7 @@ def test_benchmarks_are_not_measured_in_vain(blocked, monkeypatch, capsys):
 
 @pytest.fixture
 def no_cache_named(monkeypatch):
-    for variable in (reference.CACHE_VARIABLE, "XDG_CACHE_HOME", "TORCH_HOME"):
+    for variable in (CACHE_VARIABLE, "XDG_CACHE_HOME", "TORCH_HOME"):
         monkeypatch.delenv(variable, raising=False)
 
 
@@ -119,7 +120,7 @@ def kept() -> np.ndarray:
 @pytest.mark.parametrize("folder", [None, "~", "~/cache"])
 def test_no_home_means_no_cache(no_home, monkeypatch, folder):
     if folder is not None:
-        monkeypatch.setenv(reference.CACHE_VARIABLE, folder)
+        monkeypatch.setenv(CACHE_VARIABLE, folder)
     with pytest.warns(UserWarning, match=r"no home directory.*THRML_DENOISING_CACHE"):
         assert kept().tolist() == [0, 1, 2]
     with pytest.raises(UnavailableError):
@@ -128,7 +129,7 @@ def test_no_home_means_no_cache(no_home, monkeypatch, folder):
 
 def test_a_cache_that_cannot_be_written_is_none(blocked, monkeypatch):
     for folder in (blocked, blocked.parent, Path("/proc/nowhere")):
-        monkeypatch.setenv(reference.CACHE_VARIABLE, str(folder))
+        monkeypatch.setenv(CACHE_VARIABLE, str(folder))
         with pytest.warns(UserWarning, match="not kept in .*Name another folder"):
             assert kept().tolist() == [0, 1, 2]
 
@@ -161,7 +162,7 @@ def a_pipe(file: Path) -> None:
     ],
 )
 def test_damaged_files_of_the_cache_are_replaced(tmp_path, monkeypatch, damage):
-    monkeypatch.setenv(reference.CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     kept()
     damage(tmp_path / "name.npz")
     with warnings.catch_warnings():
@@ -175,15 +176,15 @@ def test_the_cache_is_in_no_folder_that_nobody_named(no_cache_named, tmp_path, m
     monkeypatch.setenv("HOME", str(tmp_path))
     for given in ("", "here", "./here"):  # such are no caches, says their specification
         monkeypatch.setenv("XDG_CACHE_HOME", given)
-        assert reference.cache_folder() == tmp_path / ".cache/thrmlDenoising"
+        assert cache_folder() == tmp_path / ".cache/thrmlDenoising"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "there"))
-    assert reference.cache_folder() == tmp_path / "there/thrmlDenoising"
+    assert cache_folder() == tmp_path / "there/thrmlDenoising"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="HOME is not where Windows looks")
 def test_an_empty_home_is_none(no_cache_named, monkeypatch):
     monkeypatch.setenv("HOME", "")
-    assert reference.cache_folder() is None
+    assert cache_folder() is None
     with pytest.raises(ValueError, match=r"HOME is empty.*write the whole path"):
         user_path("~/runs")
     assert user_path("runs/~") == Path("runs/~")

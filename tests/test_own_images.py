@@ -19,7 +19,8 @@ from thrmlDenoising import DTM, DTMConfig, make_cfg
 from thrmlDenoising.data import ImageDataset, Mode, OwnImages
 from thrmlDenoising.quality import RealImages
 from thrmlDenoising.quality.accuracy import class_judge
-from thrmlDenoising.quality.reference import CACHE_VARIABLE, feature_reference
+from thrmlDenoising.quality.reference import feature_reference
+from thrmlDenoising.support.cache import CACHE_VARIABLE
 
 ROWS, COLUMNS, N_EACH = 6, 5, 20
 CLASSES = np.repeat(np.arange(3), N_EACH)

@@ -11,7 +11,6 @@ from scipy.stats import binomtest
 
 from thrmlDenoising.data import ImageDataset, load_dataset
 from thrmlDenoising.quality import (
-    CACHE_VARIABLE,
     WRONG_THRESHOLD,
     QualityReport,
     QualitySuite,
@@ -22,6 +21,7 @@ from thrmlDenoising.quality import reference as reference_module
 from thrmlDenoising.quality.controls import Control
 from thrmlDenoising.quality.features import CallableFeatures, ClassifierFeatures
 from thrmlDenoising.quality.reference import feature_reference, held_out_distances
+from thrmlDenoising.support.cache import CACHE_VARIABLE
 
 NAME = "fashion_mnist_10k"
 TRAINING, TEST, SHUFFLED = "training images", "test images", "test images, classes shuffled"

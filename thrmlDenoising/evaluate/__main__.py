@@ -1,5 +1,6 @@
 """Runs the command that the first word names; any other word is a run to evaluate."""
 
+from thrmlDenoising.support.cache import keep_compiled_programs
 from thrmlDenoising.support.command_line import exits_in_words, quiet_interrupts
 
 if __name__ == "__main__":
@@ -20,6 +21,7 @@ def main() -> None:
     """Runs it, and says in a line what was wrong with it."""
     words = sys.argv[1:]
     with exits_in_words():
+        keep_compiled_programs()
         if words and words[0] in _COMMANDS:
             _COMMANDS[words[0]](words[1:])
         else:

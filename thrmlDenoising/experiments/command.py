@@ -6,6 +6,7 @@ from pathlib import Path
 
 from thrmlDenoising.experiments.experiment import Experiment, Run
 from thrmlDenoising.experiments.training import Places, train_all
+from thrmlDenoising.support.cache import keep_compiled_programs
 from thrmlDenoising.support.command_line import exits_in_words
 from thrmlDenoising.support.files import check_can_hold_files
 from thrmlDenoising.support.imports import parse_trusting
@@ -36,6 +37,7 @@ def train_command(
         "--runs", type=user_path, default=RUNS, help=f"run folders (default: {RUNS})"
     )
     with exits_in_words(lambda: "interrupted; the same command goes on with what is saved"):
+        keep_compiled_programs()
         given = parse_trusting(parser, argv)
         runs = scales[given.scale].runs()
         names = [run.name for run in runs]

@@ -8,7 +8,6 @@ each time what it makes of a few images, since its code may change under one nam
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Collection
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -27,12 +26,9 @@ from thrmlDenoising.quality.features import (
 from thrmlDenoising.quality.frechet import FeatureMoments
 from thrmlDenoising.quality.kernel_distance import KernelReference
 from thrmlDenoising.quality.nearest import nearest_distances
+from thrmlDenoising.support.cache import CACHE_VARIABLE, cache_folder
 from thrmlDenoising.support.files import written_aside
-from thrmlDenoising.support.paths import UnknownHomeError, user_path
 from thrmlDenoising.support.warn import warn
-
-CACHE_VARIABLE = "THRML_DENOISING_CACHE"
-"""Environment variable that names the folder of the cache."""
 
 N_COMPARED = 10_000
 """At most so many reference images serve the metrics that compare images pairwise, as published."""
@@ -171,24 +167,6 @@ def held_out_distances(real: RealImages) -> Float[np.ndarray, " image"]:
         return {"nearest": nearest}
 
     return _kept(real.hash_with(None), compute, ["nearest"])["nearest"]
-
-
-def cache_folder() -> Path | None:
-    """Where references are kept: `$THRML_DENOISING_CACHE`, or the user's cache folder.
-
-    None where that is in a home directory that cannot be found.
-    """
-    chosen = os.environ.get(CACHE_VARIABLE)
-    try:
-        return user_path(chosen) if chosen else _users_cache() / "thrmlDenoising"
-    except UnknownHomeError:
-        return None
-
-
-def _users_cache() -> Path:
-    given = user_path(os.environ.get("XDG_CACHE_HOME", ""))
-    # The specification of that variable says to take no notice of relative paths.
-    return given if given.is_absolute() else user_path("~/.cache")
 
 
 def evenly_spread(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from thrmlDenoising.families import family
 from thrmlDenoising.runs import complete_epochs
+from thrmlDenoising.support.cache import keep_compiled_programs
 from thrmlDenoising.support.command_line import exits_in_words
 from thrmlDenoising.support.files import check_can_hold_files
 from thrmlDenoising.support.paths import user_path
@@ -24,6 +25,7 @@ def train(parse: Callable[[], Arguments]) -> None:
         return f"interrupted; complete checkpoints: {saved}{hint}"
 
     with exits_in_words(interrupted):
+        keep_compiled_programs()
         given = parse()
         if given.resume is None:
             check_can_hold_files(user_path(given.output_dir), "--output-dir")
