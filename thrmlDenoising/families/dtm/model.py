@@ -52,7 +52,7 @@ from thrmlDenoising.families.dtm.trainer import Trainer, adapt_strengths
 from thrmlDenoising.plots import draw_autocorrelation_vs_epoch
 from thrmlDenoising.processes import LabelledImages
 from thrmlDenoising.runs import History, RunFolder, damaged, write_arrays
-from thrmlDenoising.sampling import IsingModel, sampler_type
+from thrmlDenoising.sampling import IsingMachine, sampler_type
 from thrmlDenoising.support.hints import counted
 from thrmlDenoising.training.devices import Stoppable
 from thrmlDenoising.training.model import Model, no_look
@@ -119,7 +119,7 @@ class DTMModel(Model[DTMState]):
         """What is fixed about each step, spread over the devices JAX shows."""
         return build_steps(self.cfg, self.manager, self.graphs)
 
-    def machines(self, state: DTMState) -> list[IsingModel]:
+    def machines(self, state: DTMState) -> list[IsingMachine]:
         """The Ising machine of every step, as trained so far.
 
         Raises:
