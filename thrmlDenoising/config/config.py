@@ -78,7 +78,11 @@ class Config:
         self._check_enough_images_to_draw()
 
     def check_together(self) -> None:
-        """Raises ValueError for sections that do not go together."""
+        """Checks that the sections go together; a family has its rules here.
+
+        Raises:
+            ValueError: they do not.
+        """
 
     @property
     def n_levels(self) -> int:

@@ -48,10 +48,11 @@ class Curve(NamedTuple):
 class ComparedRun(NamedTuple):
     """What a comparison draws of one run.
 
-    - `name`: what the legend calls it.
-    - `spent_per_epoch`: what an epoch of its training takes, such as spin updates.
-    - `metric`: the curves of "clamped" and "free" images, or of one of them.
-    - `autocorrelation`: the largest over the steps, None if it was not measured.
+    Attributes:
+        name: what the legend calls it.
+        spent_per_epoch: what an epoch of its training takes, such as spin updates.
+        metric: the curves of "clamped" and "free" images, or of one of them.
+        autocorrelation: the largest over the steps, None if it was not measured.
     """
 
     name: str
@@ -71,8 +72,9 @@ def draw_comparison(
     below are drawn hollow at the foot of their logarithmic axis. Epoch 0 has no place on a
     logarithmic axis of spending. The lower row is left out if no run has autocorrelations.
 
-    Raises ValueError if there is nothing to draw, two runs share a name, or a curve is unknown or
-    does not fit its epochs.
+    Raises:
+        ValueError: there is nothing to draw, two runs share a name, or a curve is unknown or does
+            not fit its epochs.
     """
     _check(runs)
     quantities = [style.axis_label]

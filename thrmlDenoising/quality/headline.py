@@ -18,9 +18,10 @@ _ACCURACIES = {
 class Headline(NamedTuple):
     """The measurement that stands for a run.
 
-    - `label`: its name on an axis.
-    - `is_distance`: whether lower is better.
-    - `names`: its name for free and for clamped images, as far as they were measured.
+    Attributes:
+        label: its name on an axis.
+        is_distance: whether lower is better.
+        names: its name for free and for clamped images, as far as they were measured.
     """
 
     label: str

@@ -174,7 +174,11 @@ class DTMModel(Model[DTMState]):
         return str(self.examples)
 
     def check_trainable(self) -> None:
-        """Raises ValueError where an epoch has more batches than the images make."""
+        """Checks that the images make all batches of an epoch.
+
+        Raises:
+            ValueError: the epoch has more.
+        """
         cfg = self.cfg
         if self._stream is None and cfg.n_batches * cfg.batch_size > cfg.n_train:
             raise ValueError(
@@ -228,7 +232,7 @@ class DTMModel(Model[DTMState]):
         return self.labels.no_accuracy
 
     def check_classes(self) -> None:
-        """Raises ValueError unless labels can be clamped."""
+        """See `Model.check_classes`."""
         if not self.cfg.n_label_nodes:
             raise ValueError(self.labels.refusal)
 
@@ -352,7 +356,7 @@ class DTMModel(Model[DTMState]):
         return hardware_energy(self.graphs, self.cfg.graph.lattice, n_sweeps, e_cell)
 
     def check_finite(self, state: DTMState) -> None:
-        """Raises NotFiniteError, naming the step and what is not finite, unless all numbers are."""
+        """See `Model.check_finite`; names the step too."""
         for index, step in enumerate(state.steps):
             for name, n_bad, n in step.not_finite():
                 raise NotFiniteError(

@@ -43,9 +43,10 @@ PHASE_ORDERS = {"independent": independent_phases, "paired": paired_phases}
 class EpochKeys(NamedTuple):
     """The random keys of an epoch.
 
-    - `phases`: for the order and the noise of the positive and of the negative phase.
-    - `chains`: for sampling.
-    - `following`: the data of the key of the epoch after it.
+    Attributes:
+        phases: for the order and the noise of the positive and of the negative phase.
+        chains: for sampling.
+        following: the data of the key of the epoch after it.
     """
 
     phases: tuple[Key[Array, ""], Key[Array, ""]]
