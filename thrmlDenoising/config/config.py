@@ -37,7 +37,7 @@ class Config:
     Attributes:
         family: the family's name, as in YAML and on the command line.
         free_to_change: fields that a resumed run may have changed, as they do not touch what is
-            trained.
+            trained. The hash of an experiment leaves out fewer, see `experiments.config_hash`.
 
     Raises:
         ValueError: a value is out of its range, or values do not go together.

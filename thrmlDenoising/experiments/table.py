@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 
 from thrmlDenoising.config import FIRST_FAMILY, Config
 from thrmlDenoising.data import Mode
+from thrmlDenoising.quality import at_best_epoch
 from thrmlDenoising.runs import History
 from thrmlDenoising.support.files import written_aside
 from thrmlDenoising.support.hints import shortened
@@ -23,6 +24,8 @@ _LARGEST = 2**24
 
 _DISTANCES = tuple(f"{mode}_{name}" for name in ("fid", "classifier_fd") for mode in get_args(Mode))
 _NO_PART_OF_HASH = ("exp.descriptor", "data.data_dir")
+"""Fields that change nothing in a table. `Config.free_to_change` lists those that change nothing in
+training, such as how images are measured, which does change a table."""
 
 
 def config_hash(cfg: Config) -> str:
@@ -116,7 +119,9 @@ class RunTable:
         Raises:
             ValueError: there is no such column.
         """
-        values = self._column(name)
+        if name not in self.columns:
+            raise ValueError(f"no column {name!r}; there are {', '.join(self.columns)}")
+        values = self.columns[name]
         measured = ~np.isnan(values)
         return self.columns["epoch"][measured].astype(int), values[measured]
 
@@ -131,11 +136,18 @@ class RunTable:
         Raises:
             ValueError: it was not measured.
         """
-        names = {mode: f"{mode}_{distance}" for mode in get_args(Mode)}
-        measured = [mode for mode, name in names.items() if name in self.columns]
-        columns = {mode: self._column(names[mode]) for mode in measured or names}
-        row = int(np.nanargmin(sum(columns.values())))
-        return {mode: float(values[row]) for mode, values in columns.items()}
+        if found := at_best_epoch(self.distances(distance)):
+            return found
+        raise ValueError(f"no epoch has a {distance}; the columns are {', '.join(self.columns)}")
+
+    def distances(self, name: str) -> dict[Mode, Float[np.ndarray, " row"]]:
+        """A distance of free and of clamped images, of those that were measured.
+
+        Args:
+            name: "fid" or "classifier_fd".
+        """
+        columns = {mode: f"{mode}_{name}" for mode in get_args(Mode)}
+        return {mode: self.columns[name] for mode, name in columns.items() if name in self.columns}
 
     @property
     def largest_autocorrelation(
@@ -145,11 +157,6 @@ class RunTable:
         names = [name for name in self.columns if name.startswith(f"{AUTOCORRELATION}_")]
         series = [self.series(name) for name in names]
         return series[0][0], np.max([values for _, values in series], axis=0)
-
-    def _column(self, name: str) -> Float[np.ndarray, " row"]:
-        if name not in self.columns:
-            raise ValueError(f"no column {name!r}; there are {', '.join(self.columns)}")
-        return self.columns[name]
 
 
 def _as_column(values: Iterable[float | None]) -> Float[np.ndarray, " row"]:

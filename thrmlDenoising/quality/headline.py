@@ -1,8 +1,10 @@
 """Which of many measurements stands for a run: in its plot, in `fids_dict` and in comparisons."""
 
-from collections.abc import Collection, Mapping, Sequence
-from math import inf, isfinite
+from collections.abc import Collection, Mapping
 from typing import NamedTuple, get_args
+
+import numpy as np
+from jaxtyping import Float
 
 from thrmlDenoising.data import Mode
 from thrmlDenoising.quality.agreement import HELD_OUT_PIXELS
@@ -28,10 +30,29 @@ class Headline(NamedTuple):
     is_distance: bool
     names: dict[Mode, str]
 
-    def best(self, values: Sequence[float]) -> int:
-        """The place of the best of some values, those that are not finite coming last."""
-        ranked = [value if self.is_distance else -value for value in values]
-        return min(range(len(ranked)), key=lambda i: ranked[i] if isfinite(ranked[i]) else inf)
+    def best(self, values: Float[np.ndarray, " epoch"]) -> int | None:
+        """The place of the best finite value, of equal ones the first; None if there is none."""
+        return _lowest(values if self.is_distance else -values)
+
+
+def at_best_epoch(distances: Mapping[Mode, Float[np.ndarray, " epoch"]]) -> dict[Mode, float]:
+    """The distances of free and of clamped images at the epoch where their sum is lowest.
+
+    Args:
+        distances: NaN where an epoch has none; those of one mode may be all there are.
+
+    Returns:
+        Those of the first epoch of the lowest sum; none if no epoch has a finite one.
+    """
+    place = _lowest(np.sum(list(distances.values()), axis=0)) if distances else None
+    if place is None:
+        return {}
+    return {mode: float(values[place]) for mode, values in distances.items()}
+
+
+def _lowest(values: Float[np.ndarray, " epoch"]) -> int | None:
+    finite = np.flatnonzero(np.isfinite(values))
+    return int(finite[values[finite].argmin()]) if len(finite) else None
 
 
 def headline(metric_names: Collection[str]) -> Headline | None:
