@@ -31,7 +31,7 @@ from thrmlDenoising.families.dtm.hardware_energy import (
 )
 from thrmlDenoising.families.dtm.model import DTMModel
 from thrmlDenoising.plots.style import our_style, write
-from thrmlDenoising.quality import at_best_epoch
+from thrmlDenoising.quality import DISTANCES, at_best_epoch
 from thrmlDenoising.runs import History
 from thrmlDenoising.support.files import written_aside
 from thrmlDenoising.support.imports import parse_trusting
@@ -147,7 +147,7 @@ def draw(
     axes[panels[-1]].set_xlabel("energy per sample (J)")
     _draw_published(axes[FID], published)
     if CLASSIFIER_FD in axes:
-        axes[CLASSIFIER_FD].set_ylabel("classifier FD")
+        axes[CLASSIFIER_FD].set_ylabel(DISTANCES[CLASSIFIER_FD])
         axes[CLASSIFIER_FD].set_title("another distance, not comparable with FID", fontsize=8)
     for panel in panels:
         _draw_ours(axes[panel], [point for point in ours if panel in point.best], panel)

@@ -145,11 +145,7 @@ class Config:
         """All fields as "section.field"; what can be written in several ways stands as its
         meaning, so that two configs mean the same where these are equal.
         """
-        return {
-            f"{section}.{name}": value
-            for section, values in asdict(self).items()
-            for name, value in values.items()
-        }
+        return self._as_given()
 
     def differing(self, other: Self) -> dict[str, tuple[Any, Any]]:
         """The fields that mean something else in another config of the family: here and there."""
@@ -162,12 +158,14 @@ class Config:
         """The fields as given, "section.field", in which this differs from the family's defaults;
         own functions by their names.
         """
-        default = asdict(type(self)())
+        ours, default = self._as_given(), type(self)()._as_given()
+        return {name: _in_words(value) for name, value in ours.items() if value != default[name]}
+
+    def _as_given(self) -> dict[str, Any]:
         return {
-            f"{section}.{name}": _in_words(value)
+            f"{section}.{name}": value
             for section, values in asdict(self).items()
             for name, value in values.items()
-            if value != default[section][name]
         }
 
     def to_yaml(self) -> str:

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from thrmlDenoising.config import FIRST_FAMILY, Config
 from thrmlDenoising.data import Mode
-from thrmlDenoising.quality import at_best_epoch
+from thrmlDenoising.quality import DISTANCES, at_best_epoch
 from thrmlDenoising.runs import History
 from thrmlDenoising.support.files import written_aside
 from thrmlDenoising.support.hints import shortened
@@ -22,7 +22,7 @@ from thrmlDenoising.training.results import AUTOCORRELATION
 _LARGEST = 2**24
 """Bytes of a table: tens of thousands of epochs."""
 
-_DISTANCES = tuple(f"{mode}_{name}" for name in ("fid", "classifier_fd") for mode in get_args(Mode))
+_COLUMNS = tuple(f"{mode}_{name}" for name in DISTANCES for mode in get_args(Mode))
 _NO_PART_OF_HASH = ("exp.descriptor", "data.data_dir")
 """Fields that change nothing in a table. `Config.free_to_change` lists those that change nothing in
 training, such as how images are measured, which does change a table."""
@@ -68,7 +68,7 @@ class RunTable:
         for part in range(max(map(len, chains.values()), default=0)):
             values = [chains[r.epoch][part] if r.epoch in chains else None for r in records]
             columns[f"{AUTOCORRELATION}_{part}"] = _as_column(values)
-        for name in _DISTANCES:
+        for name in _COLUMNS:
             if name in history.metric_names:
                 columns[name] = _as_column(record.metrics.get(name) for record in records)
         return cls(dict(facts), columns)
@@ -131,7 +131,7 @@ class RunTable:
         A model without labels has free images alone.
 
         Args:
-            distance: "fid" or "classifier_fd".
+            distance: one of `DISTANCES`.
 
         Raises:
             ValueError: it was not measured.
@@ -144,7 +144,7 @@ class RunTable:
         """A distance of free and of clamped images, of those that were measured.
 
         Args:
-            name: "fid" or "classifier_fd".
+            name: one of `DISTANCES`.
         """
         columns = {mode: f"{mode}_{name}" for mode in get_args(Mode)}
         return {mode: self.columns[name] for mode, name in columns.items() if name in self.columns}

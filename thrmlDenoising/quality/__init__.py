@@ -4,13 +4,20 @@ from thrmlDenoising.quality.agreement import HELD_OUT_PIXELS, held_out_pixels
 from thrmlDenoising.quality.bootstrap import Estimate
 from thrmlDenoising.quality.controls import WRONG_THRESHOLD, Control, control_images
 from thrmlDenoising.quality.frechet import FeatureMoments, frechet_distance
-from thrmlDenoising.quality.headline import Headline, at_best_epoch, headline, headline_in_words
+from thrmlDenoising.quality.headline import (
+    DISTANCES,
+    Headline,
+    at_best_epoch,
+    headline,
+    headline_in_words,
+)
 from thrmlDenoising.quality.reference import CACHE_VARIABLE, RealImages
 from thrmlDenoising.quality.report import Measurement, QualityReport
 from thrmlDenoising.quality.suite import QualitySuite
 
 __all__ = [
     "CACHE_VARIABLE",
+    "DISTANCES",
     "HELD_OUT_PIXELS",
     "WRONG_THRESHOLD",
     "Control",

@@ -9,6 +9,9 @@ from jaxtyping import Float
 from thrmlDenoising.data import Mode
 from thrmlDenoising.quality.agreement import HELD_OUT_PIXELS
 
+DISTANCES = {"fid": "FID", "classifier_fd": "classifier FD"}
+"""Endings of the names of the distances that all know, the best known first, and their labels."""
+
 _ACCURACIES = {
     ("exact_accuracy",): "exactly the image of their class (%)",
     ("accuracy", "agreement"): "images of their label's class (%)",
@@ -65,9 +68,9 @@ def headline(metric_names: Collection[str]) -> Headline | None:
     by_mode = {mode: _without_prefix(metric_names, f"{mode}_") for mode in get_args(Mode)}
     measured = [name for names in by_mode.values() for name in names]
     distances = [name for name in measured if name.endswith("_fd")]
-    for distance in ["fid", "classifier_fd", *distances[:1]]:
+    for distance in [*DISTANCES, *distances[:1]]:
         if distance in measured:
-            label = "FID" if distance == "fid" else distance.removesuffix("_fd") + " FD"
+            label = DISTANCES.get(distance, f"{distance.removesuffix('_fd')} FD")
             return Headline(label, True, _names(by_mode, (distance,)))
     for endings, label in _ACCURACIES.items():
         if accuracies := _names(by_mode, endings):
