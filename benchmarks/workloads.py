@@ -26,7 +26,7 @@ from thrmlDenoising.families.dtm.state import StepState
 from thrmlDenoising.sampling import (
     AbstractSampler,
     Chains,
-    IsingModel,
+    IsingMachine,
     Parameters,
     Schedule,
     free_nodes,
@@ -100,7 +100,7 @@ def time_samplers(
     seconds: float,
 ) -> list[Record]:
     """Times samplers of one graph in turn."""
-    model, chains = _random_problem(base_graph, n_chains)
+    machine, chains = _random_problem(base_graph, n_chains)
     calls, updates = {}, {}
     for name, sampler in samplers.items():
         terms = 2 * base_graph.n_edges * n_chains
@@ -108,7 +108,7 @@ def time_samplers(
         calls[name] = partial(
             sampler.observe,
             jax.random.key(0),
-            model,
+            machine,
             chains,
             Schedule.constant(1.0, n_sweeps),
             "nothing",
@@ -125,7 +125,7 @@ def cfg_of(graph: str) -> DTMConfig:
     return FIGURE_5B.replace(graph=dict(graph_preset_architecture=graph, **grey))
 
 
-def _random_problem(graph: BaseGraph, n_chains: int) -> tuple[IsingModel, Chains]:
+def _random_problem(graph: BaseGraph, n_chains: int) -> tuple[IsingMachine, Chains]:
     """Moderate couplings, one input that all chains share, and chains that start anywhere."""
     keys = jax.random.split(jax.random.key(0), 4)
     n_visible = len(graph.visible_nodes)
@@ -135,7 +135,7 @@ def _random_problem(graph: BaseGraph, n_chains: int) -> tuple[IsingModel, Chains
     )
     inputs = jnp.tile(jax.random.bernoulli(keys[2], 0.5, (n_visible,)), (n_chains, 1))
     spins = jax.random.bernoulli(keys[3], 0.5, (n_chains, graph.n_nodes))
-    return IsingModel(parameters, jnp.full(n_visible, 0.5)), Chains(spins, inputs)
+    return IsingMachine(parameters, jnp.full(n_visible, 0.5)), Chains(spins, inputs)
 
 
 def _integrated_time(
@@ -144,9 +144,9 @@ def _integrated_time(
     """The integrated autocorrelation time, in sweeps, of projected images."""
     directions = jax.random.normal(jax.random.key(1), (manager.n_pixels, N_DIRECTIONS))
     observer = ProjectImage(jnp.asarray(graph.image_nodes), manager, directions)
-    schedule = Schedule.constant(1.0, n_warmup=100, n_samples=100, steps_per_sample=1)
-    model, chains = _random_problem(graph, n_chains)
-    seen = sampler.observe(jax.random.key(2), model, chains, schedule, "nothing", observer)
+    schedule = Schedule.constant(1.0, n_warmup=100, n_samples=100, sweeps_per_sample=1)
+    machine, chains = _random_problem(graph, n_chains)
+    seen = sampler.observe(jax.random.key(2), machine, chains, schedule, "nothing", observer)
     of_one_image = np.asarray(seen)[:, None]  # all chains have the same input
     return max(1.0, integrated_time(stationary_curve(of_one_image)))
 

@@ -32,7 +32,7 @@ from thrmlDenoising.sampling import (
     AbstractSampler,
     Chains,
     Clamp,
-    IsingModel,
+    IsingMachine,
     Parameters,
     Schedule,
     clamped_nodes,
@@ -51,7 +51,7 @@ class Setting(NamedTuple):
     """A machine under several conditions: each has an input and a state to start from."""
 
     graph: BaseGraph
-    model: IsingModel
+    machine: IsingMachine
     clamp: Clamp
     starts: Bool[np.ndarray, "condition node"]
     inputs: Bool[np.ndarray, "condition visible"]
@@ -133,9 +133,9 @@ def tied_graph() -> BaseGraph:
     )
 
 
-def random_model(rng: np.random.Generator, graph: BaseGraph, scale: float = 0.5) -> IsingModel:
+def random_machine(rng: np.random.Generator, graph: BaseGraph, scale: float = 0.5) -> IsingMachine:
     n_visible = len(graph.visible_nodes)
-    return IsingModel(
+    return IsingMachine(
         Parameters(
             jnp.asarray(rng.normal(0, scale, graph.n_biases), jnp.float32),
             jnp.asarray(rng.normal(0, scale, graph.n_weights), jnp.float32),
@@ -150,7 +150,7 @@ def random_setting(
     rng = np.random.default_rng(seed)
     return Setting(
         graph,
-        random_model(rng, graph),
+        random_machine(rng, graph),
         clamp,
         starts=rng.random((n_conditions, graph.n_nodes)) < 0.5,
         inputs=rng.random((n_conditions, len(graph.visible_nodes))) < 0.5,
@@ -178,7 +178,7 @@ def _dense(
     setting: Setting, condition: int
 ) -> tuple[Float[np.ndarray, " node"], Float[np.ndarray, "node node"]]:
     """The field that does not depend on other spins, and the symmetric coupling matrix."""
-    graph, (parameters, input_couplings) = setting.graph, setting.model
+    graph, (parameters, input_couplings) = setting.graph, setting.machine
     field = np.asarray(parameters.biases, float)[graph.bias_of_node]
     signs = 2.0 * setting.inputs[condition] - 1
     field[graph.visible_nodes] += np.asarray(input_couplings, float) * signs
@@ -256,7 +256,7 @@ def observe(
     """All spins of independent chains, `n_chains` for each condition."""
     observed = sampler.observe(
         jax.random.key(seed),
-        setting.model,
+        setting.machine,
         setting.chains(n_chains),
         schedule,
         setting.clamp,

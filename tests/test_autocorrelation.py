@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from exactness import int32, random_model
+from exactness import int32, random_machine
 
 from thrmlDenoising.base_graphs import (
     BaseGraph,
@@ -30,7 +30,7 @@ from thrmlDenoising.families.dtm.autocorrelation import (
 )
 from thrmlDenoising.families.dtm.step import DiffusionStep
 from thrmlDenoising.processes.bit_flips import Interval, LabelledImages, Rates
-from thrmlDenoising.sampling import IsingModel, Parameters, Schedule
+from thrmlDenoising.sampling import IsingMachine, Parameters, Schedule
 from thrmlDenoising.sampling.thrml.sampler import ThrmlSampler
 
 SIGMAS = 5.5
@@ -217,7 +217,7 @@ def test_a_mixing_process_has_no_tail_and_a_stuck_one_has():
 # --- measured on machines ------------------------------------------------------------------
 
 
-def pair_machine(coupling: float, bias: float = 0.0) -> tuple[DiffusionStep, IsingModel]:
+def pair_machine(coupling: float, bias: float = 0.0) -> tuple[DiffusionStep, IsingMachine]:
     """One pixel and one hidden spin, coupled; the input is pure noise and says nothing."""
     graph = BaseGraph.untied(int32((0, 1)), int32(0, 1), int32(0), int32())
     manager = PoissonBinomialIsingGraphManager(
@@ -240,14 +240,14 @@ N_SWEEPS = 64
 @pytest.mark.parametrize("beta", [1.0, 0.5])
 def test_a_slow_pair_decays_as_its_transition_matrix_says(beta):
     """With J = 2 the pixel remembers tanh(beta J)^2 of itself each sweep, lags are 4 sweeps."""
-    step, model = pair_machine(2.0)
+    step, machine = pair_machine(2.0)
     up = (1 + np.tanh(beta * 2.0)) / 2
     half_sweep = np.array([[up, 1 - up], [1 - up, up]])  # one spin given the other
     matrix = np.linalg.matrix_power(half_sweep @ half_sweep, 4)
     rho = matrix[0, 0] - matrix[0, 1]
     assert rho == pytest.approx(np.tanh(beta * 2.0) ** 8)
     curve = measure_autocorrelation(
-        jax.random.key(0), step, model, blank_images(64, 1), Protocol.stationary(beta), N_SWEEPS
+        jax.random.key(0), step, machine, blank_images(64, 1), Protocol.stationary(beta), N_SWEEPS
     ).values
     # all 32 directions of one pixel are the same number up to a factor
     error = bartlett_error(rho, 64 * 16 * N_SWEEPS // 2)
@@ -256,9 +256,9 @@ def test_a_slow_pair_decays_as_its_transition_matrix_says(beta):
 
 
 def test_independent_spins_forget_at_once():
-    step, model = pair_machine(0.0, bias=0.3)
+    step, machine = pair_machine(0.0, bias=0.3)
     curve = measure_autocorrelation(
-        jax.random.key(1), step, model, blank_images(64, 1), Protocol.stationary(1.0), N_SWEEPS
+        jax.random.key(1), step, machine, blank_images(64, 1), Protocol.stationary(1.0), N_SWEEPS
     )
     error = bartlett_error(0.0, 64 * 16 * N_SWEEPS // 2)
     assert len(curve.values) == N_SWEEPS // 2 + 1
@@ -268,10 +268,10 @@ def test_independent_spins_forget_at_once():
 
 def test_the_replication_protocol_ends_at_the_end_of_the_ramp():
     """A pair that is free at the ramp's start and stuck at its end keeps its memory."""
-    step, model = pair_machine(1.0)
+    step, machine = pair_machine(1.0)
     tails = [
         measure_autocorrelation(
-            jax.random.key(2), step, model, blank_images(64, 1), Protocol.replication(*betas), 64
+            jax.random.key(2), step, machine, blank_images(64, 1), Protocol.replication(*betas), 64
         ).tail
         for betas in ((0.1, 8.0), (8.0, 0.1))
     ]
@@ -290,10 +290,10 @@ def test_projections_are_of_grey_levels_and_few_images_are_used_whole():
     projected = ProjectImage(step.image_nodes, manager, directions)(spins)
     np.testing.assert_allclose(projected, [2 / 3, 1, 1 / 3], atol=1e-6)
 
-    model = random_model(np.random.default_rng(0), graph)
+    machine = random_machine(np.random.default_rng(0), graph)
     images = LabelledImages(jnp.zeros((n_images, 2), jnp.uint8), jnp.zeros((n_images, 1), bool))
-    schedule = Schedule.constant(1.0, n_warmup=2, n_samples=3, steps_per_sample=4)
-    projections = sample_projections(jax.random.key(0), step, model, images, schedule)
+    schedule = Schedule.constant(1.0, n_warmup=2, n_samples=3, sweeps_per_sample=4)
+    projections = sample_projections(jax.random.key(0), step, machine, images, schedule)
     assert projections.shape == (3, n_images, 16, 32)
     # directions lie in [-1, 1] / sqrt(2 pixels), levels / 3 in [0, 1]
     assert np.abs(projections).max() <= np.sqrt(2)
@@ -302,10 +302,10 @@ def test_projections_are_of_grey_levels_and_few_images_are_used_whole():
 
 def test_directions_are_the_same_in_every_measurement():
     """A pixel frozen at the top level shows them; only noise and chains depend on the key."""
-    step, model = pair_machine(0.0, bias=99.0)
+    step, machine = pair_machine(0.0, bias=99.0)
     schedule = Schedule.constant(1.0, n_warmup=1, n_samples=2)
     one, other = (
-        sample_projections(jax.random.key(seed), step, model, blank_images(2, 1), schedule)
+        sample_projections(jax.random.key(seed), step, machine, blank_images(2, 1), schedule)
         for seed in (0, 1)
     )
     np.testing.assert_array_equal(one, other)

@@ -29,9 +29,9 @@ PAUSE = 0.1
 class SlowedSampler(ThrmlSampler):
     """Waits before it samples."""
 
-    def observe(self, key, model, chains, schedule, clamp, observer):
+    def observe(self, key, machine, chains, schedule, clamp, observer):
         time.sleep(PAUSE)
-        return super().observe(key, model, chains, schedule, clamp, observer)
+        return super().observe(key, machine, chains, schedule, clamp, observer)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def updates_made(monkeypatch, tiny_graph) -> list[int]:
 
     def counting(method):
         def count(self, key, model, chains, schedule, clamp, *rest):
-            n_sweeps = schedule.n_warmup + (schedule.n_samples - 1) * schedule.steps_per_sample
+            n_sweeps = schedule.n_warmup + (schedule.n_samples - 1) * schedule.sweeps_per_sample
             made.append(len(free_nodes(tiny_graph, clamp)) * len(chains.spins) * n_sweeps)
             return method(self, key, model, chains, schedule, clamp, *rest)
 

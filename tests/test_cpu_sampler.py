@@ -35,7 +35,7 @@ from thrmlDenoising.base_graphs import (
     Lattice,
     PoissonBinomialIsingGraphManager,
 )
-from thrmlDenoising.sampling import Chains, IsingModel, Parameters, Schedule
+from thrmlDenoising.sampling import Chains, IsingMachine, Parameters, Schedule
 from thrmlDenoising.sampling.cpu import CpuSampler, kernels
 
 SEEDS = (0, 1, 2)
@@ -49,8 +49,8 @@ def lattice_graph() -> BaseGraph:
     return PoissonBinomialIsingGraphManager(GraphSpec((4, 5), 1, 10, lattice)).build_graph(0)
 
 
-def random_model_of(graph: BaseGraph) -> IsingModel:
-    return random_setting(0, graph).model
+def random_machine_of(graph: BaseGraph) -> IsingMachine:
+    return random_setting(0, graph).machine
 
 
 def random_chains(graph: BaseGraph, n_chains: int) -> Chains:
@@ -64,8 +64,8 @@ def random_chains(graph: BaseGraph, n_chains: int) -> Chains:
 def lattice_run(n_chains: int, seed: int) -> tuple[CpuSampler, tuple[Any, ...]]:
     """The sampler, and what it is run with, made once: JAX cannot make it in a fork."""
     graph = lattice_graph()
-    schedule = Schedule.ramp((0.3, 1.1), n_ramp=8, n_warmup=6, n_samples=4, steps_per_sample=3)
-    start = random_model_of(graph), random_chains(graph, n_chains), schedule
+    schedule = Schedule.ramp((0.3, 1.1), n_ramp=8, n_warmup=6, n_samples=4, sweeps_per_sample=3)
+    start = random_machine_of(graph), random_chains(graph, n_chains), schedule
     return CpuSampler.from_graph(graph), (jax.random.key(seed), *start, "labels")
 
 
@@ -211,11 +211,11 @@ def two_spins() -> BaseGraph:
 
 def frozen_moments(starts: tuple[bool, bool], biases: tuple[float, float], n_chains: int, n: int):
     """Spins that start anywhere, and stay where their biases put them from the second look on."""
-    model = IsingModel(Parameters(jnp.array(biases), jnp.zeros(1)), jnp.zeros(1))
+    machine = IsingMachine(Parameters(jnp.array(biases), jnp.zeros(1)), jnp.zeros(1))
     chains = Chains(jnp.tile(jnp.array(starts), (n_chains, 1)), jnp.zeros((n_chains, 1), bool))
     schedule = Schedule.constant(1.0, n_warmup=0, n_samples=n)
     sampler = CpuSampler.from_graph(two_spins())
-    return sampler.moments(jax.random.key(0), model, chains, schedule, "nothing")
+    return sampler.moments(jax.random.key(0), machine, chains, schedule, "nothing")
 
 
 @pytest.mark.parametrize("n_chains", CHAIN_COUNTS)
@@ -260,11 +260,11 @@ def correlations(signs: Float[np.ndarray, "stream step"]) -> Float[np.ndarray, "
 def coins(key: jax.Array, n_chains: int) -> Float[np.ndarray, "chain toss"]:
     """At beta 0 every spin is a fair coin, tossed with a word of the chain's stream."""
     graph = lattice_graph()
-    model = random_model_of(graph)
+    machine = random_machine_of(graph)
     schedule = Schedule.constant(0.0, n_warmup=1, n_samples=40)
     sampler, observer = CpuSampler.from_graph(graph), observe_all(graph)
     chains = random_chains(graph, n_chains)
-    looks = np.asarray(sampler.observe(key, model, chains, schedule, "nothing", observer))
+    looks = np.asarray(sampler.observe(key, machine, chains, schedule, "nothing", observer))
     return 2.0 * looks.swapaxes(0, 1).reshape(n_chains, -1) - 1
 
 

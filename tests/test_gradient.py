@@ -44,13 +44,13 @@ from thrmlDenoising.families.dtm.gradient import (
 from thrmlDenoising.families.dtm.negative_start import NEGATIVE_STARTS, Batch, Memory
 from thrmlDenoising.families.dtm.step import DiffusionStep
 from thrmlDenoising.processes.bit_flips import Interval, Rates
-from thrmlDenoising.sampling import Chains, IsingModel, Moments, Parameters, Schedule
+from thrmlDenoising.sampling import Chains, IsingMachine, Moments, Parameters, Schedule
 from thrmlDenoising.sampling.exact import exact_kl_gradient
 from thrmlDenoising.sampling.thrml.sampler import ThrmlSampler
 
 BETA = 0.8
 N_CHAINS = 2048
-SCHEDULE = Schedule.constant(BETA, n_warmup=50, n_samples=4, steps_per_sample=4)
+SCHEDULE = Schedule.constant(BETA, n_warmup=50, n_samples=4, sweeps_per_sample=4)
 SEEDS = (0, 1, 2)
 GRAPHS = {
     "untied": TINY_CASES["poisson_binomial, 1 level"].build_graph,
@@ -95,15 +95,16 @@ def exact_moments(setting: Setting) -> Moments:
     )
 
 
-def exact_gradient(setting: Setting, model: IsingModel | None = None) -> Parameters:
+def exact_gradient(setting: Setting, machine: IsingMachine | None = None) -> Parameters:
     outputs = setting.starts[:, setting.graph.visible_nodes]
-    return exact_kl_gradient(setting.graph, model or setting.model, outputs, setting.inputs, BETA)
+    machine = machine or setting.machine
+    return exact_kl_gradient(setting.graph, machine, outputs, setting.inputs, BETA)
 
 
 def mean_surprise(setting: Setting, biases: np.ndarray, weights: np.ndarray) -> float:
     """Mean of -log P(output | input), by enumeration in double precision."""
-    model = IsingModel(Parameters(biases, weights), setting.model.input_couplings)  # pyright: ignore[reportArgumentType]
-    setting = setting._replace(model=model, clamp="nothing")
+    machine = IsingMachine(Parameters(biases, weights), setting.machine.input_couplings)  # pyright: ignore[reportArgumentType]
+    setting = setting._replace(machine=machine, clamp="nothing")
     visible = setting.graph.visible_nodes
     n_nodes = setting.graph.n_nodes
     states = (np.arange(2**n_nodes)[:, None] >> np.arange(n_nodes) & 1).astype(bool)
@@ -116,7 +117,7 @@ def mean_surprise(setting: Setting, biases: np.ndarray, weights: np.ndarray) -> 
 
 def numerical_gradient(setting: Setting) -> np.ndarray:
     """Central differences; the error is of order 1e-10."""
-    biases, weights = (np.asarray(p, float) for p in setting.model.parameters)
+    biases, weights = (np.asarray(p, float) for p in setting.machine.parameters)
     values = np.concatenate([biases, weights])
     step_size, slopes = 1e-5, []
     for number in range(len(values)):
@@ -145,7 +146,7 @@ def test_gradient_of_exact_moments_is_exact(graph, step, seed):
     positive, negative = (exact_moments(setting) for setting in both_phases(seed, graph))
     setting = both_phases(seed, graph)[1]
     no_penalty = jnp.zeros(graph.n_edges)
-    parameters = setting.model.parameters
+    parameters = setting.machine.parameters
     found = kl_gradient(step, parameters, positive, negative, BETA, no_penalty)
     wanted = exact_gradient(setting)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), found, wanted)
@@ -186,7 +187,7 @@ def gradient_p_value(
     moments = [
         step.sampler.moments(
             jax.random.key(10 * seed + number),
-            setting.model,
+            setting.machine,
             setting.chains(N_CHAINS),
             SCHEDULE,
             setting.clamp,
@@ -194,7 +195,7 @@ def gradient_p_value(
         for number, setting in enumerate(settings)
     ]
     setting = settings[1]
-    found = estimate(step, setting.model.parameters, *moments, BETA, jnp.zeros(graph.n_edges))
+    found = estimate(step, setting.machine.parameters, *moments, BETA, jnp.zeros(graph.n_edges))
     difference = np.concatenate(list(found)) - np.concatenate(list(exact_gradient(setting)))
     variance = sum(gradient_variance(setting) for setting in settings) / N_CHAINS
     return means_p_value(difference, BETA * np.sqrt(variance), N_CHAINS)
@@ -267,7 +268,7 @@ def test_the_penalty_of_sampled_moments():
     found = []
     for group in range(n_groups):
         moments = step.sampler.moments(
-            jax.random.key(group), setting.model, setting.chains(n_chains), schedule, "nothing"
+            jax.random.key(group), setting.machine, setting.chains(n_chains), schedule, "nothing"
         )
         found.append(np.asarray(per_condition_correlation(step, moments)))
     errors = np.std(found, axis=0, ddof=1) / np.sqrt(n_groups)
@@ -279,7 +280,7 @@ def test_the_penalty_of_sampled_moments():
 def test_the_penalty_joins_the_difference_of_the_phases(graph, step):
     """Lambda (<s_i><s_j> - <s_i s_j>) is added to (pos - neg) of the weights, before -beta."""
     positive, negative = (exact_moments(setting) for setting in both_phases(0, graph))
-    parameters = random_setting(0, graph).model.parameters
+    parameters = random_setting(0, graph).machine.parameters
     penalty = jnp.linspace(-1, 1, graph.n_edges)
     plain, penalised = (
         kl_gradient(step, parameters, positive, negative, BETA, extra)
@@ -295,8 +296,9 @@ def test_the_penalty_joins_the_difference_of_the_phases(graph, step):
 def test_descending_the_penalty_lowers_a_positive_correlation(graph, step):
     """A direction test: with equal phases only the penalty is left."""
     strong = random_setting(0, graph)
-    ferromagnet = strong.model.parameters._replace(weights=jnp.full(graph.n_weights, 0.6))
-    negative = exact_moments(strong._replace(model=strong.model._replace(parameters=ferromagnet)))
+    ferromagnet = strong.machine.parameters._replace(weights=jnp.full(graph.n_weights, 0.6))
+    machine = strong.machine._replace(parameters=ferromagnet)
+    negative = exact_moments(strong._replace(machine=machine))
     penalty = per_condition_correlation(step, negative)
     gradient = kl_gradient(step, ferromagnet, negative, negative, BETA, penalty)
     assert (gradient.weights > 0).all()  # so that descending makes weights smaller
@@ -353,7 +355,7 @@ def test_a_start_from_the_data_has_hidden_spins_that_know_it(graph, step):
     chains = setting.chains(N_CHAINS)
     visible = np.asarray(chains.spins)[:, graph.visible_nodes]
     batch = Batch(jnp.arange(len(visible)), jnp.asarray(visible), chains.inputs)
-    start = Start(step, setting.model.parameters, batch)
+    start = Start(step, setting.machine.parameters, batch)
     spins = np.asarray(start.chains("data", jnp.zeros((0, 0), jnp.uint8)).spins)
     np.testing.assert_array_equal(spins[:, graph.visible_nodes], visible)
     exact = [boltzmann(setting, condition, BETA) for condition in each_condition(setting)]

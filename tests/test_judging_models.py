@@ -3,6 +3,7 @@
 import functools
 import json
 import warnings
+from math import inf, nan
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,14 @@ from thrmlDenoising import DTM
 from thrmlDenoising.data import load_dataset
 from thrmlDenoising.families.dtm import measuring
 from thrmlDenoising.families.dtm.model import DTMModel
-from thrmlDenoising.quality import QualitySuite, RealImages, headline, headline_in_words
+from thrmlDenoising.quality import (
+    Headline,
+    QualitySuite,
+    RealImages,
+    at_best_epoch,
+    headline,
+    headline_in_words,
+)
 from thrmlDenoising.quality.features import CallableFeatures
 from thrmlDenoising.support.imports import redefined
 from thrmlDenoising.training.keys import seed_key
@@ -74,6 +82,33 @@ def test_without_a_distance_it_is_the_accuracy_of_this_and_of_older_runs(names: 
 )
 def test_what_stands_for_a_run_is_said_in_a_few_words(metrics, words):
     assert headline_in_words(metrics) == words
+
+
+@pytest.mark.parametrize(
+    ("free", "clamped", "best"),
+    [
+        ([9.0, 12.0, 7.0], [4.0, 3.0, 7.0], {"free": 9.0, "clamped": 4.0}),  # of the sums
+        ([9.0, 1.0, 9.0], [4.0, nan, 5.0], {"free": 9.0, "clamped": 4.0}),  # of complete epochs
+        ([-inf, inf, 3.0], [1.0, 1.0, 9.0], {"free": 3.0, "clamped": 9.0}),  # of finite ones
+        ([2.0, 1.0, 1.5], [1.0, 2.0, 1.5], {"free": 2.0, "clamped": 1.0}),  # of equals, the first
+        ([nan, 1.0], [1.0, nan], {}),
+        ([], [], {}),
+    ],
+)
+def test_a_run_is_judged_at_its_best_epoch(free, clamped, best):
+    assert at_best_epoch({"free": np.array(free), "clamped": np.array(clamped)}) == best
+
+
+def test_the_best_epoch_of_some_kinds_of_images_and_of_none():
+    assert at_best_epoch({"free": np.array([3.0, 2.0])}) == {"free": 2.0}
+    assert at_best_epoch({}) == {}
+
+
+@pytest.mark.parametrize(("is_distance", "best"), [(True, 1), (False, 3)])
+def test_the_best_is_the_lowest_distance_or_the_highest_accuracy(is_distance, best):
+    chosen = Headline("some metric", is_distance, {})
+    assert chosen.best(np.array([nan, 1.0, 1.0, 5.0, 5.0, inf])) == best
+    assert chosen.best(np.array([nan, inf])) is None
 
 
 # Models

@@ -17,7 +17,7 @@ from thrmlDenoising.base_graphs import (
     PoissonBinomialIsingGraphManager,
 )
 from thrmlDenoising.families.dtm.reverse import ObserveSpins
-from thrmlDenoising.sampling import Chains, IsingModel, Parameters, Schedule, sampler_type
+from thrmlDenoising.sampling import Chains, IsingMachine, Parameters, Schedule, sampler_type
 
 pytestmark = pytest.mark.filterwarnings("ignore:no pixels are joined")
 
@@ -83,7 +83,7 @@ def one_pixel_counts(sampler: str, seed: int, input_level: int, coupling: float)
         .from_graph(graph)
         .observe(
             jax.random.key(seed),
-            IsingModel(parameters, jnp.full(n_visible, coupling, jnp.float32)),
+            IsingMachine(parameters, jnp.full(n_visible, coupling, jnp.float32)),
             Chains(
                 jnp.tile(jnp.asarray(start), (n_chains, 1)),
                 jnp.tile(jnp.asarray(inputs), (n_chains, 1)),

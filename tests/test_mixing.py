@@ -30,7 +30,7 @@ from thrmlDenoising.families.dtm.mixing import Mixing, estimate_mixing, measure_
 from thrmlDenoising.families.dtm.step import DiffusionStep
 from thrmlDenoising.processes.bit_flips import Interval, LabelledImages, Rates
 from thrmlDenoising.quality.bootstrap import Estimate
-from thrmlDenoising.sampling import IsingModel, Parameters
+from thrmlDenoising.sampling import IsingMachine, Parameters
 from thrmlDenoising.sampling.exact import second_eigenvalue
 from thrmlDenoising.sampling.xla.sampler import XlaSampler
 
@@ -234,7 +234,7 @@ def test_the_same_resamples_give_the_same_intervals():
 # --- a machine -----------------------------------------------------------------------------
 
 
-def magnet() -> tuple[BaseGraph, DiffusionStep, IsingModel]:
+def magnet() -> tuple[BaseGraph, DiffusionStep, IsingMachine]:
     """Nine coupled spins that turn over together; the input is pure noise and says nothing."""
     lattice = Lattice(3, ((0, 1),), torus=False)
     graph = BaseGraph.untied(lattice.edges(), lattice.colors(), int32(0, 4), int32())
@@ -246,15 +246,15 @@ def magnet() -> tuple[BaseGraph, DiffusionStep, IsingModel]:
 
 
 def measured(seed: int, beta: float, n_samples: int) -> Mixing:
-    _, step, model = magnet()
+    _, step, machine = magnet()
     images = LabelledImages(jnp.zeros((64, 2), jnp.uint8), jnp.zeros((64, 0), bool))
-    return measure_mixing(jax.random.key(seed), step, model, images, beta, n_samples)
+    return measure_mixing(jax.random.key(seed), step, machine, images, beta, n_samples)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_machine_decays_as_its_second_eigenvalue_says(seed):
-    graph, _, model = magnet()
-    right, hotter = (second_eigenvalue(graph, model, np.zeros(2, bool), b) for b in (1.0, 0.9))
+    graph, _, machine = magnet()
+    right, hotter = (second_eigenvalue(graph, machine, np.zeros(2, bool), b) for b in (1.0, 0.9))
     found = measured(seed, 1.0, n_samples=100)
     assert found.window is not None
     assert errors_off(found.decay_per_sweep, right) < SIGMAS

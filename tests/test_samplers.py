@@ -26,7 +26,7 @@ from exactness import (
     means_p_value,
     observe,
     observe_all,
-    random_model,
+    random_machine,
     random_setting,
     samples_p_value,
     sign_errors,
@@ -54,7 +54,7 @@ from thrmlDenoising.sampling import (
     CLAMPS,
     AbstractSampler,
     Chains,
-    IsingModel,
+    IsingMachine,
     Parameters,
     Schedule,
     backends,
@@ -76,7 +76,7 @@ GRAPHS: dict[str, Callable[[], BaseGraph]] = {
 }
 BETAS = {"constant": (0.8, 0.8, 0.8), "ramp": (0.3, 0.8, 1.3)}
 SCHEDULES = {
-    name: Schedule(jnp.array(betas), n_warmup=1, n_samples=3, steps_per_sample=1)
+    name: Schedule(jnp.array(betas), n_warmup=1, n_samples=3, sweeps_per_sample=1)
     for name, betas in BETAS.items()
 }
 
@@ -119,7 +119,7 @@ def test_yardstick_sweep_leaves_boltzmann_alone_and_agrees_with_the_library(grap
         np.testing.assert_allclose(sweep(setting, condition, 0.9, wanted), wanted, atol=1e-14)
         exact = exact_distribution(
             graph,
-            setting.model,
+            setting.machine,
             setting.inputs[condition],
             0.9,
             clamp,
@@ -191,7 +191,7 @@ def test_fresh_chains_start_from_the_biases_alone(sampler_type):
     for seed in SEEDS:
         setting = random_setting(seed, graph, n_conditions=1)
         inputs = setting.chains(6000).inputs
-        parameters = setting.model.parameters
+        parameters = setting.machine.parameters
         chains = step.fresh_chains(jax.random.key(seed), parameters, inputs, 0.7)
         up = expit(2 * 0.7 * np.asarray(parameters.biases, float))
         wanted = np.where(all_states(setting, 0), up, 1 - up).prod(axis=1)
@@ -203,20 +203,20 @@ def test_fresh_chains_start_from_the_biases_alone(sampler_type):
 
 
 class Misled(AbstractSampler):
-    """A sampler that is handed the wrong model."""
+    """A sampler that is handed the wrong machine."""
 
     inner: AbstractSampler
-    mislead: Callable[[IsingModel], IsingModel]
+    mislead: Callable[[IsingMachine], IsingMachine]
 
     @classmethod
     def from_graph(cls, graph):
         raise NotImplementedError
 
-    def moments(self, key, model, chains, schedule, clamp):
-        return self.inner.moments(key, self.mislead(model), chains, schedule, clamp)
+    def moments(self, key, machine, chains, schedule, clamp):
+        return self.inner.moments(key, self.mislead(machine), chains, schedule, clamp)
 
-    def observe(self, key, model, chains, schedule, clamp, observer):
-        return self.inner.observe(key, self.mislead(model), chains, schedule, clamp, observer)
+    def observe(self, key, machine, chains, schedule, clamp, observer):
+        return self.inner.observe(key, self.mislead(machine), chains, schedule, clamp, observer)
 
 
 class SkippedColor(AbstractSampler):
@@ -229,39 +229,40 @@ class SkippedColor(AbstractSampler):
     def from_graph(cls, graph):
         raise NotImplementedError
 
-    def moments(self, key, model, chains, schedule, clamp):
+    def moments(self, key, machine, chains, schedule, clamp):
         raise NotImplementedError
 
-    def observe(self, key, model, chains, schedule, clamp, observer):
-        couplings = jnp.pad(model.input_couplings, (0, self.n_skipped))
+    def observe(self, key, machine, chains, schedule, clamp, observer):
+        couplings = jnp.pad(machine.input_couplings, (0, self.n_skipped))
         inputs = jnp.pad(chains.inputs, ((0, 0), (0, self.n_skipped)))
-        model, chains = model._replace(input_couplings=couplings), chains._replace(inputs=inputs)
-        return self.inner.observe(key, model, chains, schedule, "labels", observer)
+        machine = machine._replace(input_couplings=couplings)
+        chains = chains._replace(inputs=inputs)
+        return self.inner.observe(key, machine, chains, schedule, "labels", observer)
 
 
-def scaled(model: IsingModel, factor: float) -> IsingModel:
-    return jax.tree.map(lambda leaf: factor * leaf, model)
+def scaled(machine: IsingMachine, factor: float) -> IsingMachine:
+    return jax.tree.map(lambda leaf: factor * leaf, machine)
 
 
-def flipped_sign(model: IsingModel) -> IsingModel:
-    return scaled(model, -1)
+def flipped_sign(machine: IsingMachine) -> IsingMachine:
+    return scaled(machine, -1)
 
 
-def factor_two_dropped(model: IsingModel) -> IsingModel:
-    return scaled(model, 0.5)
+def factor_two_dropped(machine: IsingMachine) -> IsingMachine:
+    return scaled(machine, 0.5)
 
 
-def edges_counted_twice(model: IsingModel) -> IsingModel:
-    parameters = model.parameters
-    return model._replace(parameters=parameters._replace(weights=2 * parameters.weights))
+def edges_counted_twice(machine: IsingMachine) -> IsingMachine:
+    parameters = machine.parameters
+    return machine._replace(parameters=parameters._replace(weights=2 * parameters.weights))
 
 
-def input_ignored(model: IsingModel) -> IsingModel:
-    return model._replace(input_couplings=jnp.zeros_like(model.input_couplings))
+def input_ignored(machine: IsingMachine) -> IsingMachine:
+    return machine._replace(input_couplings=jnp.zeros_like(machine.input_couplings))
 
 
-def coupling_of_another_input(model: IsingModel) -> IsingModel:
-    return model._replace(input_couplings=jnp.roll(model.input_couplings, 1) * 0.8)
+def coupling_of_another_input(machine: IsingMachine) -> IsingMachine:
+    return machine._replace(input_couplings=jnp.roll(machine.input_couplings, 1) * 0.8)
 
 
 MISTAKES = [
@@ -306,7 +307,7 @@ def test_a_ramp_run_backwards_is_caught(sampler, graph):
 
 # --- moments -------------------------------------------------------------------------------
 
-MOMENTS_SCHEDULE = Schedule.constant(0.8, N_WARMUP, n_samples=4, steps_per_sample=5)
+MOMENTS_SCHEDULE = Schedule.constant(0.8, N_WARMUP, n_samples=4, sweeps_per_sample=5)
 
 
 def moments_p_values(sampler: AbstractSampler, setting: Setting, seed: int) -> list[float]:
@@ -316,7 +317,7 @@ def moments_p_values(sampler: AbstractSampler, setting: Setting, seed: int) -> l
     are at most those of one exact sample a chain.
     """
     key, chains = jax.random.key(seed), setting.chains(N_CHAINS)
-    moments = sampler.moments(key, setting.model, chains, MOMENTS_SCHEDULE, setting.clamp)
+    moments = sampler.moments(key, setting.machine, chains, MOMENTS_SCHEDULE, setting.clamp)
     spins = np.asarray(moments.spins).reshape(len(setting.starts), N_CHAINS, -1)
     p_values, exact_pairs = [], []
     for condition in each_condition(setting):
@@ -350,7 +351,7 @@ def test_moments_of_one_sample_are_that_sample(sampler, graph):
     setting = random_setting(5, graph, "labels")
     chains = setting.chains(20)
     schedule = Schedule.constant(0.8, n_warmup=2)
-    moments = sampler.moments(jax.random.key(1), setting.model, chains, schedule, "labels")
+    moments = sampler.moments(jax.random.key(1), setting.machine, chains, schedule, "labels")
     last = np.asarray(moments.last)
     assert last.dtype == bool
     signs = 2.0 * last - 1
@@ -365,10 +366,11 @@ def test_moments_average_over_the_samples_of_a_chain(sampler, graph):
     setting = random_setting(6, graph)
     up = np.arange(graph.n_biases) % 2 == 0
     biases = jnp.where(jnp.asarray(up), 200.0, -200.0)
-    model = setting.model._replace(parameters=setting.model.parameters._replace(biases=biases))
+    parameters = setting.machine.parameters._replace(biases=biases)
+    machine = setting.machine._replace(parameters=parameters)
     chains = setting.chains(5)
-    schedule = Schedule.constant(1.0, n_warmup=0, n_samples=4, steps_per_sample=2)
-    moments = sampler.moments(jax.random.key(0), model, chains, schedule, "nothing")
+    schedule = Schedule.constant(1.0, n_warmup=0, n_samples=4, sweeps_per_sample=2)
+    moments = sampler.moments(jax.random.key(0), machine, chains, schedule, "nothing")
     frozen = np.where(up[graph.bias_of_node], 1.0, -1.0)
     starts = 2.0 * np.asarray(chains.spins) - 1
     np.testing.assert_allclose(moments.spins, (starts + 3 * frozen) / 4, atol=1e-6)
@@ -382,22 +384,22 @@ def test_moments_average_over_the_samples_of_a_chain(sampler, graph):
 
 
 @pytest.mark.parametrize(
-    ("n_warmup", "n_samples", "steps_per_sample"), [(0, 3, 2), (3, 2, 1), (4, 1, 1)]
+    ("n_warmup", "n_samples", "sweeps_per_sample"), [(0, 3, 2), (3, 2, 1), (4, 1, 1)]
 )
 def test_samples_are_taken_at_the_scheduled_sweeps(
-    sampler_type, n_warmup, n_samples, steps_per_sample
+    sampler_type, n_warmup, n_samples, sweeps_per_sample
 ):
     """Two spins, all sweeps at beta 0 but one that freezes them: seen from that sweep on."""
     graph = BaseGraph.untied(int32((0, 1)), int32(0, 1), int32(0), int32())
-    model = IsingModel(Parameters(jnp.array([300.0, 300.0]), jnp.zeros(1)), jnp.zeros(1))
-    n_sweeps = n_warmup + (n_samples - 1) * steps_per_sample
+    machine = IsingMachine(Parameters(jnp.array([300.0, 300.0]), jnp.zeros(1)), jnp.zeros(1))
+    n_sweeps = n_warmup + (n_samples - 1) * sweeps_per_sample
     chains = Chains(jnp.zeros((400, 2), bool), jnp.zeros((400, 1), bool))
-    setting = Setting(graph, model, "nothing", np.zeros((1, 2), bool), np.zeros((1, 1), bool))
-    looks = n_warmup + steps_per_sample * np.arange(n_samples)
+    setting = Setting(graph, machine, "nothing", np.zeros((1, 2), bool), np.zeros((1, 1), bool))
+    looks = n_warmup + sweeps_per_sample * np.arange(n_samples)
     sampler = sampler_type.from_graph(graph)
     for hot_until in range(n_sweeps + 1):
         betas = jnp.where(jnp.arange(n_sweeps) < hot_until, 0.0, 1.0)
-        schedule = Schedule(betas, n_warmup, n_samples, steps_per_sample)
+        schedule = Schedule(betas, n_warmup, n_samples, sweeps_per_sample)
         observed = observe(sampler, setting, schedule, hot_until, len(chains.spins))[:, 0]
         for sweeps_done, spins in zip(looks, observed, strict=True):
             if sweeps_done == 0:
@@ -422,8 +424,8 @@ def test_every_chain_is_conditioned_on_its_own_input(sampler, graph):
     """Inputs so strong that visible spins copy them."""
     setting = random_setting(0, graph)
     n_visible = len(graph.visible_nodes)
-    strong = setting.model._replace(input_couplings=jnp.full(n_visible, 100.0, jnp.float32))
-    strong_setting = setting._replace(model=strong)
+    strong = setting.machine._replace(input_couplings=jnp.full(n_visible, 100.0, jnp.float32))
+    strong_setting = setting._replace(machine=strong)
     _, _, last = observe(sampler, strong_setting, SCHEDULES["constant"], 0, N_CHAINS)
     wanted = np.broadcast_to(setting.inputs[:, None], (len(last), N_CHAINS, n_visible))
     np.testing.assert_array_equal(last[..., graph.visible_nodes], wanted)
@@ -450,32 +452,32 @@ def test_any_number_of_chains_and_none_copies_another(sampler, graph):
         assert binomtest(equal, n_chains // 2, chance).pvalue > ALARM
 
 
-WRONG_SIZES: dict[str, Callable[[IsingModel, Chains], tuple[IsingModel, Chains]]] = {
-    "biases": lambda model, chains: (
-        model._replace(parameters=model.parameters._replace(biases=jnp.zeros(2))),
+WRONG_SIZES: dict[str, Callable[[IsingMachine, Chains], tuple[IsingMachine, Chains]]] = {
+    "biases": lambda machine, chains: (
+        machine._replace(parameters=machine.parameters._replace(biases=jnp.zeros(2))),
         chains,
     ),
-    "weights": lambda model, chains: (
-        model._replace(parameters=model.parameters._replace(weights=jnp.zeros(99))),
+    "weights": lambda machine, chains: (
+        machine._replace(parameters=machine.parameters._replace(weights=jnp.zeros(99))),
         chains,
     ),
-    "input_couplings": lambda model, chains: (
-        model._replace(input_couplings=model.input_couplings[:-1]),
+    "input_couplings": lambda machine, chains: (
+        machine._replace(input_couplings=machine.input_couplings[:-1]),
         chains,
     ),
-    "spins": lambda model, chains: (model, chains._replace(spins=chains.spins[:, :-1])),
-    "inputs": lambda model, chains: (model, chains._replace(inputs=chains.inputs[:-1])),
+    "spins": lambda machine, chains: (machine, chains._replace(spins=chains.spins[:, :-1])),
+    "inputs": lambda machine, chains: (machine, chains._replace(inputs=chains.inputs[:-1])),
 }
 
 
 @pytest.mark.parametrize("name", WRONG_SIZES)
 def test_arrays_of_another_graph_are_refused(sampler, graph, name):
     setting, key = random_setting(0, graph), jax.random.key(0)
-    model, chains = WRONG_SIZES[name](setting.model, setting.chains(2))
+    machine, chains = WRONG_SIZES[name](setting.machine, setting.chains(2))
     with pytest.raises(ValueError, match=f"{name} have shape .* this graph needs"):
-        sampler.moments(key, model, chains, MOMENTS_SCHEDULE, "nothing")
+        sampler.moments(key, machine, chains, MOMENTS_SCHEDULE, "nothing")
     with pytest.raises(ValueError, match=f"{name} have shape .* this graph needs"):
-        sampler.observe(key, model, chains, MOMENTS_SCHEDULE, "nothing", observe_all(graph))
+        sampler.observe(key, machine, chains, MOMENTS_SCHEDULE, "nothing", observe_all(graph))
 
 
 NO_CHAINS = {
@@ -490,20 +492,20 @@ def test_chains_are_booleans_and_at_least_one(sampler, graph, name):
     setting, key = random_setting(0, graph), jax.random.key(0)
     chains = NO_CHAINS[name](setting.chains(2))
     with pytest.raises(ValueError, match="give at least one chain, and booleans"):
-        sampler.moments(key, setting.model, chains, MOMENTS_SCHEDULE, "nothing")
+        sampler.moments(key, setting.machine, chains, MOMENTS_SCHEDULE, "nothing")
 
 
 @pytest.mark.parametrize(
-    ("betas", "n_warmup", "n_samples", "steps_per_sample"),
+    ("betas", "n_warmup", "n_samples", "sweeps_per_sample"),
     [((), 0, 1, 1), ((1.0,), 1, 0, 1), ((1.0,), 1, 1, 0), ((1.0,), -1, 3, 1), ((1.0,), 2, 1, 1)],
 )
-def test_schedules_that_make_no_sense_are_refused(betas, n_warmup, n_samples, steps_per_sample):
+def test_schedules_that_make_no_sense_are_refused(betas, n_warmup, n_samples, sweeps_per_sample):
     with pytest.raises(ValueError, match=r"makes no sense|the run has"):
-        Schedule(jnp.array(betas), n_warmup, n_samples, steps_per_sample)
+        Schedule(jnp.array(betas), n_warmup, n_samples, sweeps_per_sample)
 
 
 def test_a_ramp_is_linear_and_then_stays():
-    schedule = Schedule.ramp((0.5, 1.5), n_ramp=5, n_warmup=4, n_samples=3, steps_per_sample=2)
+    schedule = Schedule.ramp((0.5, 1.5), n_ramp=5, n_warmup=4, n_samples=3, sweeps_per_sample=2)
     np.testing.assert_allclose(schedule.betas, [0.5, 0.75, 1.0, 1.25, 1.5, 1.5, 1.5, 1.5])
     cut = Schedule.ramp((0.5, 1.5), n_ramp=5, n_warmup=3)
     np.testing.assert_allclose(cut.betas, [0.5, 0.75, 1.0])
@@ -520,7 +522,7 @@ def test_a_ramp_is_linear_and_then_stays():
 class LargeRun:
     """A 44_12 torus; samplers are compared by moments, errors from independent chains."""
 
-    schedule = Schedule.constant(0.9, n_warmup=40, n_samples=8, steps_per_sample=4)
+    schedule = Schedule.constant(0.9, n_warmup=40, n_samples=8, sweeps_per_sample=4)
     n_chains = 128
 
     def __init__(self) -> None:
@@ -532,7 +534,7 @@ class LargeRun:
         rng = np.random.default_rng(0)
         # weak enough for 40 sweeps from any start, strong enough to matter
         setting = random_setting(0, self.graph, n_conditions=1)
-        self.setting = setting._replace(model=random_model(rng, self.graph, scale=0.15))
+        self.setting = setting._replace(machine=random_machine(rng, self.graph, scale=0.15))
 
     def means(self, sampler: AbstractSampler, seed: int) -> np.ndarray:
         spins = observe(sampler, self.setting, self.schedule, seed, self.n_chains)
@@ -566,7 +568,7 @@ def test_moments_agree_with_observations_on_a_large_graph(large_run, reference_m
     setting = large_run.setting
     moments = sampler_type.from_graph(large_run.graph).moments(
         jax.random.key(3),
-        setting.model,
+        setting.machine,
         setting.chains(large_run.n_chains),
         large_run.schedule,
         "nothing",

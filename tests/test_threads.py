@@ -13,13 +13,13 @@ import jax, numpy as np
 from thrmlDenoising.base_graphs import (
     GraphSpec, Lattice, PoissonBinomialIsingGraphManager, parse_preset,
 )
-from thrmlDenoising.sampling import Chains, IsingModel, Parameters, Schedule, sampler_type
+from thrmlDenoising.sampling import Chains, IsingMachine, Parameters, Schedule, sampler_type
 
 preset = parse_preset(44_12)
 lattice = Lattice(preset.side, preset.rules, torus=True)
 graph = PoissonBinomialIsingGraphManager(GraphSpec((28, 28), 1, 50, lattice)).build_graph(seed=0)
 keys = jax.random.split(jax.random.key(0), 5)
-model = IsingModel(
+machine = IsingMachine(
     Parameters(
         0.1 * jax.random.normal(keys[0], (graph.n_biases,)),
         0.1 * jax.random.normal(keys[1], (graph.n_weights,)),
@@ -31,8 +31,8 @@ chains = Chains(
     jax.random.bernoulli(keys[3], 0.5, (200, len(graph.visible_nodes))),
 )
 sampler = sampler_type(sys.argv[2]).from_graph(graph)
-schedule = Schedule.constant(1.0, n_warmup=10, n_samples=5, steps_per_sample=2)
-moments = sampler.moments(keys[4], model, chains, schedule, "nothing")
+schedule = Schedule.constant(1.0, n_warmup=10, n_samples=5, sweeps_per_sample=2)
+moments = sampler.moments(keys[4], machine, chains, schedule, "nothing")
 digest = hashlib.sha256(b"".join(np.asarray(leaf).tobytes() for leaf in moments))
 print(len(os.sched_getaffinity(0)), digest.hexdigest())
 """

@@ -17,7 +17,7 @@ from thrmlDenoising.processes.bit_flips import LabelledImages
 from thrmlDenoising.sampling import (
     AbstractSampler,
     Clamp,
-    IsingModel,
+    IsingMachine,
     Schedule,
     sampler_type,
 )
@@ -66,23 +66,23 @@ class TrainedRun:
         chains = diffusion.fresh_chains(keys[3], self.step.state.parameters, inputs, 1.0)
         self.chains = diffusion.set_labels(chains, clean.labels) if clamp == "labels" else chains
 
-    def means(self, sampler: type[AbstractSampler], key, model: IsingModel) -> np.ndarray:
+    def means(self, sampler: type[AbstractSampler], key, machine: IsingMachine) -> np.ndarray:
         """Of every node and edge and, what a wrong scale shows in first, of the energy in edges."""
         graph = self.step.graph
-        schedule = Schedule.constant(1.0, n_warmup=30, n_samples=3, steps_per_sample=5)
+        schedule = Schedule.constant(1.0, n_warmup=30, n_samples=3, sweeps_per_sample=5)
         looks = sampler.from_graph(graph).observe(
-            key, model, self.chains, schedule, self.clamp, observe_all(graph)
+            key, machine, self.chains, schedule, self.clamp, observe_all(graph)
         )
         means = chain_means(np.asarray(looks), graph)
         return np.column_stack([means, means[:, graph.n_nodes :] @ self.step.weights])
 
     def p_values(self, sampler: type[AbstractSampler]) -> tuple[float, float]:
         """Of the sampler against thrml, and of one whose weights are a tenth too weak."""
-        model = self.step.machine
-        weights = 0.9 * model.parameters.weights
-        weakened = model._replace(parameters=model.parameters._replace(weights=weights))
-        reference = self.means(ThrmlSampler, self.key, model)
-        ours, twins = (self.means(sampler, self.other_key, m) for m in (model, weakened))
+        machine = self.step.machine
+        weights = 0.9 * machine.parameters.weights
+        weakened = machine._replace(parameters=machine.parameters._replace(weights=weights))
+        reference = self.means(ThrmlSampler, self.key, machine)
+        ours, twins = (self.means(sampler, self.other_key, m) for m in (machine, weakened))
         return _paired_p_value(ours - reference), _paired_p_value(twins - reference)
 
 

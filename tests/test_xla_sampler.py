@@ -24,12 +24,12 @@ from thrmlDenoising.base_graphs import (
     PoissonBinomialIsingGraphManager,
     parse_preset,
 )
-from thrmlDenoising.sampling import CLAMPS, Chains, IsingModel, Parameters, Schedule
+from thrmlDenoising.sampling import CLAMPS, Chains, IsingMachine, Parameters, Schedule
 from thrmlDenoising.sampling.xla import sampler as xla_sampler
 from thrmlDenoising.sampling.xla.sampler import XlaSampler, random_words, threefry, up_at_random
 
 SEEDS = (0, 1, 2)
-SCHEDULE = Schedule.constant(0.8, n_warmup=3, n_samples=4, steps_per_sample=2)
+SCHEDULE = Schedule.constant(0.8, n_warmup=3, n_samples=4, sweeps_per_sample=2)
 
 
 def torus(preset: int, n_pixels: int, n_label_spots: int, seed: int) -> BaseGraph:
@@ -123,9 +123,9 @@ def test_a_hub_feels_all_its_leaves(n_leaves):
         contributions = (-1.0) ** leaves / np.sqrt(n_leaves)
         weights = jnp.asarray(contributions * (2 * setting.starts[0, 1:] - 1.0), jnp.float32)
         parameters = Parameters(jnp.zeros(graph.n_biases), weights)
-        model = setting.model._replace(parameters=parameters)
+        machine = setting.machine._replace(parameters=parameters)
         chains = setting.chains(20000)
-        moments = sampler.moments(jax.random.key(seed), model, chains, schedule, "visible")
+        moments = sampler.moments(jax.random.key(seed), machine, chains, schedule, "visible")
         n_up = int(np.asarray(moments.last)[:, 0].sum())
         for field, agrees in ((contributions.sum(), True), (contributions[:-1].sum(), False)):
             p_value = binomtest(n_up, len(chains.spins), float(expit(2 * 0.7 * field))).pvalue
@@ -138,7 +138,7 @@ def test_moments_are_the_counts_of_what_is_observed():
     sampler = XlaSampler.from_graph(graph)
     for seed, clamp in enumerate(CLAMPS):
         setting = random_setting(seed, graph, clamp)
-        run = jax.random.key(seed), setting.model, setting.chains(7), SCHEDULE, clamp
+        run = jax.random.key(seed), setting.machine, setting.chains(7), SCHEDULE, clamp
         spins = 2.0 * np.asarray(sampler.observe(*run, observe_all(graph))) - 1
         moments = sampler.moments(*run)
         np.testing.assert_array_equal(moments.spins, spins.mean(axis=0))
@@ -152,7 +152,7 @@ def test_a_chain_does_not_depend_on_those_beside_it():
     sampler, setting = XlaSampler.from_graph(graph), random_setting(0, graph)
     chains = setting.chains(30)
     few = jax.tree.map(lambda leaf: leaf[:11], chains)
-    run = jax.random.key(0), setting.model
+    run = jax.random.key(0), setting.machine
     all_moments = sampler.moments(*run, chains, SCHEDULE, "nothing")
     moments = sampler.moments(*run, few, SCHEDULE, "nothing")
     np.testing.assert_array_equal(moments.spins, all_moments.spins[:11])
@@ -164,9 +164,10 @@ def test_a_field_of_ten_thousand_freezes_and_leaves_no_nan():
     up = np.arange(graph.n_nodes) % 3 == 0
     setting = random_setting(0, graph)
     biases = jnp.where(jnp.asarray(up), 1e4, -1e4)
-    model = setting.model._replace(parameters=setting.model.parameters._replace(biases=biases))
+    parameters = setting.machine.parameters._replace(biases=biases)
+    machine = setting.machine._replace(parameters=parameters)
     sampler, schedule = XlaSampler.from_graph(graph), Schedule.constant(1.0, 1, 50)
-    moments = sampler.moments(jax.random.key(0), model, setting.chains(100), schedule, "nothing")
+    moments = sampler.moments(jax.random.key(0), machine, setting.chains(100), schedule, "nothing")
     np.testing.assert_array_equal(moments.spins, np.tile(2.0 * up - 1, (300, 1)))
     assert np.isfinite(moments.pairs).all()
 
@@ -198,7 +199,7 @@ def test_all_placements_and_clamps_share_one_program(monkeypatch):
             for clamp in clamps:
                 setting = random_setting(0, graph, clamp)
                 chains = setting.chains(5)
-                sampler.moments(jax.random.key(0), setting.model, chains, SCHEDULE, clamp)
+                sampler.moments(jax.random.key(0), setting.machine, chains, SCHEDULE, clamp)
 
     one = programs(monkeypatch, lambda: runs(graphs[:1], ["nothing"]))
     assert one > 0
@@ -225,12 +226,12 @@ def test_the_memory_of_a_large_run_is_a_few_states():
     graph, n_chains = torus(70_12, n_pixels=784, n_label_spots=5, seed=0), 400
     sampler, n_visible = XlaSampler.from_graph(graph), len(graph.visible_nodes)
     zeros = Parameters(jnp.zeros(graph.n_biases), jnp.zeros(graph.n_weights))
-    model = IsingModel(zeros, jnp.zeros(n_visible))
+    machine = IsingMachine(zeros, jnp.zeros(n_visible))
     spins = jnp.zeros((n_chains, graph.n_nodes), bool)
     chains = Chains(spins, jnp.zeros((n_chains, n_visible), bool))
 
     def moments(key):
-        return sampler.moments(key, model, chains, SCHEDULE, "nothing")
+        return sampler.moments(key, machine, chains, SCHEDULE, "nothing")
 
     used = jax.jit(moments).lower(jax.random.key(0)).compile().memory_analysis()
     assert used is not None
@@ -257,21 +258,21 @@ graph = torus(8_8, n_pixels=9, n_label_spots=2, seed=0)
 sampler = XlaSampler.from_graph(graph)
 COLLECTIVES = r"(all-gather|all-to-all|collective-permute|all-reduce|reduce-scatter)(?:-start)?[(]"
 
-def run(key, model, chains, clamp):
-    moments = sampler.moments(key, model, chains, SCHEDULE, clamp)
-    return moments, sampler.observe(key, model, chains, SCHEDULE, clamp, observe_all(graph))
+def run(key, machine, chains, clamp):
+    moments = sampler.moments(key, machine, chains, SCHEDULE, clamp)
+    return moments, sampler.observe(key, machine, chains, SCHEDULE, clamp, observe_all(graph))
 
 found = {"equal": [], "chains": [], "collectives": []}
 for seed, clamp in enumerate(CLAMPS):
     setting, key = random_setting(seed, graph, clamp), jax.random.key(seed)
     one, spread = setting.chains(40), jax.device_put(setting.chains(40), over_chains)
-    on_one, on_eight = (run(key, setting.model, chains, clamp) for chains in (one, spread))
+    on_one, on_eight = (run(key, setting.machine, chains, clamp) for chains in (one, spread))
     pairs = zip(jax.tree.leaves(on_one), jax.tree.leaves(on_eight), strict=True)
     found["equal"] += [bool((np.asarray(a) == np.asarray(b)).all()) for a, b in pairs]
     moments, observed = on_eight
     found["chains"] += [len(shard.data) for shard in moments.spins.addressable_shards]
     found["chains"] += [shard.data.shape[1] for shard in observed.addressable_shards]
-    program = jax.jit(run, static_argnums=3).lower(key, setting.model, spread, clamp).compile()
+    program = jax.jit(run, static_argnums=3).lower(key, setting.machine, spread, clamp).compile()
     found["collectives"] += re.findall(COLLECTIVES, program.as_text())
 print(json.dumps(found))
 """

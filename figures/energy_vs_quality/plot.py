@@ -11,7 +11,6 @@ if __name__ == "__main__":
 
 import argparse
 import csv
-import math
 from collections.abc import Iterable, Sequence
 from itertools import cycle, groupby
 from pathlib import Path
@@ -25,13 +24,14 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 
 from thrmlDenoising.data import Mode
-from thrmlDenoising.experiments import FigureData, PaperFigure
+from thrmlDenoising.experiments import FigureData, PaperFigure, RunTable
 from thrmlDenoising.families.dtm.hardware_energy import (
     QUOTED_TOTALS,
     HardwareEnergy,
 )
 from thrmlDenoising.families.dtm.model import DTMModel
 from thrmlDenoising.plots.style import our_style, write
+from thrmlDenoising.quality import DISTANCES, at_best_epoch
 from thrmlDenoising.runs import History
 from thrmlDenoising.support.files import written_aside
 from thrmlDenoising.support.imports import parse_trusting
@@ -93,17 +93,9 @@ class Run(NamedTuple):
         energy = DTMModel.read_static(saved).hardware_energy(e_cell)
         return cls(f"{saved.run.name} on {cfg.data.dataset_name}", energy, saved.history)
 
-    def best(self, metric: str) -> dict[str, float]:
-        """A distance of "free" and "clamped" images at the epoch where their sum is lowest."""
-        measured = self.history.metric_names
-        names = [n for n in (f"free_{metric}", f"clamped_{metric}") if n in measured]
-        rows = [
-            {name.removesuffix(f"_{metric}"): record.metrics[name] for name in names}
-            for record in self.history.records
-            if names and all(name in record.metrics for name in names)
-        ]
-        finite = [row for row in rows if all(0 < value < math.inf for value in row.values())]
-        return min(finite, key=lambda row: sum(row.values()), default={})
+    def best(self, distance: str) -> dict[Mode, float]:
+        """See `at_best_epoch`."""
+        return at_best_epoch(RunTable.of(self.history, {}).distances(distance))
 
 
 def read_published(path: Path = PUBLISHED) -> list[PublishedPoint]:
@@ -155,7 +147,7 @@ def draw(
     axes[panels[-1]].set_xlabel("energy per sample (J)")
     _draw_published(axes[FID], published)
     if CLASSIFIER_FD in axes:
-        axes[CLASSIFIER_FD].set_ylabel("classifier FD")
+        axes[CLASSIFIER_FD].set_ylabel(DISTANCES[CLASSIFIER_FD])
         axes[CLASSIFIER_FD].set_title("another distance, not comparable with FID", fontsize=8)
     for panel in panels:
         _draw_ours(axes[panel], [point for point in ours if panel in point.best], panel)

@@ -13,7 +13,11 @@ from thrmlDenoising.base_graphs.spec import GraphSpec
 
 
 def check_image_jumps(jumps: Sequence[Rule]) -> None:
-    """Raises ValueError for jumps that join pixels of one colour."""
+    """Checks that jumps join pixels of different colours.
+
+    Raises:
+        ValueError: some join pixels of one colour.
+    """
     even = even_rules(jumps)
     if even:
         raise ValueError(

@@ -27,7 +27,11 @@ class Lattice(NamedTuple):
         return self.side**2
 
     def check(self) -> None:
-        """Raises ValueError if the lattice cannot be coloured as a chessboard."""
+        """Checks that the lattice can be coloured as a chessboard.
+
+        Raises:
+            ValueError: it cannot, or has no node.
+        """
         if self.side < 1:
             raise ValueError(f"side={self.side}: a lattice needs a side of at least 1")
         if self.torus and self.side % 2:

@@ -57,10 +57,9 @@ class Preset(NamedTuple):
 def parse_preset(architecture: int | str) -> Preset:
     """Looks up a preset, as the int users write (`60_12`, the same as 6012) or as text.
 
-    - `side_degree`: the connection tables of dtm-replication.
-    - `side_degree_paper`: the paper's own, at degree 16; text only.
-    - `side_degree_jumps`: for convolved graphs, with the first 1 to 4 of the image jumps (0, 1),
-      (1, 2), (2, 1), (0, 3).
+    `side_degree` has the connection tables of dtm-replication, `side_degree_paper` the paper's own,
+    at degree 16, as text only. `side_degree_jumps` is for convolved graphs, with the first 1 to 4
+    of the image jumps (0, 1), (1, 2), (2, 1), (0, 3).
 
     Raises:
         ValueError: there is no such preset.

@@ -37,7 +37,7 @@ class Config:
     Attributes:
         family: the family's name, as in YAML and on the command line.
         free_to_change: fields that a resumed run may have changed, as they do not touch what is
-            trained.
+            trained. The hash of an experiment leaves out fewer, see `experiments.config_hash`.
 
     Raises:
         ValueError: a value is out of its range, or values do not go together.
@@ -78,7 +78,11 @@ class Config:
         self._check_enough_images_to_draw()
 
     def check_together(self) -> None:
-        """Raises ValueError for sections that do not go together."""
+        """Checks that the sections go together; a family has its rules here.
+
+        Raises:
+            ValueError: they do not.
+        """
 
     @property
     def n_levels(self) -> int:
@@ -141,11 +145,7 @@ class Config:
         """All fields as "section.field"; what can be written in several ways stands as its
         meaning, so that two configs mean the same where these are equal.
         """
-        return {
-            f"{section}.{name}": value
-            for section, values in asdict(self).items()
-            for name, value in values.items()
-        }
+        return self._as_given()
 
     def differing(self, other: Self) -> dict[str, tuple[Any, Any]]:
         """The fields that mean something else in another config of the family: here and there."""
@@ -158,12 +158,14 @@ class Config:
         """The fields as given, "section.field", in which this differs from the family's defaults;
         own functions by their names.
         """
-        default = asdict(type(self)())
+        ours, default = self._as_given(), type(self)()._as_given()
+        return {name: _in_words(value) for name, value in ours.items() if value != default[name]}
+
+    def _as_given(self) -> dict[str, Any]:
         return {
-            f"{section}.{name}": _in_words(value)
+            f"{section}.{name}": value
             for section, values in asdict(self).items()
             for name, value in values.items()
-            if value != default[section][name]
         }
 
     def to_yaml(self) -> str:

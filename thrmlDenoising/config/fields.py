@@ -76,7 +76,11 @@ class Section:
         return section_table(self)
 
     def check_together(self) -> None:
-        """Raises ValueError for fields of this section that do not go together."""
+        """Checks that the fields go together; a section has its rules here.
+
+        Raises:
+            ValueError: they do not.
+        """
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed.
@@ -89,7 +93,11 @@ class Section:
 
 
 def check_known(what: str, given: Collection[Any], allowed: Collection[str]) -> None:
-    """Raises ValueError, with the nearest and all allowed names, for a name that is not allowed."""
+    """Checks that all names are allowed ones.
+
+    Raises:
+        ValueError: one is not; says the nearest of the allowed names, and all of them.
+    """
     for name in given:
         if name not in allowed:
             hint = did_you_mean(name, allowed)

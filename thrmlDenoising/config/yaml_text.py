@@ -114,7 +114,11 @@ def _load(text: str) -> Any:
 
 
 def _check_length(text: str) -> None:
-    """Raises ValueError for text of too many values, before all of it has been read."""
+    """Checks how many values a text has, before all of it has been read.
+
+    Raises:
+        ValueError: they are too many.
+    """
     values = (yaml.ScalarEvent, yaml.CollectionStartEvent, yaml.AliasEvent)
     n_values = 0
     for event in yaml.parse(text, _Loader):

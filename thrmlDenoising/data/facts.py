@@ -85,7 +85,11 @@ def dataset_facts(name: str) -> DatasetFacts:
 
 
 def check_own_name(name: object) -> None:
-    """Raises ValueError for a name that own images cannot have."""
+    """Checks that own images can have this name.
+
+    Raises:
+        ValueError: they cannot.
+    """
     if isinstance(name, str):
         check_name("the name of own images", name)
     if not isinstance(name, str) or not name.strip() or name in _FACTS:

@@ -186,7 +186,11 @@ def _named(what: str, place: tuple[int, ...]) -> str:
 
 
 def _check_convertible(what: str, entry: Any, place: tuple[int, ...]) -> None:
-    """Raises ValueError for what NumPy would convert into something else than it means."""
+    """Checks that NumPy converts an entry into what it means.
+
+    Raises:
+        ValueError: it would make something else of it.
+    """
     if isinstance(entry, np.ma.MaskedArray) and (n_masked := np.ma.count_masked(entry)):
         name = _named(what, place)
         black = f"{name}.filled(0) makes masked pixels black, or " if what == "images" else ""

@@ -153,7 +153,11 @@ class OwnImages:
         )
 
     def check_described_by(self, section: Mapping[str, Any]) -> None:
-        """Raises ValueError if the section `data` of a config describes other images."""
+        """Checks that the section `data` of a config describes these images.
+
+        Raises:
+            ValueError: it describes others.
+        """
         if section["image_shape"] is None:
             raise ValueError(
                 f"own images {self.name!r} are given, but the config learns "

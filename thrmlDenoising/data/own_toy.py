@@ -101,7 +101,11 @@ class ToySet:
         )
 
     def check_described_by(self, section: Mapping[str, Any]) -> None:
-        """Raises ValueError if the section `data` of a config describes other images."""
+        """Checks that the section `data` of a config describes these images.
+
+        Raises:
+            ValueError: it describes others.
+        """
         differing = [
             f"{name} is {section[name]!r} there, {value!r} here"
             for name, value in self.cfg.items()

@@ -40,7 +40,11 @@ def checkpoint_command(words: list[str]) -> None:
 
 
 def _place_in(run: RunFolder, epoch: int) -> Path:
-    """The file in the run folder; raises OSError if its folder is a link that leads elsewhere."""
+    """The file in the run folder.
+
+    Raises:
+        OSError: its folder is a link, which leads elsewhere.
+    """
     run.refuse_links()
     return run.full_evaluation(epoch)
 

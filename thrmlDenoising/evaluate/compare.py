@@ -103,9 +103,9 @@ def _common_headline(saved: dict[str, SavedRun]) -> Headline:
 
 def _best_and_last(curve: Curve, chosen: Headline) -> str:
     values = curve.values
-    if not np.isfinite(values).any():
+    best = chosen.best(values)
+    if best is None:
         return "never finite"
-    best = chosen.best(values.tolist())
     return f"best {values[best]:.4g} at epoch {curve.epochs[best]}, last {values[-1]:.4g}"
 
 

@@ -57,7 +57,11 @@ class Experiment(Generic[C]):
     seeds: tuple[int, ...] = (0,)
 
     def __post_init__(self) -> None:
-        """Raises ValueError for numbers of epochs with which no run would ever be finished."""
+        """Checks that runs will be finished one day.
+
+        Raises:
+            ValueError: with these numbers of epochs none would ever be.
+        """
         check_epochs(self.n_epochs, self.evaluate_every)
         if self.evaluate_every == 0:
             raise ValueError(

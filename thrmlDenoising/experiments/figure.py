@@ -15,6 +15,7 @@ from PIL import Image
 
 from thrmlDenoising.experiments.table import RunTable
 from thrmlDenoising.plots.paper import is_drawn_from, paper_style, save_paper_figure
+from thrmlDenoising.quality import DISTANCES
 from thrmlDenoising.support.command_line import exits_in_words
 from thrmlDenoising.support.paths import user_path
 
@@ -70,10 +71,20 @@ class FigureData:
 
     @property
     def distance(self) -> Distance:
-        """FID if every run has it, else classifier FD."""
+        """The best known distance that every run has.
+
+        Raises:
+            FileNotFoundError: there are no tables.
+            ValueError: there is none.
+        """
         tables = [table for variant in self.variants for table in self.seeds(variant)]
-        has_fid = all("free_fid" in table.columns for table in tables)
-        return Distance("fid", "FID") if has_fid else Distance("classifier_fd", "classifier FD")
+        for name, label in DISTANCES.items():
+            if all(table.distances(name) for table in tables):
+                return Distance(name, label)
+        raise ValueError(
+            f"the tables in {self.folder / self.scale} have no distance in common: remove them, "
+            "and train.py makes them again"
+        )
 
     def seeds(self, variant: str) -> list[RunTable]:
         """The tables of a variant, one a seed.

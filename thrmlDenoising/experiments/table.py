@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 
 from thrmlDenoising.config import FIRST_FAMILY, Config
 from thrmlDenoising.data import Mode
+from thrmlDenoising.quality import DISTANCES, at_best_epoch
 from thrmlDenoising.runs import History
 from thrmlDenoising.support.files import written_aside
 from thrmlDenoising.support.hints import shortened
@@ -21,8 +22,10 @@ from thrmlDenoising.training.results import AUTOCORRELATION
 _LARGEST = 2**24
 """Bytes of a table: tens of thousands of epochs."""
 
-_DISTANCES = tuple(f"{mode}_{name}" for name in ("fid", "classifier_fd") for mode in get_args(Mode))
+_COLUMNS = tuple(f"{mode}_{name}" for name in DISTANCES for mode in get_args(Mode))
 _NO_PART_OF_HASH = ("exp.descriptor", "data.data_dir")
+"""Fields that change nothing in a table. `Config.free_to_change` lists those that change nothing in
+training, such as how images are measured, which does change a table."""
 
 
 def config_hash(cfg: Config) -> str:
@@ -65,7 +68,7 @@ class RunTable:
         for part in range(max(map(len, chains.values()), default=0)):
             values = [chains[r.epoch][part] if r.epoch in chains else None for r in records]
             columns[f"{AUTOCORRELATION}_{part}"] = _as_column(values)
-        for name in _DISTANCES:
+        for name in _COLUMNS:
             if name in history.metric_names:
                 columns[name] = _as_column(record.metrics.get(name) for record in records)
         return cls(dict(facts), columns)
@@ -116,7 +119,9 @@ class RunTable:
         Raises:
             ValueError: there is no such column.
         """
-        values = self._column(name)
+        if name not in self.columns:
+            raise ValueError(f"no column {name!r}; there are {', '.join(self.columns)}")
+        values = self.columns[name]
         measured = ~np.isnan(values)
         return self.columns["epoch"][measured].astype(int), values[measured]
 
@@ -126,16 +131,23 @@ class RunTable:
         A model without labels has free images alone.
 
         Args:
-            distance: "fid" or "classifier_fd".
+            distance: one of `DISTANCES`.
 
         Raises:
             ValueError: it was not measured.
         """
-        names = {mode: f"{mode}_{distance}" for mode in get_args(Mode)}
-        measured = [mode for mode, name in names.items() if name in self.columns]
-        columns = {mode: self._column(names[mode]) for mode in measured or names}
-        row = int(np.nanargmin(sum(columns.values())))
-        return {mode: float(values[row]) for mode, values in columns.items()}
+        if found := at_best_epoch(self.distances(distance)):
+            return found
+        raise ValueError(f"no epoch has a {distance}; the columns are {', '.join(self.columns)}")
+
+    def distances(self, name: str) -> dict[Mode, Float[np.ndarray, " row"]]:
+        """A distance of free and of clamped images, of those that were measured.
+
+        Args:
+            name: one of `DISTANCES`.
+        """
+        columns = {mode: f"{mode}_{name}" for mode in get_args(Mode)}
+        return {mode: self.columns[name] for mode, name in columns.items() if name in self.columns}
 
     @property
     def largest_autocorrelation(
@@ -145,11 +157,6 @@ class RunTable:
         names = [name for name in self.columns if name.startswith(f"{AUTOCORRELATION}_")]
         series = [self.series(name) for name in names]
         return series[0][0], np.max([values for _, values in series], axis=0)
-
-    def _column(self, name: str) -> Float[np.ndarray, " row"]:
-        if name not in self.columns:
-            raise ValueError(f"no column {name!r}; there are {', '.join(self.columns)}")
-        return self.columns[name]
 
 
 def _as_column(values: Iterable[float | None]) -> Float[np.ndarray, " row"]:

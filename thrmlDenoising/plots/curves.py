@@ -36,8 +36,10 @@ def draw_metric_vs_epoch(
 ) -> None:
     """Write a PNG with a line for each name: its (epochs, values); the legend names the best value.
 
-    Values without a finite height leave a gap, and a note says how many. Raises ValueError if
-    there is nothing to draw or epochs and values differ in number.
+    Values without a finite height leave a gap, and a note says how many.
+
+    Raises:
+        ValueError: there is nothing to draw, or epochs and values differ in number.
     """
     if not any(len(epochs) for epochs, _ in series.values()):
         raise ValueError("There is nothing to draw: no metric has been measured yet.")
@@ -67,8 +69,10 @@ def draw_autocorrelation_vs_epoch(
     """Write a PNG with a line a diffusion step, logarithmic upwards; the threshold is dashed.
 
     NaN is not measured: epochs without any value are left out, single ones leave a gap. Values of
-    0 or below are drawn hollow at the foot of the axis, and a note says so. Raises ValueError where
-    epochs and values do not fit or nothing was measured.
+    0 or below are drawn hollow at the foot of the axis, and a note says so.
+
+    Raises:
+        ValueError: epochs and values do not fit, or nothing was measured.
     """
     if values.ndim != 2 or len(epochs) != len(values):
         raise ValueError(f"{len(epochs)} epochs do not fit values [epoch, step] of {values.shape}.")
@@ -104,7 +108,8 @@ def draw_autocorrelation_vs_lags(
 ) -> None:
     """Write a PNG with a line a diffusion step over the lags, which are counted in Gibbs sweeps.
 
-    Raises ValueError where lags and curves do not fit.
+    Raises:
+        ValueError: lags and curves do not fit.
     """
     if curves.ndim != 2 or curves.shape[1] != len(lags):
         raise ValueError(f"{len(lags)} lags do not fit curves [step, lag] of shape {curves.shape}.")

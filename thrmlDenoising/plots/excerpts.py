@@ -45,8 +45,9 @@ class ShownClasses:
 
     If not all classes are shown, a last bar stands for the others together.
 
-    - `names`: of all classes.
-    - `shown`: the places of those that are shown.
+    Attributes:
+        names: of all classes.
+        shown: the places of those that are shown.
     """
 
     names: Sequence[str]

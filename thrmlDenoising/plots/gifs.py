@@ -54,15 +54,26 @@ def write_gif(
 ) -> None:
     """Write an endless GIF of images changing, its last frame held for two seconds.
 
-    The images are ordered by class, equally many of each, and those of one class stand side by side
-    under its name, or under one of `titles` where they do not belong to it. `votes` are the shares
-    (0..1) of label nodes voting for each class, drawn as bars under the image; a last axis of 0
-    classes draws none. Each frame's caption stands on top. `classes` are the places in
-    `class_names` of those the images are of, where that is not all of them.
-
     A frame has about 2 megapixels at most, and there are at most 1000. Where classes, images or
     frames are too many for that, some are shown, the picture says how many, and a last bar stands
-    for the classes that are not. Raises ValueError where shapes or values do not fit.
+    for the classes that are not.
+
+    Args:
+        frames: the images, ordered by class, equally many of each; those of one class stand side
+            by side under its name.
+        votes: shares (0..1) of label nodes voting for each class, drawn as bars under the image; a
+            last axis of 0 classes draws none.
+        captions: what stands on top of each frame.
+        image_shape: (height, width) of an image.
+        n_levels: the grey level of white.
+        class_names: of all classes.
+        path: where to write.
+        titles: replace the names where images do not belong to the class of their block.
+        frames_per_second: above 0.
+        classes: the places in `class_names` of those the images are of; all of them if left out.
+
+    Raises:
+        ValueError: shapes or values do not fit.
     """
     given = np.arange(len(class_names)) if classes is None else np.asarray(classes)
     _check_frames(frames, votes, captions, image_shape, n_levels, class_names, given)

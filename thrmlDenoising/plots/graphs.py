@@ -176,7 +176,11 @@ def lines_between(
 
 
 def check_finite(step: DrawnStep) -> None:
-    """Raises ValueError if training has diverged."""
+    """Checks that there are weights and biases to draw.
+
+    Raises:
+        ValueError: some are not finite: training has diverged.
+    """
     for name, values in (("weights", step.weights), ("biases", step.biases)):
         if not np.isfinite(values).all():
             raise ValueError(

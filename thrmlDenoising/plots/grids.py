@@ -51,14 +51,21 @@ def draw_grid(
 ) -> None:
     """Write a PNG with a block a class, in it a row a denoising step in the order they were run.
 
-    Under every image stand bars of the shares (0..1) of label nodes voting for each class, the
-    class of the block in colour; a last axis of 0 classes draws none. `class_names` has a name for
-    each block; `titles` replaces them where images do not belong to the class of their block;
-    `n_levels` is the grey level of white.
-
     A page has about 8 megapixels at most. Where classes, steps or images are too many for that,
     some are shown, the page says how many, and a last bar stands for the classes that are not.
-    Raises ValueError where shapes or values do not fit.
+
+    Args:
+        grid: the images, in grey levels.
+        label_grid: shares (0..1) of label nodes voting for each class, drawn as bars under every
+            image, that of the class of the block in colour; a last axis of 0 classes draws none.
+        image_shape: (height, width) of an image.
+        n_levels: the grey level of white.
+        class_names: a name for each block.
+        path: where to write.
+        titles: replace the names where images do not belong to the class of their block.
+
+    Raises:
+        ValueError: shapes or values do not fit.
     """
     _check_grid(grid, label_grid, image_shape, n_levels, class_names)
     tile = Tile(image_shape, n_levels, _BAR_HEIGHT)
@@ -97,8 +104,10 @@ def tile_images(
 ) -> UInt8[np.ndarray, "height width"]:
     """The images row by row in `n_columns`, as greys 0 (black) to 255, a light grey pixel between.
 
-    Places left over in the last row are light grey too. Raises ValueError where shapes or values
-    do not fit.
+    Places left over in the last row are light grey too.
+
+    Raises:
+        ValueError: shapes or values do not fit.
     """
     if images.ndim == 3 and images.shape[1:] == tuple(image_shape):
         images = images.reshape(len(images), -1)

@@ -87,9 +87,10 @@ def owners(n_blocks: int, titles: Sequence[str] | None) -> list[int]:
 class Tile:
     """How one image is drawn, with bars of its label votes under it.
 
-    - `image_shape`: (height, width) of the image in its own pixels.
-    - `n_levels`: the grey level of white; 0 is black.
-    - `bar_height`: height of a bar of all votes, in drawn pixels.
+    Attributes:
+        image_shape: (height, width) of the image in its own pixels.
+        n_levels: the grey level of white; 0 is black.
+        bar_height: height of a bar of all votes, in drawn pixels.
     """
 
     image_shape: tuple[int, int]
@@ -148,7 +149,11 @@ def as_image(picture: Picture) -> Image.Image:
 
 
 def check_images(images: np.ndarray, image_shape: tuple[int, int], n_levels: int) -> None:
-    """Raise ValueError unless the last axis holds images of that shape and levels 0..n_levels."""
+    """Checks that the last axis holds images of that shape and levels 0..n_levels.
+
+    Raises:
+        ValueError: it does not, or there are no images.
+    """
     if images.size == 0:
         raise ValueError(f"There are no images to draw: the array has shape {images.shape}.")
     if images.shape[-1] != math.prod(image_shape):
@@ -166,7 +171,11 @@ def check_images(images: np.ndarray, image_shape: tuple[int, int], n_levels: int
 
 
 def check_votes(votes: np.ndarray, images: np.ndarray, n_classes: int) -> None:
-    """Raise ValueError unless there are shares of votes 0..1 for every class, or for none."""
+    """Checks that there are shares of votes 0..1 for every class, or for none.
+
+    Raises:
+        ValueError: there are not.
+    """
     if votes.shape[:-1] != images.shape[:-1] or votes.shape[-1] not in (0, n_classes):
         raise ValueError(
             f"Votes of shape {votes.shape} do not fit images of shape {images.shape}: "

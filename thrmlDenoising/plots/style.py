@@ -77,8 +77,9 @@ def named(
 class MetricStyle:
     """How a metric is drawn.
 
-    - `label`: its name and unit, such as "FID" or "classifier FD".
-    - `inverted`: draw 1 / metric, for distances, so that up is better in every plot.
+    Attributes:
+        label: its name and unit, such as "FID" or "classifier FD".
+        inverted: draw 1 / metric, for distances, so that up is better in every plot.
     """
 
     label: str

@@ -4,12 +4,19 @@ from thrmlDenoising.quality.agreement import HELD_OUT_PIXELS, held_out_pixels
 from thrmlDenoising.quality.bootstrap import Estimate
 from thrmlDenoising.quality.controls import WRONG_THRESHOLD, Control, control_images
 from thrmlDenoising.quality.frechet import FeatureMoments, frechet_distance
-from thrmlDenoising.quality.headline import Headline, headline, headline_in_words
+from thrmlDenoising.quality.headline import (
+    DISTANCES,
+    Headline,
+    at_best_epoch,
+    headline,
+    headline_in_words,
+)
 from thrmlDenoising.quality.reference import RealImages
 from thrmlDenoising.quality.report import Measurement, QualityReport
 from thrmlDenoising.quality.suite import QualitySuite
 
 __all__ = [
+    "DISTANCES",
     "HELD_OUT_PIXELS",
     "WRONG_THRESHOLD",
     "Control",
@@ -20,6 +27,7 @@ __all__ = [
     "QualityReport",
     "QualitySuite",
     "RealImages",
+    "at_best_epoch",
     "control_images",
     "frechet_distance",
     "headline",

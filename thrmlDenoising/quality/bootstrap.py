@@ -87,7 +87,11 @@ def per_cent(share: Estimate) -> Estimate:
 
 
 def check_counts(counts: Int[np.ndarray, "replicate image"], n_images: int) -> None:
-    """Raises a ValueError if the counts belong to another number of images."""
+    """Checks that counts are resamples of this many images.
+
+    Raises:
+        ValueError: they are of another number.
+    """
     if counts.ndim != 2 or counts.shape[1] != n_images or (counts.sum(axis=1) != n_images).any():
         raise ValueError(
             f"counts of shape {counts.shape} are not resamples of {n_images} images: use "
@@ -96,7 +100,11 @@ def check_counts(counts: Int[np.ndarray, "replicate image"], n_images: int) -> N
 
 
 def check_same_features(n_features: int, n_others: int) -> None:
-    """Raises a ValueError if two sets of images have different numbers of features."""
+    """Checks that two sets of images have the same features.
+
+    Raises:
+        ValueError: they have different numbers of them.
+    """
     if n_features != n_others:
         raise ValueError(
             f"{n_features} features cannot be compared with {n_others}: use the same extractor "
@@ -105,7 +113,11 @@ def check_same_features(n_features: int, n_others: int) -> None:
 
 
 def check_features(features: Float[np.ndarray, "image feature"], at_least: int) -> None:
-    """Raises a ValueError if images are too few or a feature is not finite."""
+    """Checks that there are enough images, and that all their features are finite.
+
+    Raises:
+        ValueError: fewer than `at_least` images, or a feature that is not finite.
+    """
     if features.ndim != 2 or len(features) < at_least:
         raise ValueError(
             f"features of shape {features.shape}: need one row for each of at least {at_least} "

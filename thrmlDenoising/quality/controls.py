@@ -13,7 +13,8 @@ WRONG_THRESHOLD = 0.5
 class Control(NamedTuple):
     """Images that no model has made.
 
-    - `labels`: the class each is said to be of; None where it has none.
+    Attributes:
+        labels: the class each is said to be of; None where it has none.
     """
 
     name: str

@@ -1,11 +1,16 @@
 """Which of many measurements stands for a run: in its plot, in `fids_dict` and in comparisons."""
 
-from collections.abc import Collection, Mapping, Sequence
-from math import inf, isfinite
+from collections.abc import Collection, Mapping
 from typing import NamedTuple, get_args
+
+import numpy as np
+from jaxtyping import Float
 
 from thrmlDenoising.data import Mode
 from thrmlDenoising.quality.agreement import HELD_OUT_PIXELS
+
+DISTANCES = {"fid": "FID", "classifier_fd": "classifier FD"}
+"""Endings of the names of the distances that all know, the best known first, and their labels."""
 
 _ACCURACIES = {
     ("exact_accuracy",): "exactly the image of their class (%)",
@@ -18,19 +23,39 @@ _ACCURACIES = {
 class Headline(NamedTuple):
     """The measurement that stands for a run.
 
-    - `label`: its name on an axis.
-    - `is_distance`: whether lower is better.
-    - `names`: its name for free and for clamped images, as far as they were measured.
+    Attributes:
+        label: its name on an axis.
+        is_distance: whether lower is better.
+        names: its name for free and for clamped images, as far as they were measured.
     """
 
     label: str
     is_distance: bool
     names: dict[Mode, str]
 
-    def best(self, values: Sequence[float]) -> int:
-        """The place of the best of some values, those that are not finite coming last."""
-        ranked = [value if self.is_distance else -value for value in values]
-        return min(range(len(ranked)), key=lambda i: ranked[i] if isfinite(ranked[i]) else inf)
+    def best(self, values: Float[np.ndarray, " epoch"]) -> int | None:
+        """The place of the best finite value, of equal ones the first; None if there is none."""
+        return _lowest(values if self.is_distance else -values)
+
+
+def at_best_epoch(distances: Mapping[Mode, Float[np.ndarray, " epoch"]]) -> dict[Mode, float]:
+    """The distances of free and of clamped images at the epoch where their sum is lowest.
+
+    Args:
+        distances: NaN where an epoch has none; those of one mode may be all there are.
+
+    Returns:
+        Those of the first epoch of the lowest sum; none if no epoch has a finite one.
+    """
+    place = _lowest(np.sum(list(distances.values()), axis=0)) if distances else None
+    if place is None:
+        return {}
+    return {mode: float(values[place]) for mode, values in distances.items()}
+
+
+def _lowest(values: Float[np.ndarray, " epoch"]) -> int | None:
+    finite = np.flatnonzero(np.isfinite(values))
+    return int(finite[values[finite].argmin()]) if len(finite) else None
 
 
 def headline(metric_names: Collection[str]) -> Headline | None:
@@ -43,9 +68,9 @@ def headline(metric_names: Collection[str]) -> Headline | None:
     by_mode = {mode: _without_prefix(metric_names, f"{mode}_") for mode in get_args(Mode)}
     measured = [name for names in by_mode.values() for name in names]
     distances = [name for name in measured if name.endswith("_fd")]
-    for distance in ["fid", "classifier_fd", *distances[:1]]:
+    for distance in [*DISTANCES, *distances[:1]]:
         if distance in measured:
-            label = "FID" if distance == "fid" else distance.removesuffix("_fd") + " FD"
+            label = DISTANCES.get(distance, f"{distance.removesuffix('_fd')} FD")
             return Headline(label, True, _names(by_mode, (distance,)))
     for endings, label in _ACCURACIES.items():
         if accuracies := _names(by_mode, endings):

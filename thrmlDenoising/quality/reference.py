@@ -94,9 +94,10 @@ class RealImages:
 class FeatureReference(NamedTuple):
     """What real images look like to an extractor.
 
-    - `moments`: of all training images.
-    - `kernel`: of at most `N_COMPARED` of them, drawn once for all, in random order.
-    - `hash`: identifies all of it.
+    Attributes:
+        moments: of all training images.
+        kernel: of at most `N_COMPARED` of them, drawn once for all, in random order.
+        hash: identifies all of it.
     """
 
     moments: FeatureMoments

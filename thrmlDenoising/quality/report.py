@@ -15,10 +15,12 @@ from thrmlDenoising.support.markdown import table
 class Measurement(NamedTuple):
     """A number and where it comes from.
 
-    - `estimate`: value and 95 % interval.
-    - `extractor`: what looked at the images.
-    - `n_images`: generated images; `n_reference`: real ones.
-    - `reference`: the hash of what they were compared with.
+    Attributes:
+        estimate: value and 95 % interval.
+        extractor: what looked at the images.
+        n_images: how many were generated.
+        n_reference: how many real ones they were compared with.
+        reference: the hash of what they were compared with.
     """
 
     name: str

@@ -41,11 +41,16 @@ def save_checkpoint(
 ) -> Path:
     """Save a checkpoint of `epoch` in the folder `model_saving`; return its path.
 
-    `write` gets an empty folder and puts the files of the checkpoint there; `made_with`, what they
-    may depend on, is written into the manifest. If anything is raised
-    before they are all on disk, Ctrl-C included, nothing of them remains, and a checkpoint of the
-    same epoch that was there before stands as before. Raises OSError, with the errno of the
-    cause, if the disk does not take it, and ValueError for a negative epoch.
+    If anything is raised before all files are on disk, Ctrl-C included, nothing of them remains,
+    and a checkpoint of the same epoch that was there before stands as before.
+
+    Args:
+        write: gets an empty folder and puts the files of the checkpoint there.
+        made_with: what they may depend on; written into the manifest.
+
+    Raises:
+        OSError: the disk does not take it; has the errno of the cause.
+        ValueError: a negative epoch.
     """
     if epoch < 0:
         raise ValueError(f"epoch={epoch}: a checkpoint's epoch is 0 or more.")

@@ -17,10 +17,12 @@ _LONGEST_DESCRIPTOR = 200  # bytes; file systems allow 255 for a name, the time 
 class RunFolder:
     """The paths of one run. Nothing is made on disk before `create`.
 
-    - `root`: the folder of the run.
-    - `descriptor`: the user's word for the run, part of the name of the training log; may be empty.
+    Attributes:
+        root: the folder of the run.
+        descriptor: the user's word for the run, part of the name of the training log; may be empty.
 
-    Raises ValueError if the descriptor cannot be part of a file name.
+    Raises:
+        ValueError: the descriptor cannot be part of a file name.
     """
 
     root: Path
@@ -46,7 +48,9 @@ class RunFolder:
     def open(cls, path: Path) -> Self:
         """The run at `path`: its folder, or the `model_saving` folder inside it.
 
-        Raises FileNotFoundError if there is no run, ValueError if its descriptor is ambiguous.
+        Raises:
+            FileNotFoundError: there is no run.
+            ValueError: its descriptor is ambiguous.
         """
         path = path.absolute()
         candidates = (path.parent, path) if path.name == "model_saving" else (path,)
@@ -65,7 +69,11 @@ class RunFolder:
             raise ValueError(f"{root}: its training log is of no run: {error}") from error
 
     def create(self) -> None:
-        """Make the folder and its sub-folders. Raises FileExistsError if the folder exists."""
+        """Make the folder and its sub-folders.
+
+        Raises:
+            FileExistsError: the folder exists.
+        """
         try:
             self.root.mkdir(parents=True)
         except FileExistsError as error:
@@ -77,7 +85,11 @@ class RunFolder:
             folder.mkdir()
 
     def refuse_links(self) -> None:
-        """Raises OSError if a folder of the run is a link: writing there would write elsewhere."""
+        """Checks that no folder of the run is a link: writing there would write elsewhere.
+
+        Raises:
+            OSError: one is.
+        """
         for folder in self.root.iterdir():
             if folder.is_symlink() and folder.is_dir():
                 raise OSError(

@@ -67,9 +67,12 @@ class Manifest(NamedTuple):
             raise damaged(folder, MANIFEST, reason) from error
 
     def check_names(self, names: set[str]) -> None:
-        """Raises CheckpointError unless just these files are listed, and lie there as they should.
+        """Checks that just these files are listed, and lie there as they should.
 
         No file is read: links and files of another size than was written are noticed.
+
+        Raises:
+            CheckpointError: they are not.
         """
         listed = set(self.files)
         if listed != names:

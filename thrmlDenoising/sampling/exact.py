@@ -5,18 +5,18 @@ All 2^n states of n free spins are written down: exact, but n must be small. In 
 >>> import numpy as np
 >>> from thrmlDenoising.base_graphs import GraphSpec, Lattice, PoissonBinomialIsingGraphManager
 >>> from thrmlDenoising.sampling.exact import exact_distribution, second_eigenvalue
->>> from thrmlDenoising.sampling import IsingModel, Parameters
+>>> from thrmlDenoising.sampling import IsingMachine, Parameters
 >>> lattice = Lattice(3, ((0, 1),), torus=False)
 >>> spec = GraphSpec(image_shape=(1, 2), n_levels=1, n_label_nodes=1, lattice=lattice)
 >>> graph = PoissonBinomialIsingGraphManager(spec).build_graph(seed=0)
 >>> rng = np.random.default_rng(0)
 >>> parameters = Parameters(rng.normal(size=graph.n_biases), rng.normal(size=graph.n_weights))
->>> model = IsingModel(parameters, input_couplings=np.full(len(graph.visible_nodes), 0.5))
+>>> machine = IsingMachine(parameters, input_couplings=np.full(len(graph.visible_nodes), 0.5))
 >>> noisy = np.array([True, False, True])  # two image bits and one label bit
->>> exact = exact_distribution(graph, model, noisy, beta=1.0)
+>>> exact = exact_distribution(graph, machine, noisy, beta=1.0)
 >>> exact.marginal(graph.image_nodes).shape  # P(0, 0), P(1, 0), P(0, 1), P(1, 1)
 (4,)
->>> cold, hot = (second_eigenvalue(graph, model, noisy, beta) for beta in (1.0, 0.1))
+>>> cold, hot = (second_eigenvalue(graph, machine, noisy, beta) for beta in (1.0, 0.1))
 >>> hot < cold < 1  # the hotter, the sooner a chain forgets
 True
 """
@@ -29,7 +29,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.special import rel_entr, softmax
 
 from thrmlDenoising.base_graphs import BaseGraph
-from thrmlDenoising.sampling import Clamp, IsingModel, Parameters, clamped_nodes, free_nodes
+from thrmlDenoising.sampling import Clamp, IsingMachine, Parameters, clamped_nodes, free_nodes
 
 _MOST_FREE_SPINS = 20
 _MOST_FREE_SPINS_OF_A_MATRIX = 12
@@ -67,15 +67,15 @@ def state_numbers(bits: Bool[np.ndarray, "*batch bit"]) -> Int[np.ndarray, "*bat
 
 def energies(
     graph: BaseGraph,
-    model: IsingModel,
+    machine: IsingMachine,
     inputs: Bool[np.ndarray, " visible"],
     states: Bool[np.ndarray, "state node"],
 ) -> Float[np.ndarray, " state"]:
     """E = -sum_edges J_ij s_i s_j - sum_i h_i s_i - sum_visible w_i s_i s_in,i of every state."""
     spins = _signs(states)
-    biases = np.asarray(model.parameters.biases, np.float64)[graph.bias_of_node]
-    weights = np.asarray(model.parameters.weights, np.float64)[graph.weight_of_edge]
-    couplings = np.asarray(model.input_couplings, np.float64)
+    biases = np.asarray(machine.parameters.biases, np.float64)[graph.bias_of_node]
+    weights = np.asarray(machine.parameters.weights, np.float64)[graph.weight_of_edge]
+    couplings = np.asarray(machine.input_couplings, np.float64)
     pairs = spins[:, graph.edges[:, 0]] * spins[:, graph.edges[:, 1]]
     return -(
         pairs @ weights
@@ -86,7 +86,7 @@ def energies(
 
 def exact_distribution(
     graph: BaseGraph,
-    model: IsingModel,
+    machine: IsingMachine,
     inputs: Bool[np.ndarray, " visible"],
     beta: float,
     clamp: Clamp = "nothing",
@@ -97,14 +97,18 @@ def exact_distribution(
     State number c has bit k of c at the k-th free node.
 
     Args:
-        inputs: the clamped input the machine is conditioned on.
-        spins: where the clamped nodes get their values from; may be left out if none is.
+        graph: the machine's structure.
+        machine: its parameters.
+        inputs: the clamped input it is conditioned on.
+        beta: the inverse temperature.
+        clamp: which nodes keep their values.
+        spins: where the clamped nodes get them from; may be left out if none is clamped.
 
     Raises:
         ValueError: more than 20 free spins, or clamped nodes without values.
     """
     states = _all_states(graph, clamp, spins, _MOST_FREE_SPINS)
-    energy = energies(graph, model, np.asarray(inputs), states)
+    energy = energies(graph, machine, np.asarray(inputs), states)
     return ExactDistribution(states, softmax(-beta * energy))
 
 
@@ -150,7 +154,7 @@ def kl_divergence(p: Float[np.ndarray, " state"], q: Float[np.ndarray, " state"]
 
 def exact_kl(
     graph: BaseGraph,
-    model: IsingModel,
+    machine: IsingMachine,
     outputs: Bool[np.ndarray, "example visible"],
     inputs: Bool[np.ndarray, "example visible"],
     beta: float,
@@ -167,7 +171,7 @@ def exact_kl(
     outputs, inputs = _checked_examples(outputs, inputs)
     total = 0.0
     for noisier in np.unique(inputs, axis=0):
-        p = exact_distribution(graph, model, noisier, beta).marginal(graph.visible_nodes)
+        p = exact_distribution(graph, machine, noisier, beta).marginal(graph.visible_nodes)
         seen = state_numbers(outputs[(inputs == noisier).all(axis=1)])
         q = np.bincount(seen, minlength=len(p)) / len(seen)
         total += len(seen) * kl_divergence(q, p)
@@ -176,7 +180,7 @@ def exact_kl(
 
 def exact_kl_gradient(
     graph: BaseGraph,
-    model: IsingModel,
+    machine: IsingMachine,
     outputs: Bool[np.ndarray, "example visible"],
     inputs: Bool[np.ndarray, "example visible"],
     beta: float,
@@ -191,8 +195,8 @@ def exact_kl_gradient(
     for output, noisier in zip(outputs, inputs, strict=True):
         spins = np.zeros(graph.n_nodes, dtype=bool)
         spins[graph.visible_nodes] = output
-        positive = exact_distribution(graph, model, noisier, beta, "visible", spins)
-        negative = exact_distribution(graph, model, noisier, beta)
+        positive = exact_distribution(graph, machine, noisier, beta, "visible", spins)
+        negative = exact_distribution(graph, machine, noisier, beta)
         nodes += positive.node_means() - negative.node_means()
         edges += positive.pair_means(graph) - negative.pair_means(graph)
     scale = -beta / len(outputs)
@@ -218,7 +222,7 @@ def _checked_examples(
 
 def transition_matrix(
     graph: BaseGraph,
-    model: IsingModel,
+    machine: IsingMachine,
     inputs: Bool[np.ndarray, " visible"],
     beta: float,
     clamp: Clamp = "nothing",
@@ -228,25 +232,26 @@ def transition_matrix(
 
     A sweep draws the free spins of colour 0, then 1, ... from their conditionals. States are
     numbered as in `exact_distribution`, whose probabilities p are stationary: p @ matrix == p.
+    Its arguments mean the same here.
 
     Raises:
         ValueError: more than 12 free spins, or clamped nodes without values.
     """
     states = _all_states(graph, clamp, spins, _MOST_FREE_SPINS_OF_A_MATRIX)
-    logits = -beta * energies(graph, model, np.asarray(inputs), states)
+    logits = -beta * energies(graph, machine, np.asarray(inputs), states)
     colors = graph.colors[free_nodes(graph, clamp)]
     return _sweep(np.eye(len(states)), logits, colors, np.arange(graph.n_colors))
 
 
 def second_eigenvalue(
     graph: BaseGraph,
-    model: IsingModel,
+    machine: IsingMachine,
     inputs: Bool[np.ndarray, " visible"],
     beta: float,
     clamp: Clamp = "nothing",
     spins: Bool[np.ndarray, " node"] | None = None,
 ) -> float:
-    """The second largest modulus of the eigenvalues of `transition_matrix`, per sweep.
+    """The second largest modulus of the eigenvalues of `transition_matrix`, of the same arguments.
 
     The slowest mode of the chain falls by this factor a sweep: its time constant is
     -1 / ln(value) sweeps. It is 0 if one sweep forgets everything.
@@ -262,7 +267,7 @@ def second_eigenvalue(
         ValueError: more than 12 free spins, or clamped nodes without values.
     """
     states = _all_states(graph, clamp, spins, _MOST_FREE_SPINS_OF_A_MATRIX)
-    logits = -beta * energies(graph, model, np.asarray(inputs), states)
+    logits = -beta * energies(graph, machine, np.asarray(inputs), states)
     free = free_nodes(graph, clamp)
     colors = graph.colors[free]
     # A product of matrices keeps its non-zero eigenvalues when its factors are rotated, and what

@@ -57,14 +57,23 @@ def free_nodes(graph: BaseGraph, clamp: Clamp) -> Int[np.ndarray, " free"]:
 
 
 class Parameters(NamedTuple):
-    """What is trained: one entry per group of tied nodes, and of tied edges."""
+    """What is trained: one entry per group of tied nodes, and of tied edges.
+
+    Attributes:
+        biases: h.
+        weights: J.
+    """
 
     biases: Float[Array, " bias"]
     weights: Float[Array, " weight"]
 
 
-class IsingModel(NamedTuple):
-    """Everything the energy of a step depends on, besides its graph."""
+class IsingMachine(NamedTuple):
+    """Everything the energy of a step depends on, besides the graph.
+
+    Attributes:
+        input_couplings: w of every visible node, which nothing trains.
+    """
 
     parameters: Parameters
     input_couplings: Float[Array, " visible"]
@@ -78,7 +87,7 @@ class Chains(NamedTuple):
 
 
 class GraphSizes(NamedTuple):
-    """How long the arrays that describe a model and its chains have to be."""
+    """How long the arrays that describe a machine and its chains have to be."""
 
     n_nodes: int
     n_visible: int
@@ -90,7 +99,7 @@ class GraphSizes(NamedTuple):
         """The sizes of a graph."""
         return cls(graph.n_nodes, len(graph.visible_nodes), graph.n_biases, graph.n_weights)
 
-    def check(self, model: IsingModel, chains: Chains) -> None:
+    def check(self, machine: IsingMachine, chains: Chains) -> None:
         """Checks arrays before a sampler reads past their ends.
 
         Raises:
@@ -103,9 +112,9 @@ class GraphSizes(NamedTuple):
                 f"{chains.inputs.dtype}: give at least one chain, and booleans, True for +1"
             )
         expected = {
-            "biases": (model.parameters.biases, (self.n_biases,)),
-            "weights": (model.parameters.weights, (self.n_weights,)),
-            "input_couplings": (model.input_couplings, (self.n_visible,)),
+            "biases": (machine.parameters.biases, (self.n_biases,)),
+            "weights": (machine.parameters.weights, (self.n_weights,)),
+            "input_couplings": (machine.input_couplings, (self.n_visible,)),
             "spins": (chains.spins, (n_chains, self.n_nodes)),
             "inputs": (chains.inputs, (n_chains, self.n_visible)),
         }
@@ -117,8 +126,10 @@ class GraphSizes(NamedTuple):
 class Moments(NamedTuple):
     """Time averages of spins (+-1) over the samples a run collected, and where it ended.
 
-    `spins` is kept per chain, since the per-condition penalty needs products of a chain's
-    means; `pairs`, the average of s_i s_j over an edge, is averaged over the chains too.
+    Attributes:
+        spins: <s_i> of every chain, since the per-condition penalty needs products of them.
+        pairs: <s_i s_j> over every edge, averaged over the chains too.
+        last: the spins after the last sweep.
     """
 
     spins: Float[Array, "chain node"]
@@ -127,23 +138,32 @@ class Moments(NamedTuple):
 
 
 class Schedule(eqx.Module):
-    """When a run looks at its chains: after `n_warmup` sweeps, then every `steps_per_sample`.
+    """How many sweeps a run has, how hot they are, and when it looks at its chains.
 
-    `betas` holds the inverse temperature of every sweep of the run.
+    It has n_warmup + (n_samples - 1) * sweeps_per_sample sweeps.
+
+    Attributes:
+        betas: the inverse temperature of every sweep.
+        n_warmup: how many sweeps precede the first sample.
+        n_samples: how often it looks; the last time after the last sweep.
+        sweeps_per_sample: how many sweeps lie between two samples.
+
+    Raises:
+        ValueError: no sweep, no sample, or a beta too many or too few.
     """
 
     betas: Float[Array, " sweep"]
     n_warmup: int = eqx.field(static=True)
     n_samples: int = eqx.field(static=True)
-    steps_per_sample: int = eqx.field(static=True)
+    sweeps_per_sample: int = eqx.field(static=True)
 
     def __check_init__(self) -> None:
-        """Raises ValueError for a schedule without sweeps, or with a beta too many or few."""
-        n_sweeps = self.n_warmup + (self.n_samples - 1) * self.steps_per_sample
-        if min(self.n_samples, self.steps_per_sample, n_sweeps) < 1 or self.n_warmup < 0:
+        """Checks that there are sweeps, and a beta for each."""
+        n_sweeps = self.n_warmup + (self.n_samples - 1) * self.sweeps_per_sample
+        if min(self.n_samples, self.sweeps_per_sample, n_sweeps) < 1 or self.n_warmup < 0:
             raise ValueError(
                 f"a schedule of {self.n_warmup} warm-up sweeps and {self.n_samples} samples every "
-                f"{self.steps_per_sample} sweeps makes no sense: use at least 1 sample, 1 sweep "
+                f"{self.sweeps_per_sample} sweeps makes no sense: use at least 1 sample, 1 sweep "
                 "between samples and 1 sweep in all"
             )
         if self.betas.shape != (n_sweeps,):
@@ -152,7 +172,7 @@ class Schedule(eqx.Module):
     @property
     def sweeps_before(self) -> Int[np.ndarray, " sample"]:
         """How many sweeps precede each sample."""
-        return self.n_warmup + self.steps_per_sample * np.arange(self.n_samples)
+        return self.n_warmup + self.sweeps_per_sample * np.arange(self.n_samples)
 
     @classmethod
     def constant(
@@ -160,12 +180,12 @@ class Schedule(eqx.Module):
         beta: Float[ArrayLike, ""],
         n_warmup: int,
         n_samples: int = 1,
-        steps_per_sample: int = 1,
+        sweeps_per_sample: int = 1,
     ) -> Self:
         """One temperature throughout."""
-        n_sweeps = n_warmup + (n_samples - 1) * steps_per_sample
+        n_sweeps = n_warmup + (n_samples - 1) * sweeps_per_sample
         betas = np.full(max(0, n_sweeps), beta, np.float32)
-        return cls(jnp.asarray(betas), n_warmup, n_samples, steps_per_sample)
+        return cls(jnp.asarray(betas), n_warmup, n_samples, sweeps_per_sample)
 
     @classmethod
     def ramp(
@@ -174,19 +194,19 @@ class Schedule(eqx.Module):
         n_ramp: int,
         n_warmup: int,
         n_samples: int = 1,
-        steps_per_sample: int = 1,
+        sweeps_per_sample: int = 1,
     ) -> Self:
         """Beta rises linearly over the first `n_ramp` sweeps and then stays at its end.
 
         Raises:
-            ValueError: a ramp over no sweep, or see the class.
+            ValueError: a ramp over no sweep, or what `Schedule` refuses.
         """
         if n_ramp < 1:
             raise ValueError(f"n_ramp={n_ramp}: a ramp needs at least 1 sweep")
-        n_sweeps = n_warmup + (n_samples - 1) * steps_per_sample
+        n_sweeps = n_warmup + (n_samples - 1) * sweeps_per_sample
         ramp = np.linspace(*beta_range, n_ramp)  # a ramp of one sweep is its start
         betas = np.append(ramp, np.full(max(0, n_sweeps - n_ramp), beta_range[1]))[:n_sweeps]
-        return cls(jnp.asarray(betas, jnp.float32), n_warmup, n_samples, steps_per_sample)
+        return cls(jnp.asarray(betas, jnp.float32), n_warmup, n_samples, sweeps_per_sample)
 
 
 class AbstractSampler(eqx.Module):
@@ -213,18 +233,30 @@ class AbstractSampler(eqx.Module):
     def moments(
         self,
         key: Key[Array, ""],
-        model: IsingModel,
+        machine: IsingMachine,
         chains: Chains,
         schedule: Schedule,
         clamp: Clamp,
     ) -> Moments:
-        """Runs the chains and averages spins and pairs over the scheduled samples."""
+        """Runs the chains and averages spins and pairs over the scheduled samples.
+
+        Args:
+            key: where all randomness comes from; equal calls return equal results.
+            machine: the parameters, of the shapes that the sampler's graph asks for.
+            chains: where every chain starts, and its input; these arrays are not changed.
+            schedule: its sweeps, the inverse temperature of each, and when to look.
+            clamp: which nodes keep the spins that they start with.
+
+        Raises:
+            ValueError: arrays of another graph, spins or inputs that are not boolean, no chain
+                at all, or more samples of all chains together than the sampler can count.
+        """
 
     @abc.abstractmethod
     def observe(
         self,
         key: Key[Array, ""],
-        model: IsingModel,
+        machine: IsingMachine,
         chains: Chains,
         schedule: Schedule,
         clamp: Clamp,
@@ -232,6 +264,15 @@ class AbstractSampler(eqx.Module):
     ) -> PyTree:
         """Runs the chains and applies `observer` to each at every scheduled sample.
 
+        The arguments that `moments` has too mean the same.
+
+        Args:
+            observer: sees the boolean spins of one chain at the nodes it names.
+
         Returns:
             What the observer returned, stacked: leaves of shape "sample chain ...".
+
+        Raises:
+            ValueError: arrays of another graph, spins or inputs that are not boolean, or no chain
+                at all.
         """

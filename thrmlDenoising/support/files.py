@@ -67,12 +67,15 @@ def _no_file(path: Path) -> OSError:
 
 
 def check_can_be_written(path: Path, option: str) -> None:
-    """Raises OSError for a file that could not be written, before hours are spent on its content.
+    """Checks that a file can be written, before hours are spent on its content.
 
     A file is made beside it and removed, and so are the folders that were missing.
 
     Args:
         option: what the message calls it, such as "--output".
+
+    Raises:
+        OSError: it cannot.
     """
     made: list[Path] = []
     try:
@@ -98,7 +101,11 @@ def check_can_be_written(path: Path, option: str) -> None:
 
 
 def check_can_hold_files(folder: Path, option: str) -> None:
-    """Raises OSError for a folder in which no file can be written; makes none."""
+    """Checks that files can be written in a folder; makes none.
+
+    Raises:
+        OSError: they cannot.
+    """
     try:
         check_can_be_written(folder / "file", option)
     except OSError as error:

@@ -27,10 +27,13 @@ _SHOWN_IN_MESSAGES = 60
 
 
 def check_name(what: str, name: str) -> None:
-    """Raises ValueError for a name that is not one line that can be shown.
+    """Checks that a name is one line that can be shown.
 
     Args:
         what: what the message calls it, such as "class_names[3]".
+
+    Raises:
+        ValueError: it is not.
     """
     for place, character in enumerate(name[: MOST_CHARACTERS + 1]):
         if reason := _why_unshowable(character):

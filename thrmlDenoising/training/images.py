@@ -9,7 +9,11 @@ from thrmlDenoising.data import ImageDataset, OwnData, load_dataset
 
 
 def check_same_images(cfg: Config, own_images: OwnData | None) -> None:
-    """Raises ValueError if a user's own images are not those of the config."""
+    """Checks that a user's own images, if given, are those of the config.
+
+    Raises:
+        ValueError: the config describes others.
+    """
     if own_images is not None:
         own_images.check_described_by(asdict(cfg.data))
 

@@ -63,7 +63,11 @@ class Animation(NamedTuple):
 
 
 def check_mode(mode: str) -> None:
-    """Raises ValueError for a kind of images that does not exist."""
+    """Checks that there are images of this kind.
+
+    Raises:
+        ValueError: it is neither free nor clamped.
+    """
     if mode not in get_args(Mode):
         raise ValueError(f"mode={mode!r}: labels are 'free' or 'clamped'")
 
@@ -118,7 +122,11 @@ def grid_of(samples: Samples, n_classes: int, n_drawn: int) -> Grid:
 
 
 def check_drawn(n_drawn: int, n_per_class: int) -> None:
-    """Raises ValueError where no image of a class is asked for, or more than there are."""
+    """Checks that at least one image of a class is drawn, and no more than there are.
+
+    Raises:
+        ValueError: another number is asked for.
+    """
     if not 1 <= n_drawn <= n_per_class:
         raise ValueError(
             f"cannot draw {n_drawn} of {n_per_class} images of a class: draw at least 1 and at "

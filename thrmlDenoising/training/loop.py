@@ -40,7 +40,11 @@ class Measured(NamedTuple):
 
 
 def check_epochs(n_epochs: object, evaluate_every: object) -> None:
-    """Raises ValueError unless these are numbers of epochs that one can train and evaluate by."""
+    """Checks that these are numbers of epochs that one can train and evaluate by.
+
+    Raises:
+        ValueError: one is not.
+    """
     if not _is_integer(n_epochs) or n_epochs < 1:
         raise ValueError(
             f"n_epochs={n_epochs!r}: give a whole number of epochs, at least 1; eval_epoch(epoch) "

@@ -139,7 +139,11 @@ class Model(ABC, Generic[S]):
         return get_args(Mode)
 
     def check_classes(self) -> None:
-        """Raises ValueError unless labels can be clamped."""
+        """Checks that labels can be clamped.
+
+        Raises:
+            ValueError: they cannot.
+        """
         if "clamped" not in self.modes:
             raise ValueError(
                 "this model has no labels, so none can be clamped: generate free images"
@@ -184,7 +188,11 @@ class Model(ABC, Generic[S]):
         )
 
     def check_trainable(self) -> None:
-        """Raises ValueError for what stands in the way of training, before a folder is made."""
+        """Checks, before a folder is made, that nothing stands in the way of training.
+
+        Raises:
+            ValueError: something does.
+        """
 
     def cost(self) -> Cost:
         """What an epoch costs; by default in training images seen."""
@@ -228,7 +236,11 @@ class Model(ABC, Generic[S]):
         return iter(())
 
     def check_finite(self, state: S) -> None:
-        """Raises NotFiniteError, naming what is not finite, unless all numbers are."""
+        """Checks that all numbers are finite.
+
+        Raises:
+            NotFiniteError: some are not; says which.
+        """
         leaves = [leaf for leaf in jax.tree.leaves(state) if eqx.is_inexact_array(leaf)]
         n_bad = sum(int(np.sum(~np.isfinite(leaf))) for leaf in leaves)
         if n_bad:
@@ -242,7 +254,11 @@ class Model(ABC, Generic[S]):
 
     @classmethod
     def check_run(cls, run: RunFolder) -> None:
-        """Raises CheckpointError, with what to do, for a run that is only alike one of ours."""
+        """Checks that a run is one of ours, and not only alike.
+
+        Raises:
+            CheckpointError: it is not; says what to do.
+        """
 
     @classmethod
     def part_names(cls, cfg: Config) -> tuple[str, ...]:

@@ -118,7 +118,11 @@ class RunRecorder:
     # ------------------------------------------------------------------ checkpoints
 
     def check_nobody_went_on(self, epoch: int) -> None:
-        """Raises ValueError if the run is at a later epoch than this, and not by this recorder."""
+        """Checks that the run is not at a later epoch than this but by this recorder.
+
+        Raises:
+            ValueError: another process or model has trained it on.
+        """
         last = max(complete_epochs(self.folder.model_saving), default=0)
         if last > max(epoch, self._last_epoch):
             raise ValueError(

@@ -9,7 +9,11 @@ from thrmlDenoising.support.hints import shown
 
 
 def check_resumable(cfg: Config, began: Config, run: Path) -> None:
-    """Raises ValueError, naming the fields, if `cfg` would not continue the run as it began."""
+    """Checks that `cfg` continues a run as it began.
+
+    Raises:
+        ValueError: it does not; names the fields that differ.
+    """
     differing = {
         name: values
         for name, values in cfg.differing(began).items()
@@ -24,10 +28,13 @@ def check_resumable(cfg: Config, began: Config, run: Path) -> None:
 
 
 def check_same_source(streamed: bool, began: History, run: Path) -> None:
-    """Raises ValueError unless a run goes on with what its last epoch was trained on.
+    """Checks that a run goes on with what its last epoch was trained on.
 
     Args:
         streamed: whether it would now be given a stream of batches.
+
+    Raises:
+        ValueError: it would be a stream after images in memory, or the other way round.
     """
     last = began.last
     if last and last.streamed and not streamed:

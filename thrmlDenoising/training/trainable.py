@@ -193,10 +193,11 @@ class Trainable(Generic[M, S]):
         Raises:
             ValueError: numbers of epochs that cannot be, batches that are not as they should be, a
                 run to resume whose config is another, or a model that is trained already, stands
-                elsewhere than the run, and would be lost; NotFiniteError if training diverges.
+                elsewhere than the run, and would be lost.
+            NotFiniteError: training diverges.
             OSError: the disk does not take a checkpoint, a table or the log; says what is saved.
-                A picture that cannot be drawn is only warned about. InUseError: another process,
-                or another model, is training into the run; says which.
+                A picture that cannot be drawn is only warned about.
+            InUseError: another process, or another model, is training into the run; says which.
         """
         evaluate_every = 0 if evaluate_every is None else evaluate_every
         check_epochs(n_epochs, evaluate_every)

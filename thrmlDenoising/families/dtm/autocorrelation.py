@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float, Int32, Key
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager
 from thrmlDenoising.families.dtm.step import DiffusionStep
 from thrmlDenoising.processes.bit_flips import LabelledImages
-from thrmlDenoising.sampling import AbstractObserver, IsingModel, Schedule
+from thrmlDenoising.sampling import AbstractObserver, IsingMachine, Schedule
 from thrmlDenoising.support.html import table
 
 N_IMAGES = 64
@@ -90,7 +90,7 @@ class ProjectImage(AbstractObserver):
 def sample_projections(
     key: Key[Array, ""],
     step: DiffusionStep,
-    model: IsingModel,
+    machine: IsingMachine,
     test_images: LabelledImages,
     schedule: Schedule,
 ) -> Projections:
@@ -103,12 +103,12 @@ def sample_projections(
     images = jax.tree.map(lambda leaf: leaf[:N_IMAGES], test_images)
     inputs = step.noisy_input(noise_key, images)
     inputs = jnp.repeat(inputs, N_CHAINS_PER_IMAGE, axis=0)
-    chains = step.fresh_chains(start_key, model.parameters, inputs, schedule.betas[0])
+    chains = step.fresh_chains(start_key, machine.parameters, inputs, schedule.betas[0])
     n_pixels = step.manager.n_pixels
     rng = np.random.default_rng(_DIRECTIONS_SEED)
     directions = rng.uniform(-1, 1, (n_pixels, N_DIRECTIONS)) / np.sqrt(n_pixels)
     observer = ProjectImage(step.image_nodes, step.manager, jnp.asarray(directions, jnp.float32))
-    observed = step.sampler.observe(run_key, model, chains, schedule, "nothing", observer)
+    observed = step.sampler.observe(run_key, machine, chains, schedule, "nothing", observer)
     shape = (schedule.n_samples, len(images.pixels), N_CHAINS_PER_IMAGE, N_DIRECTIONS)
     return np.asarray(observed).reshape(shape)
 
@@ -251,14 +251,14 @@ def measurement_schedule(
         n_ramp=generation_sweeps,
         n_warmup=max(1, generation_sweeps // 2),
         n_samples=generation_sweeps if n_samples is None else n_samples,
-        steps_per_sample=SWEEPS_PER_SAMPLE,
+        sweeps_per_sample=SWEEPS_PER_SAMPLE,
     )
 
 
 def measure_autocorrelation(
     key: Key[Array, ""],
     step: DiffusionStep,
-    model: IsingModel,
+    machine: IsingMachine,
     test_images: LabelledImages,
     protocol: Protocol,
     generation_sweeps: int,
@@ -266,4 +266,4 @@ def measure_autocorrelation(
 ) -> AutocorrelationCurve:
     """Autocorrelation of one step: a run of `measurement_schedule`, looked at by the protocol."""
     schedule = measurement_schedule(protocol.beta_range, generation_sweeps, n_samples)
-    return protocol.estimate(sample_projections(key, step, model, test_images, schedule))
+    return protocol.estimate(sample_projections(key, step, machine, test_images, schedule))

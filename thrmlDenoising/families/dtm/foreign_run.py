@@ -11,10 +11,13 @@ _OURS_ALONE = ("manifest.json", "history.json", "config.yaml", "step_*_graph.npz
 
 
 def refuse_run_of_dtm_replication(run: RunFolder) -> None:
-    """Raises CheckpointError, with what to do, for a run folder that dtm-replication made.
+    """Checks that a run folder was not made by dtm-replication.
 
     A checkpoint there is step_00.eqx, step_01.eqx, ... and nothing else. One of ours that is
     damaged has at least one more of its files left.
+
+    Raises:
+        CheckpointError: it was; says what to do.
     """
     checkpoints = [path for path in run.model_saving.glob("epoch_*") if path.is_dir()]
     theirs = [path for path in checkpoints if any(path.glob("step_*.eqx"))]

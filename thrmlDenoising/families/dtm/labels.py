@@ -165,7 +165,11 @@ class Conditions(AbstractLabels):
 
     @property
     def one_hot(self) -> Bool[np.ndarray, "class label_node"]:
-        """Raises ValueError: there are none."""
+        """Refuses: no class has label nodes of its own.
+
+        Raises:
+            ValueError: always.
+        """
         raise ValueError(
             "this model is conditioned on bits, so no class has label nodes of its own: the "
             "conditions of images are train_dataset.conditions and test_dataset.conditions"

@@ -16,7 +16,7 @@ from thrmlDenoising.families.dtm.mixing import Mixing, measure_mixing
 from thrmlDenoising.families.dtm.state import DTMState
 from thrmlDenoising.families.dtm.step import DiffusionStep
 from thrmlDenoising.processes import LabelledImages
-from thrmlDenoising.sampling import IsingModel
+from thrmlDenoising.sampling import IsingMachine
 from thrmlDenoising.training.devices import run_on_devices
 from thrmlDenoising.training.keys import Purpose, purpose_key
 from thrmlDenoising.training.model import no_look
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from thrmlDenoising.families.dtm.model import DTMModel
 
 T = TypeVar("T")
-Measure = Callable[[Key[Array, ""], DiffusionStep, IsingModel, LabelledImages], T]
+Measure = Callable[[Key[Array, ""], DiffusionStep, IsingMachine, LabelledImages], T]
 
 
 def protocol_of(model: "DTMModel", name: str) -> Protocol:
@@ -53,7 +53,7 @@ def autocorrelations(
     n_sweeps = model.annealing.n_sweeps
 
     def measure(
-        key: Key[Array, ""], step: DiffusionStep, machine: IsingModel, images: LabelledImages
+        key: Key[Array, ""], step: DiffusionStep, machine: IsingMachine, images: LabelledImages
     ) -> AutocorrelationCurve:
         look()
         return measure_autocorrelation(key, step, machine, images, protocol, n_sweeps, n_samples)
@@ -66,7 +66,7 @@ def mixing(model: "DTMModel", state: DTMState) -> list[Mixing]:
     beta, n_sweeps = model.cfg.sampling.training_beta, model.annealing.n_sweeps
 
     def measure(
-        key: Key[Array, ""], step: DiffusionStep, machine: IsingModel, images: LabelledImages
+        key: Key[Array, ""], step: DiffusionStep, machine: IsingMachine, images: LabelledImages
     ) -> Mixing:
         return measure_mixing(key, step, machine, images, beta, n_sweeps)
 
@@ -83,7 +83,7 @@ def _on_test_images(
     """
     test_images = model.clean(model.data.test)
 
-    def measure_step(index: int, step: DiffusionStep, machine: IsingModel) -> T:
+    def measure_step(index: int, step: DiffusionStep, machine: IsingMachine) -> T:
         key = purpose_key(model.cfg.exp.seed, purpose, state.epoch, index)
         return measure(key, step, machine, jax.device_put(test_images, step.device))
 

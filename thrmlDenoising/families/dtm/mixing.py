@@ -41,7 +41,7 @@ from thrmlDenoising.families.dtm.autocorrelation import (
 from thrmlDenoising.families.dtm.step import DiffusionStep
 from thrmlDenoising.processes.bit_flips import LabelledImages
 from thrmlDenoising.quality.bootstrap import Estimate
-from thrmlDenoising.sampling import IsingModel
+from thrmlDenoising.sampling import IsingMachine
 from thrmlDenoising.support.html import table
 
 N_RESAMPLES = 500
@@ -110,7 +110,7 @@ class Mixing(NamedTuple):
 def measure_mixing(
     key: Key[Array, ""],
     step: DiffusionStep,
-    model: IsingModel,
+    machine: IsingMachine,
     test_images: LabelledImages,
     beta: float,
     n_samples: int,
@@ -126,7 +126,7 @@ def measure_mixing(
     """
     run_key, resample_key = jax.random.split(key)
     schedule = measurement_schedule((beta, beta), n_samples)
-    projections = sample_projections(run_key, step, model, test_images, schedule)
+    projections = sample_projections(run_key, step, machine, test_images, schedule)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(resample_key)))
     return estimate_mixing(rng, projections)
 

@@ -52,7 +52,7 @@ from thrmlDenoising.families.dtm.trainer import Trainer, adapt_strengths
 from thrmlDenoising.plots import draw_autocorrelation_vs_epoch
 from thrmlDenoising.processes import LabelledImages
 from thrmlDenoising.runs import History, RunFolder, damaged, write_arrays
-from thrmlDenoising.sampling import IsingModel, sampler_type
+from thrmlDenoising.sampling import IsingMachine, sampler_type
 from thrmlDenoising.support.hints import counted
 from thrmlDenoising.training.devices import Stoppable
 from thrmlDenoising.training.model import Model, no_look
@@ -119,7 +119,7 @@ class DTMModel(Model[DTMState]):
         """What is fixed about each step, spread over the devices JAX shows."""
         return build_steps(self.cfg, self.manager, self.graphs)
 
-    def machines(self, state: DTMState) -> list[IsingModel]:
+    def machines(self, state: DTMState) -> list[IsingMachine]:
         """The Ising machine of every step, as trained so far.
 
         Raises:
@@ -174,7 +174,11 @@ class DTMModel(Model[DTMState]):
         return str(self.examples)
 
     def check_trainable(self) -> None:
-        """Raises ValueError where an epoch has more batches than the images make."""
+        """Checks that the images make all batches of an epoch.
+
+        Raises:
+            ValueError: the epoch has more.
+        """
         cfg = self.cfg
         if self._stream is None and cfg.n_batches * cfg.batch_size > cfg.n_train:
             raise ValueError(
@@ -228,7 +232,7 @@ class DTMModel(Model[DTMState]):
         return self.labels.no_accuracy
 
     def check_classes(self) -> None:
-        """Raises ValueError unless labels can be clamped."""
+        """See `Model.check_classes`."""
         if not self.cfg.n_label_nodes:
             raise ValueError(self.labels.refusal)
 
@@ -352,7 +356,7 @@ class DTMModel(Model[DTMState]):
         return hardware_energy(self.graphs, self.cfg.graph.lattice, n_sweeps, e_cell)
 
     def check_finite(self, state: DTMState) -> None:
-        """Raises NotFiniteError, naming the step and what is not finite, unless all numbers are."""
+        """See `Model.check_finite`; names the step too."""
         for index, step in enumerate(state.steps):
             for name, n_bad, n in step.not_finite():
                 raise NotFiniteError(

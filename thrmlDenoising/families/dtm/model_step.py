@@ -12,7 +12,7 @@ from thrmlDenoising.families.dtm.replication import STEP_NAMES
 from thrmlDenoising.families.dtm.showing import step_line, step_table
 from thrmlDenoising.families.dtm.state import StepState
 from thrmlDenoising.families.dtm.step import DiffusionStep
-from thrmlDenoising.sampling import IsingModel
+from thrmlDenoising.sampling import IsingMachine
 from thrmlDenoising.support.other_names import tells
 
 
@@ -43,7 +43,7 @@ class ModelStep:
         return self.autocorrelations[max(self.autocorrelations)] if self.autocorrelations else None
 
     @property
-    def machine(self) -> IsingModel:
+    def machine(self) -> IsingMachine:
         """The Ising machine with the parameters as trained so far."""
         return self.diffusion.machine(self.state.parameters)
 

@@ -75,8 +75,8 @@ class DataStart(AbstractNegativeStart):
         fresh = step.fresh_chains(start_key, parameters, batch.inputs, beta)
         at_data = step.set_visible(fresh, batch.outputs)
         clamped = Schedule.constant(beta, n_warmup=max(1, schedule.n_warmup))
-        model = step.machine(parameters)
-        moments = step.sampler.moments(run_key, model, at_data, clamped, "visible")
+        machine = step.machine(parameters)
+        moments = step.sampler.moments(run_key, machine, at_data, clamped, "visible")
         return Chains(moments.last, batch.inputs)
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Int32, Key
 
 from thrmlDenoising.families.dtm.step import DiffusionStep
 from thrmlDenoising.processes.bit_flips import LabelledImages, pure_noise
-from thrmlDenoising.sampling import AbstractObserver, IsingModel, Schedule
+from thrmlDenoising.sampling import AbstractObserver, IsingMachine, Schedule
 
 
 class Annealing(NamedTuple):
@@ -19,16 +19,16 @@ class Annealing(NamedTuple):
     beta_end: float
     n_sweeps: int
 
-    def schedule(self, steps_per_sample: int | None = None) -> Schedule:
+    def schedule(self, sweeps_per_sample: int | None = None) -> Schedule:
         """A look at the last sweep only, or at every so many sweeps, counted back from it."""
-        every = steps_per_sample or self.n_sweeps
+        every = sweeps_per_sample or self.n_sweeps
         n_samples = -(-self.n_sweeps // every)
         return Schedule.ramp(
             (self.beta_start, self.beta_end),
             n_ramp=self.n_sweeps,
             n_warmup=self.n_sweeps - (n_samples - 1) * every,
             n_samples=n_samples,
-            steps_per_sample=every,
+            sweeps_per_sample=every,
         )
 
 
@@ -61,7 +61,7 @@ class ObserveSpins(AbstractObserver):
 def denoise(
     key: Key[Array, ""],
     step: DiffusionStep,
-    model: IsingModel,
+    machine: IsingMachine,
     noisier: LabelledImages,
     schedule: Schedule,
     labels: Bool[Array, "image label_node"] | None = None,
@@ -75,12 +75,13 @@ def denoise(
         The visible state at every scheduled sample: leaves "sample image ...".
     """
     start_key, run_key = jax.random.split(key)
-    chains = step.fresh_chains(start_key, model.parameters, step.encode(noisier), schedule.betas[0])
+    inputs = step.encode(noisier)
+    chains = step.fresh_chains(start_key, machine.parameters, inputs, schedule.betas[0])
     if labels is not None:
         chains = step.set_labels(chains, labels)
     visible = step.sampler.observe(
         run_key,
-        model,
+        machine,
         chains,
         schedule,
         "nothing" if labels is None else "labels",
@@ -92,7 +93,7 @@ def denoise(
 def generate(
     key: Key[Array, ""],
     steps: Sequence[DiffusionStep],
-    models: Sequence[IsingModel],
+    machines: Sequence[IsingMachine],
     n_images: int,
     schedule: Schedule,
     labels: Bool[Array, "image label_node"] | None = None,
@@ -113,9 +114,9 @@ def generate(
         noise_key, n_images, manager.n_pixels, manager.n_levels, manager.n_label_nodes
     )
     current, outputs = noise, []
-    for step_key, step, model in zip(step_keys, reversed(steps), reversed(models), strict=True):
+    for step_key, step, machine in zip(step_keys, reversed(steps), reversed(machines), strict=True):
         # Steps may live on different devices: what goes from one to the next goes by the host.
         current = jax.device_get(current)
-        outputs.append(denoise(step_key, step, model, current, schedule, labels))
+        outputs.append(denoise(step_key, step, machine, current, schedule, labels))
         current = jax.tree.map(lambda leaf: leaf[-1], outputs[-1])
     return Generated(noise, outputs)

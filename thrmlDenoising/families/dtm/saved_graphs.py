@@ -62,7 +62,11 @@ def _read_graph(saved: SavedRun, index: int) -> BaseGraph:
 
 
 def _check_memory(cfg: DTMConfig, saved: SavedRun, index: int, graph: BaseGraph) -> None:
-    """Raises CheckpointError if the config asks for larger states than the file can hold."""
+    """Checks that a file can hold a state as large as the config asks for.
+
+    Raises:
+        CheckpointError: it cannot.
+    """
     start = Trainer.from_config(cfg).negative_start
     remembered = jax.eval_shape(lambda: start.init(seed_key(0), cfg.n_train, graph.n_nodes))
     needed = remembered.size + 4 * (graph.n_biases + graph.n_weights)

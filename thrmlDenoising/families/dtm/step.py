@@ -17,7 +17,7 @@ from thrmlDenoising.processes.bit_flips import (
     flip_probabilities,
     input_coupling,
 )
-from thrmlDenoising.sampling import AbstractSampler, Chains, IsingModel, Parameters
+from thrmlDenoising.sampling import AbstractSampler, Chains, IsingMachine, Parameters
 from thrmlDenoising.support.hints import counted
 
 
@@ -89,9 +89,9 @@ class DiffusionStep(eqx.Module):
             data_to_input=_as_arrays(flip_probabilities(rates, seen.end)),
         )
 
-    def machine(self, parameters: Parameters) -> IsingModel:
+    def machine(self, parameters: Parameters) -> IsingMachine:
         """The Ising machine with these trained parameters."""
-        return IsingModel(parameters, self.input_couplings)
+        return IsingMachine(parameters, self.input_couplings)
 
     @property
     def device(self) -> Sharding:

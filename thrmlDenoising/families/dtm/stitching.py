@@ -41,7 +41,11 @@ def open_sources(
 
 
 def check_sources(cfg: DTMConfig, saved: Sequence[SavedRun]) -> None:
-    """Raises ValueError unless there is a compatible checkpoint for each step."""
+    """Checks that there is a compatible checkpoint for each step.
+
+    Raises:
+        ValueError: there is not.
+    """
     if len(saved) != cfg.n_steps:
         raise ValueError(
             f"{len(saved)} step sources for a model of {cfg.n_steps} steps: give one for each step"
@@ -65,7 +69,11 @@ def stitched_state(model: DTMModel, saved: Sequence[SavedRun]) -> DTMState:
 
 
 def check_compatible(cfg: DTMConfig, source: DTMConfig, run: Path) -> None:
-    """Raises ValueError, naming the fields, if steps of `source` do not work in one of `cfg`."""
+    """Checks that steps of a model of `source` work in one of `cfg`.
+
+    Raises:
+        ValueError: they do not; names the fields that differ.
+    """
     theirs, ours = _kind_of_step(source), _kind_of_step(cfg)
     differing = {name: (ours[name], theirs[name]) for name in ours if theirs[name] != ours[name]}
     if differing:

@@ -43,9 +43,10 @@ PHASE_ORDERS = {"independent": independent_phases, "paired": paired_phases}
 class EpochKeys(NamedTuple):
     """The random keys of an epoch.
 
-    - `phases`: for the order and the noise of the positive and of the negative phase.
-    - `chains`: for sampling.
-    - `following`: the data of the key of the epoch after it.
+    Attributes:
+        phases: for the order and the noise of the positive and of the negative phase.
+        chains: for sampling.
+        following: the data of the key of the epoch after it.
     """
 
     phases: tuple[Key[Array, ""], Key[Array, ""]]
@@ -219,17 +220,17 @@ class Trainer:
         """One update: sample both phases, descend their difference."""
         positive, negative = phases
         keys = jax.random.split(key, 4)
-        model = step.machine(state.parameters)
+        machine = step.machine(state.parameters)
 
         beta = self.schedule.betas[0]
         chains = step.fresh_chains(keys[0], state.parameters, positive.inputs, beta)
         chains = step.set_visible(chains, positive.outputs)
-        positive_moments = step.sampler.moments(keys[1], model, chains, self.schedule, "visible")
+        positive_moments = step.sampler.moments(keys[1], machine, chains, self.schedule, "visible")
 
         chains = self.negative_start.chains(
             keys[2], step, state.parameters, self.schedule, negative, state.negative_chains
         )
-        negative_moments = step.sampler.moments(keys[3], model, chains, self.schedule, "nothing")
+        negative_moments = step.sampler.moments(keys[3], machine, chains, self.schedule, "nothing")
 
         strengths = [state.correlation_penalty, state.weight_decay]
         parameters, optimizer = _update(

@@ -40,14 +40,15 @@ LANES_DIGEST = "d0fba368cd70649b773edb4bae561665573123cac584ab5c4a778ead87c916f6
 file has changed, and looks no further: with this number, lanes.py cannot change alone."""
 
 
-class Machine(NamedTuple):
-    """An Ising machine, in the order the kernels read it.
-
-    The neighbours of node i are entries first_neighbor[i] to first_neighbor[i + 1] of
-    `place_of_neighbor` and of `double_coupling`, which is 2 J.
+class Tables(NamedTuple):
+    """The numbers of an Ising machine, in the order the kernels read them.
 
     Attributes:
         update_order: the free nodes, colour after colour.
+        first_neighbor: the neighbours of node i are the entries from first_neighbor[i] up to
+            first_neighbor[i + 1], without it, of the two arrays that follow.
+        place_of_neighbor: where its spin stands.
+        double_coupling: 2 J.
         field_all_down: h_i - sum_j J_ij.
     """
 
@@ -115,16 +116,16 @@ def up_at_random(exponent, words):
 
 
 @njit
-def sweep(machine, betas, spins, streams):
+def sweep(tables, betas, spins, streams):
     """A sweep at each of these betas: s_i = +1 with probability sigmoid(2 beta f_i)."""
     s0, s1, s2, s3 = load(streams[0]), load(streams[1]), load(streams[2]), load(streams[3])
     for beta in betas:
         minus_two_beta = floats(-2 * beta / np.log(2))  # sigmoid(x) = 1 / (1 + 2^(-x / ln 2))
-        for i in machine.update_order:
-            field = floats(machine.field_all_down[i])
-            for entry in range(machine.first_neighbor[i], machine.first_neighbor[i + 1]):
-                up = spins[machine.place_of_neighbor[entry]]
-                field = add_where(up, field, machine.double_coupling[entry])
+        for i in tables.update_order:
+            field = floats(tables.field_all_down[i])
+            for entry in range(tables.first_neighbor[i], tables.first_neighbor[i + 1]):
+                up = spins[tables.place_of_neighbor[entry]]
+                field = add_where(up, field, tables.double_coupling[entry])
             words, s0, s1, s2, s3 = next_words(s0, s1, s2, s3)
             spins[i] = up_at_random(field * minus_two_beta, words)
     store(streams[0], s0)
@@ -155,9 +156,9 @@ def unpack(packed, nodes, spins):
 
 
 @compiled
-def observe(machine, betas, packed, streams, nodes, spins):
+def observe(tables, betas, packed, streams, nodes, spins):
     """Sweeps at these betas, and then looks at these nodes."""
-    sweep(machine, betas, packed, streams)
+    sweep(tables, betas, packed, streams)
     unpack(packed, nodes, spins)
 
 
@@ -175,7 +176,7 @@ def count_moments(packed, present, edges, n_up, n_agree):
 
 
 @compiled
-def moments(machine, edges, betas, sample_times, packed, streams, means, last):
+def moments(tables, edges, betas, sample_times, packed, streams, means, last):
     """Runs one block and averages over its samples.
 
     Args:
@@ -194,7 +195,7 @@ def moments(machine, edges, betas, sample_times, packed, streams, means, last):
 
     n_done = 0
     for n_before in sample_times:
-        sweep(machine, betas[n_done:n_before], packed, streams)
+        sweep(tables, betas[n_done:n_before], packed, streams)
         count_moments(packed, present, edges, n_up, n_agree)
         n_done = n_before
 

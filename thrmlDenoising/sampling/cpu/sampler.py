@@ -24,7 +24,7 @@ from thrmlDenoising.sampling.protocol import (
     Chains,
     Clamp,
     GraphSizes,
-    IsingModel,
+    IsingMachine,
     Moments,
     Schedule,
     free_nodes,
@@ -66,14 +66,14 @@ class CpuSampler(AbstractSampler):
     def moments(
         self,
         key: Key[Array, ""],
-        model: IsingModel,
+        machine: IsingMachine,
         chains: Chains,
         schedule: Schedule,
         clamp: Clamp,
     ) -> Moments:
         """See `AbstractSampler.moments`."""
-        self.sizes.check(model, chains)
-        machine, edges = self._machine(model, clamp), _unsigned(self.edges)
+        self.sizes.check(machine, chains)
+        tables, edges = self._tables(machine, clamp), _unsigned(self.edges)
         betas, sample_times = _host(schedule.betas), _read_only(schedule.sweeps_before)
         n_chains, _ = shape = chains.spins.shape
         means, last = np.empty(shape, np.float32), np.empty(shape, bool)
@@ -81,7 +81,7 @@ class CpuSampler(AbstractSampler):
         def run(block: _Block) -> Int64[np.ndarray, " edge"]:
             state = block.packed, block.streams
             results = means[block.chains], last[block.chains]
-            return kernels.moments(machine, edges, betas, sample_times, *state, *results)
+            return kernels.moments(tables, edges, betas, sample_times, *state, *results)
 
         n_agree = np.zeros(len(edges), np.int64)
         with _threads() as map_blocks:
@@ -94,15 +94,15 @@ class CpuSampler(AbstractSampler):
     def observe(
         self,
         key: Key[Array, ""],
-        model: IsingModel,
+        machine: IsingMachine,
         chains: Chains,
         schedule: Schedule,
         clamp: Clamp,
         observer: AbstractObserver,
     ) -> PyTree:
         """See `AbstractSampler.observe`."""
-        self.sizes.check(model, chains)
-        machine, nodes = self._machine(model, clamp), _unsigned(observer.nodes)
+        self.sizes.check(machine, chains)
+        tables, nodes = self._tables(machine, clamp), _unsigned(observer.nodes)
         blocks, observed = _blocks(key, chains), []
         with _threads() as map_blocks:
             for betas in np.split(_host(schedule.betas), schedule.sweeps_before[:-1]):
@@ -111,22 +111,22 @@ class CpuSampler(AbstractSampler):
 
                 def run(block: _Block, betas=betas, seen=seen) -> None:
                     state = block.packed, block.streams
-                    kernels.observe(machine, betas, *state, nodes, seen[block.chains])
+                    kernels.observe(tables, betas, *state, nodes, seen[block.chains])
 
                 deque(map_blocks(run, blocks), maxlen=0)
                 observed.append(_apply(observer, jnp.asarray(seen)))
         return jax.tree.map(lambda *samples: jnp.asarray(np.stack(samples)), *observed)
 
-    def _machine(self, model: IsingModel, clamp: Clamp) -> kernels.Machine:
-        """The numbers of the model where the kernels look for them."""
-        biases, weights = (_host(leaf) for leaf in model.parameters)
-        couplings = np.concatenate([weights, _host(model.input_couplings)])
+    def _tables(self, machine: IsingMachine, clamp: Clamp) -> kernels.Tables:
+        """The numbers of a machine where the kernels look for them."""
+        biases, weights = (_host(leaf) for leaf in machine.parameters)
+        couplings = np.concatenate([weights, _host(machine.input_couplings)])
         coupling = couplings[_host(self.coupling_of_neighbor)]
         n_nodes = self.sizes.n_nodes
         node = np.repeat(np.arange(n_nodes), np.diff(_host(self.first_neighbor)))
         all_couplings = np.bincount(node, coupling, n_nodes)  # in double precision
         field_all_down = biases[_host(self.bias_of_node)] - all_couplings
-        return kernels.Machine(
+        return kernels.Tables(
             update_order=_unsigned(self.update_order[clamp]),
             first_neighbor=_unsigned(self.first_neighbor),
             place_of_neighbor=_unsigned(self.place_of_neighbor),

@@ -37,7 +37,7 @@ from thrmlDenoising.sampling.protocol import (
     Chains,
     Clamp,
     GraphSizes,
-    IsingModel,
+    IsingMachine,
     Moments,
     Schedule,
     clamped_nodes,
@@ -164,21 +164,21 @@ class ThrmlSampler(AbstractSampler):
     def moments(
         self,
         key: Key[Array, ""],
-        model: IsingModel,
+        machine: IsingMachine,
         chains: Chains,
         schedule: Schedule,
         clamp: Clamp,
     ) -> Moments:
         """See `AbstractSampler.moments`."""
         observer = _CountMoments(self.programs[clamp].place_of_node, self.edges)
-        (n_up, n_agree, last), _ = _run(self, key, model, chains, schedule, clamp, observer)
+        (n_up, n_agree, last), _ = _run(self, key, machine, chains, schedule, clamp, observer)
         return _average(n_up, n_agree, last, schedule.n_samples)
 
     @library_settings()
     def observe(
         self,
         key: Key[Array, ""],
-        model: IsingModel,
+        machine: IsingMachine,
         chains: Chains,
         schedule: Schedule,
         clamp: Clamp,
@@ -186,17 +186,17 @@ class ThrmlSampler(AbstractSampler):
     ) -> PyTree:
         """See `AbstractSampler.observe`."""
         apply = _ApplyObserver(self.programs[clamp].place_of_node[observer.nodes], observer)
-        _, observed = _run(self, key, model, chains, schedule, clamp, apply)
+        _, observed = _run(self, key, machine, chains, schedule, clamp, apply)
         return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), observed)
 
-    def _table(self, model: IsingModel) -> Float[Array, " parameter"]:
+    def _table(self, machine: IsingMachine) -> Float[Array, " parameter"]:
         """All interaction weights in the order `_build_program` counts them."""
-        parameters = model.parameters
+        parameters = machine.parameters
         return jnp.concatenate(
             [
                 parameters.biases[self.bias_of_node],
                 parameters.weights[self.weight_of_edge],
-                model.input_couplings,
+                machine.input_couplings,
             ]
         )
 
@@ -205,18 +205,18 @@ class ThrmlSampler(AbstractSampler):
 def _run(
     sampler: ThrmlSampler,
     key: Key[Array, ""],
-    model: IsingModel,
+    machine: IsingMachine,
     chains: Chains,
     schedule: Schedule,
     clamp: Clamp,
     observer: ThrmlObserver,
 ) -> tuple[PyTree, PyTree]:
     """Runs every chain under its own key; leaves of the result start with the chain axis."""
-    sampler.sizes.check(model, chains)
+    sampler.sizes.check(machine, chains)
     program = sampler.programs[clamp]
-    thrml_program = program.fill(sampler._table(model), schedule.betas)
+    thrml_program = program.fill(sampler._table(machine), schedule.betas)
     thrml_schedule = SamplingSchedule(
-        schedule.n_warmup, schedule.n_samples, schedule.steps_per_sample
+        schedule.n_warmup, schedule.n_samples, schedule.sweeps_per_sample
     )
 
     def run_chain(chain):

@@ -36,7 +36,7 @@ from thrmlDenoising.sampling.protocol import (
     Chains,
     Clamp,
     GraphSizes,
-    IsingModel,
+    IsingMachine,
     Moments,
     Schedule,
     clamped_nodes,
@@ -64,8 +64,10 @@ class _Color(eqx.Module):
 class _ColorUpdate(eqx.Module):
     """What updating one colour of one machine takes.
 
-    A spin's target is its node or, where that is clamped, past the end: it is dropped.
-    `double_coupling` is 2 J and `field_all_down` h_i - sum_j J_ij.
+    Attributes:
+        target: the node of every spin or, where that is clamped, past the end: it is dropped.
+        double_coupling: 2 J.
+        field_all_down: h_i - sum_j J_ij.
     """
 
     target: Int32[Array, " node"]
@@ -126,24 +128,20 @@ class XlaSampler(AbstractSampler):
     def moments(
         self,
         key: Key[Array, ""],
-        model: IsingModel,
+        machine: IsingMachine,
         chains: Chains,
         schedule: Schedule,
         clamp: Clamp,
     ) -> Moments:
-        """See `AbstractSampler.moments`.
-
-        Raises:
-            ValueError: arrays of another graph, or more samples than 32 bits can count.
-        """
-        self.sizes.check(model, chains)
+        """See `AbstractSampler.moments`."""
+        self.sizes.check(machine, chains)
         n_samples, n_chains = schedule.n_samples, len(chains.spins)
         if n_samples * n_chains >= 2**31:
             raise ValueError(
                 f"{n_samples} samples of {n_chains} chains are more than this sampler counts: stay "
                 "below 2^31 in all, or average over several runs"
             )
-        n_up, n_agree, last = _count(self, key, model, chains, schedule, self.free[clamp])
+        n_up, n_agree, last = _count(self, key, machine, chains, schedule, self.free[clamp])
         # Divided here: a compiler that knows the divisor multiplies by its rounded reciprocal.
         spins = n_up.astype(jnp.float32) / (n_samples / 2) - 1
         pairs = n_agree.astype(jnp.float32) / (n_samples * n_chains / 2) - 1
@@ -153,20 +151,20 @@ class XlaSampler(AbstractSampler):
     def observe(
         self,
         key: Key[Array, ""],
-        model: IsingModel,
+        machine: IsingMachine,
         chains: Chains,
         schedule: Schedule,
         clamp: Clamp,
         observer: AbstractObserver,
     ) -> PyTree:
         """See `AbstractSampler.observe`."""
-        self.sizes.check(model, chains)
-        return _observe(self, key, model, chains, schedule, self.free[clamp], observer)
+        self.sizes.check(machine, chains)
+        return _observe(self, key, machine, chains, schedule, self.free[clamp], observer)
 
-    def _updates(self, model: IsingModel, free: Bool[Array, " node"]) -> list[_ColorUpdate]:
-        """The numbers of the model, colour by colour."""
-        biases, weights = model.parameters
-        couplings = jnp.pad(jnp.concatenate([weights, model.input_couplings]), (0, 1))
+    def _updates(self, machine: IsingMachine, free: Bool[Array, " node"]) -> list[_ColorUpdate]:
+        """The numbers of a machine, colour by colour."""
+        biases, weights = machine.parameters
+        couplings = jnp.pad(jnp.concatenate([weights, machine.input_couplings]), (0, 1))
         n_places = self.sizes.n_nodes + self.sizes.n_visible
 
         def update(color: _Color) -> _ColorUpdate:
@@ -185,7 +183,7 @@ class XlaSampler(AbstractSampler):
 def _count(
     sampler: XlaSampler,
     key: Key[Array, ""],
-    model: IsingModel,
+    machine: IsingMachine,
     chains: Chains,
     schedule: Schedule,
     free: Bool[Array, " node"],
@@ -204,7 +202,7 @@ def _count(
         return (n_up + spins[:n_nodes].astype(jnp.int32), n_agree), None
 
     none = jnp.zeros((n_nodes, len(chains.spins)), jnp.int32), jnp.zeros(len(edges), jnp.int32)
-    updates = sampler._updates(model, free)
+    updates = sampler._updates(machine, free)
     (spins, (n_up, n_agree)), _ = _run(updates, key, chains, schedule, none, count)
     return n_up.T, n_agree, spins[:n_nodes].T
 
@@ -213,7 +211,7 @@ def _count(
 def _observe(
     sampler: XlaSampler,
     key: Key[Array, ""],
-    model: IsingModel,
+    machine: IsingMachine,
     chains: Chains,
     schedule: Schedule,
     free: Bool[Array, " node"],
@@ -222,7 +220,7 @@ def _observe(
     def look(nothing, spins):
         return nothing, jax.vmap(observer)(_row(spins, observer.nodes).T)
 
-    return _run(sampler._updates(model, free), key, chains, schedule, None, look)[1]
+    return _run(sampler._updates(machine, free), key, chains, schedule, None, look)[1]
 
 
 def _run(updates: list[_ColorUpdate], key, chains: Chains, schedule: Schedule, carry, look):

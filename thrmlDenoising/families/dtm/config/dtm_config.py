@@ -57,7 +57,7 @@ class DTMConfig(Config):
     wd: WeightDecayConfig = field(default_factory=WeightDecayConfig)
 
     def check_together(self) -> None:
-        """Raises ValueError for sections that do not go together."""
+        """See `Config.check_together`."""
         _check_sizes(self)
         _leave_out_values_beyond_the_steps(self)
         _check_controllers_have_their_input(self)
