@@ -45,7 +45,8 @@ _IMAGE_JUMPS: tuple[Rule, ...] = ((0, 1), (1, 2), (2, 1), (0, 3))
 class Preset(NamedTuple):
     """A named lattice: its side, its connection rules and the degree they give.
 
-    `image_jumps` are the rules that join pixels of the image, in presets of convolved graphs.
+    Attributes:
+        image_jumps: the rules that join pixels of the image, in presets of convolved graphs.
     """
 
     side: int

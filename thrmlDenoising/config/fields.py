@@ -32,7 +32,11 @@ from thrmlDenoising.support.hints import did_you_mean, shown
 
 
 class Must(NamedTuple):
-    """What the values of a field have to fulfil beyond their type; `text` ends "must be a ..."."""
+    """What the values of a field have to fulfil beyond their type.
+
+    Attributes:
+        text: the end of "must be a ...".
+    """
 
     text: str
     holds: Callable[[Any], object]

@@ -52,7 +52,8 @@ class DrawnStep(Protocol):
 class Layout(NamedTuple):
     """Where nodes are drawn: the (row, column) of each, in a grid of `shape`.
 
-    `is_torus`: what leaves the grid on one side comes in on the other.
+    Attributes:
+        is_torus: what leaves the grid on one side comes in on the other.
     """
 
     places: Int[np.ndarray, "node 2"]

@@ -35,7 +35,8 @@ Projections = Float[np.ndarray, "sample image chain direction"]
 class AutocorrelationCurve(NamedTuple):
     """Autocorrelation at lags 0, 1, 2, ... samples, each of `SWEEPS_PER_SAMPLE` sweeps.
 
-    `still` is the share of chains that never moved.
+    Attributes:
+        still: the share of chains that never moved.
     """
 
     values: Float[np.ndarray, " lag"]

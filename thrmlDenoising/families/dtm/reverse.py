@@ -35,7 +35,8 @@ class Annealing(NamedTuple):
 class Generated(NamedTuple):
     """A run of the reverse chain: the noise it began with and what each step made of it.
 
-    `outputs` has one entry per step in the order run, each with leaves "sample image ...".
+    Attributes:
+        outputs: one for each step in the order run, with leaves "sample image ...".
     """
 
     noise: LabelledImages

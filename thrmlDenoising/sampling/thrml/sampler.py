@@ -113,9 +113,10 @@ class _CountMoments(ThrmlObserver):
 class _Program(eqx.Module):
     """A thrml program for one choice of clamped nodes, and where it keeps our nodes.
 
-    In `template` every interaction weight is a position in the table of
-    `ThrmlSampler._table`. The place of a node is its position in thrml's global state: free
-    blocks first, then the clamped block, then the inputs.
+    Attributes:
+        template: has for every interaction weight a position in `ThrmlSampler._table`.
+        place_of_node: its position in thrml's global state: free blocks first, then the clamped
+            block, then the inputs.
     """
 
     template: FactorSamplingProgram
