@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from pathlib import Path
 
 import jax
 import pytest
@@ -42,9 +43,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def programs_are_forgotten():
-    """What a module has compiled stays on disk; in memory it would add up to gigabytes."""
+    """What modules have compiled stays on disk; in memory it would add up to many gigabytes.
+
+    Loading it again takes a second a module, so it is forgotten once it has grown large.
+    """
     yield
-    jax.clear_caches()
+    if resident_bytes() > 2**31:
+        jax.clear_caches()
+
+
+def resident_bytes() -> float:
+    """The memory that this process takes; on Linux alone, elsewhere infinitely much."""
+    statistics = Path("/proc/self/statm")
+    if not statistics.exists():
+        return float("inf")
+    return int(statistics.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jax.monitoring
 import pytest
-from tiny import FAST_SAMPLERS, tiny_cfg
+from tiny import FAST_SAMPLERS, rest_slow, tiny_cfg
 
 from thrmlDenoising import DTM, DTMConfig
 
@@ -39,7 +39,7 @@ def use(cfg: DTMConfig, folder: Path) -> None:
     dtm.mixing()
 
 
-@pytest.mark.parametrize("backend", FAST_SAMPLERS)
+@pytest.mark.parametrize("backend", rest_slow(FAST_SAMPLERS))
 def test_a_second_run_of_equal_shapes_compiles_nothing(tmp_path, backend):
     cfg = tiny_cfg(sampling=dict(backend=backend))
     use(cfg, tmp_path)
@@ -51,6 +51,7 @@ def test_a_second_run_of_equal_shapes_compiles_nothing(tmp_path, backend):
     assert other[_COMPILED] > 0, "otherwise nothing would be counted"
 
 
+@pytest.mark.slow
 def test_a_loaded_run_goes_on_with_what_is_compiled(tmp_path):
     dtm = DTM(tiny_cfg(), base_dir=tmp_path)
     dtm.train(2, evaluate_every=1)

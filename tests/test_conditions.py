@@ -97,6 +97,7 @@ def test_images_follow_their_condition(seed, tmp_path):
     assert twin < stats.binom.isf(ALARM, n_pixels, 0.5) < right
 
 
+@pytest.mark.slow
 def test_how_far_conditions_are_met_stands_for_the_run(dtm):
     assert dtm.eval_epochs == [0, 12]
     before, after = dtm.fids_dict["clamped"]

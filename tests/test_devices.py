@@ -105,6 +105,7 @@ def test_two_devices_train_what_one_trains(on_one, printed_on_two):
     assert on_two.fids_dict == on_one.fids_dict
 
 
+@pytest.mark.slow
 def test_two_devices_sample_what_one_samples(on_one, printed_on_two):
     images = on_one.sample(20, key=jax.random.key(1))
     np.testing.assert_array_equal(images, np.array(json.loads(printed_on_two[1])))

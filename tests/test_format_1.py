@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny import rest_slow
 
 from thrmlDenoising import DTM, DTMConfig
 from thrmlDenoising.data import OwnImages
@@ -49,6 +50,7 @@ def test_it_loads_and_draws_the_same_images(run, expected):
     np.testing.assert_array_equal(dtm.sample(4, labels=1), expected["clamped"])
 
 
+@pytest.mark.parametrize("name", rest_slow(NAMES))
 def test_it_goes_on_as_it_would_have(run, data, expected):
     cfg = DTMConfig.load(run / "model_saving" / "config.yaml")
     dtm = DTM(cfg, data=data)
@@ -71,7 +73,7 @@ def test_it_goes_on_as_it_would_have(run, data, expected):
     np.testing.assert_allclose(penalties, expected["penalty"][-1], rtol=1e-2)
 
 
-@pytest.mark.parametrize("name", ["toy", "greyscale"])
+@pytest.mark.parametrize("name", rest_slow(["toy", "greyscale"]))
 def test_it_is_evaluated(run, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["evaluate", str(run), "--images-per-class", "20"])
     evaluate()

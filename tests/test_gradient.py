@@ -28,6 +28,7 @@ from exactness import (
     tied_graph,
 )
 from scipy.stats import binomtest
+from tiny import rest_slow
 
 from thrmlDenoising.base_graphs import (
     BaseGraph,
@@ -53,14 +54,14 @@ N_CHAINS = 2048
 SCHEDULE = Schedule.constant(BETA, n_warmup=50, n_samples=4, sweeps_per_sample=4)
 SEEDS = (0, 1, 2)
 GRAPHS = {
-    "untied": TINY_CASES["poisson_binomial, 1 level"].build_graph,
     "tied": tied_graph,
+    "untied": TINY_CASES["poisson_binomial, 1 level"].build_graph,
     "tied trials": TINY_CASES["binomial, 2 levels"].build_graph,
     "both colours visible": TINY_CASES["convolved"].build_graph,
 }
 
 
-@pytest.fixture(scope="module", params=GRAPHS)
+@pytest.fixture(scope="module", params=rest_slow(GRAPHS))
 def graph(request) -> BaseGraph:
     return GRAPHS[request.param]()
 

@@ -16,7 +16,7 @@ import kill_runs
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
-from tiny import REPOSITORY, TINY, assert_same_states, measured, python, trained
+from tiny import REPOSITORY, TINY, assert_same_states, measured, python, rest_slow, trained
 from tqdm import tqdm
 
 from thrmlDenoising import DTM
@@ -142,7 +142,7 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", rest_slow(COMMANDS, 4))
 def test_ctrl_c_while_libraries_are_imported_says_nothing(command):
     process = python("-c", SLOW_IMPORT, command)
     assert process.stdout is not None

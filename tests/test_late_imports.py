@@ -1,5 +1,6 @@
 """What takes long to import is imported by those who need it."""
 
+import pytest
 from tiny import REPOSITORY, finished, python
 
 SAMPLES = """
@@ -25,6 +26,7 @@ print([name for name in LATE if name in sys.modules])
 """
 
 
+@pytest.mark.slow
 def test_a_model_samples_without_what_draws_measures_or_serves_another_sampler():
     program = SAMPLES + NEEDS_ALL
     _, before, after = finished(

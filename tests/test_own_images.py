@@ -12,7 +12,7 @@ import pytest
 import tyro
 from exactness import ALARM
 from scipy import stats
-from tiny import assert_same_states, measured, tiny_cfg
+from tiny import assert_same_states, measured, rest_slow, tiny_cfg
 
 import thrmlDenoising.evaluate.__main__ as command
 from thrmlDenoising import DTM, DTMConfig, make_cfg
@@ -68,7 +68,7 @@ def blocks(images: np.ndarray) -> np.ndarray:
     return np.concatenate([images.mean(axis=1), images.mean(axis=2)], axis=1)
 
 
-@pytest.fixture(scope="module", params=[1, 3])
+@pytest.fixture(scope="module", params=rest_slow([1, 3]))
 def dtm(request, tmp_path_factory) -> DTM:
     return trained(bars(), tmp_path_factory.mktemp("runs"), n_levels=request.param)
 

@@ -48,9 +48,10 @@ def toy_cfg(n_steps: int, sections: dict[str, Any], seed: int = 1) -> DTMConfig:
 # Three seeds gave 97.2 to 100 per cent, of 400 and 600 images.
 @pytest.mark.parametrize(
     ("n_steps", "sections"),
-    [(1, TWO_PIXELS), pytest.param(2, THREE_PIXELS, marks=pytest.mark.slow)],
+    [(1, TWO_PIXELS), (2, THREE_PIXELS)],
     ids=["one step", "two steps"],
 )
+@pytest.mark.slow
 def test_toy_images_are_learnt(n_steps, sections, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     dtm = DTM(toy_cfg(n_steps, sections))

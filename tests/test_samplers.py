@@ -39,7 +39,7 @@ from exactness import (
 )
 from scipy.special import expit
 from scipy.stats import binomtest
-from tiny import FAST_SAMPLERS
+from tiny import FAST_SAMPLERS, rest_slow
 
 from thrmlDenoising.base_graphs import (
     BaseGraph,
@@ -71,8 +71,8 @@ N_WARMUP = 80
 """Enough for every tiny machine at beta 0.8: `test_long_runs_...` computes what bias is left."""
 
 GRAPHS: dict[str, Callable[[], BaseGraph]] = {
-    **{name: case.build_graph for name, case in TINY_CASES.items()},
     "three colours, tied": tied_graph,
+    **{name: case.build_graph for name, case in TINY_CASES.items()},
 }
 BETAS = {"constant": (0.8, 0.8, 0.8), "ramp": (0.3, 0.8, 1.3)}
 SCHEDULES = {
@@ -86,7 +86,7 @@ def sampler_type(request) -> type[AbstractSampler]:
     return request.param
 
 
-@pytest.fixture(scope="module", params=GRAPHS)
+@pytest.fixture(scope="module", params=rest_slow(GRAPHS, 2))
 def graph(request) -> BaseGraph:
     return GRAPHS[request.param]()
 

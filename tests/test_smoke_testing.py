@@ -81,6 +81,7 @@ def test_an_untrained_model_knows_nothing(tmp_path):
     assert conditional_accuracy(untrained("4_1_4", 0, tmp_path)) < 15
 
 
+@pytest.mark.slow
 def test_without_labels_any_image_of_the_set_is_right(tmp_path):
     cfg = tiny_cfg(graph=dict(num_label_spots=0), exp=dict(drawn_images_per_digit=0))
     dtm = DTM(cfg, base_dir=tmp_path)

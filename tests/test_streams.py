@@ -13,7 +13,16 @@ import numpy as np
 import pytest
 from exactness import ALARM
 from scipy import stats
-from tiny import REPOSITORY, assert_same_states, differ, finished, measured, python, tiny_cfg
+from tiny import (
+    REPOSITORY,
+    assert_same_states,
+    differ,
+    finished,
+    measured,
+    python,
+    rest_slow,
+    tiny_cfg,
+)
 
 from thrmlDenoising import DTM, DTMConfig
 from thrmlDenoising.data import OwnImages
@@ -67,7 +76,7 @@ def dtm(tmp_path_factory) -> DTM:
 # What is learnt
 
 
-@pytest.mark.parametrize("phase_order", ["independent", "paired"])
+@pytest.mark.parametrize("phase_order", rest_slow(["independent", "paired"]))
 def test_streamed_batches_train_like_the_same_batches_from_memory(
     phase_order, tmp_path, monkeypatch
 ):
@@ -88,7 +97,7 @@ def test_streamed_batches_train_like_the_same_batches_from_memory(
     assert measured(model) == measured(in_memory)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", rest_slow(range(3)))
 def test_fresh_data_without_an_end_are_learnt(seed, tmp_path):
     """Pixels are their inverted condition; every batch is new.
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,13 @@ NEEDS_NUMBA = pytest.mark.skipif(not HAS_NUMBA, reason="Numba is not installed")
 FAST_SAMPLERS = ["cpu", "xla"] if HAS_NUMBA else ["xla"]
 
 REPOSITORY = Path(__file__).parents[1]
+
+
+def rest_slow(cases: Iterable[Any], n_fast: int = 1) -> list[Any]:
+    """The cases of a test as parameters, of which all but the first are left to the slow tests."""
+    fast, slow = (cases := list(cases))[:n_fast], cases[n_fast:]
+    return [*fast, *(pytest.param(case, marks=pytest.mark.slow) for case in slow)]
+
 
 # Steps differ in strengths, and every optional part of training is on.
 TINY = make_cfg(
