@@ -97,12 +97,8 @@ def exact_distribution(
     State number c has bit k of c at the k-th free node.
 
     Args:
-        graph: the machine's structure.
-        machine: its parameters.
-        inputs: the clamped input it is conditioned on.
-        beta: the inverse temperature.
-        clamp: which nodes keep their values.
-        spins: where the clamped nodes get them from; may be left out if none is clamped.
+        inputs: the clamped input the machine is conditioned on.
+        spins: where the clamped nodes get their values from; may be left out if none is.
 
     Raises:
         ValueError: more than 20 free spins, or clamped nodes without values.
@@ -230,9 +226,8 @@ def transition_matrix(
 ) -> Float[np.ndarray, "before after"]:
     """The probability of every state after one block-Gibbs sweep, given the state before.
 
-    A sweep draws the free spins of colour 0, then 1, ... from their conditionals. States are
-    numbered as in `exact_distribution`, whose probabilities p are stationary: p @ matrix == p.
-    Its arguments mean the same here.
+    A sweep draws the free spins of colour 0, then 1, ... from their conditionals. Arguments and
+    states are as in `exact_distribution`, whose probabilities p are stationary: p @ matrix == p.
 
     Raises:
         ValueError: more than 12 free spins, or clamped nodes without values.
