@@ -145,8 +145,8 @@ def test_the_file_runs_as_a_program(tmp_path):
 
 
 def test_mistakes_are_named(tmp_path):
-    with pytest.raises(ValueError, match=r"a\.jpg.*\.png, or as \.pdf"):
+    with pytest.raises(SystemExit, match=r"error: .*a\.jpg.*\.png, or as \.pdf"):
         plot.main(["--output", str(tmp_path / "a.jpg")])
-    with pytest.raises(FileNotFoundError, match="No run at"):
+    with pytest.raises(SystemExit, match="error: No run at"):
         plot.main([str(tmp_path / "nothing"), "--output", str(tmp_path / "a.png")])
     assert not list(tmp_path.iterdir())

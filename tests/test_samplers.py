@@ -60,6 +60,7 @@ from thrmlDenoising.sampling import (
     backends,
 )
 from thrmlDenoising.sampling.exact import exact_distribution
+from thrmlDenoising.sampling.protocol import check_countable
 from thrmlDenoising.sampling.thrml.sampler import ThrmlSampler
 
 SAMPLERS = [ThrmlSampler, *map(backends.sampler_type, FAST_SAMPLERS)]
@@ -493,6 +494,16 @@ def test_chains_are_booleans_and_at_least_one(sampler, graph, name):
     chains = NO_CHAINS[name](setting.chains(2))
     with pytest.raises(ValueError, match="give at least one chain, and booleans"):
         sampler.moments(key, setting.machine, chains, MOMENTS_SCHEDULE, "nothing")
+
+
+def test_samples_beyond_32_bits_are_refused_by_those_who_count_in_them():
+    schedule = Schedule.constant(1.0, n_warmup=1)
+    object.__setattr__(schedule, "n_samples", 2**30)
+    chains = Chains(jnp.zeros((2, 6), bool), jnp.zeros((2, 2), bool))
+    with pytest.raises(ValueError, match=r"1073741824 samples of 2 chains .* below 2\^31"):
+        check_countable(schedule, chains)
+    object.__setattr__(schedule, "n_samples", 2**30 - 1)
+    check_countable(schedule, chains)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ python -m figures.energy_vs_quality.plot                      # the published po
 python -m figures.energy_vs_quality.plot RUN RUN --output figure.pdf
 """
 
-from thrmlDenoising.support.command_line import quiet_interrupts
+from thrmlDenoising.support.command_line import exits_in_words, quiet_interrupts
 
 if __name__ == "__main__":
     quiet_interrupts()
@@ -277,6 +277,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--scale", default="laptop", help="whose tables are ours")
     parser.add_argument("--e-cell", choices=QUOTED_TOTALS, default="figure_1")
     given = parse_trusting(parser, argv)
+    with exits_in_words():
+        _draw_and_say(given)
+
+
+def _draw_and_say(given: argparse.Namespace) -> None:
     files = files_for(given.output)
     runs = [Run.read(path, given.e_cell) for path in given.runs]
     ours = read_ours(FigureData(FIGURE.folder, given.scale), given.e_cell)

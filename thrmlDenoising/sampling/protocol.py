@@ -209,6 +209,20 @@ class Schedule(eqx.Module):
         return cls(jnp.asarray(betas, jnp.float32), n_warmup, n_samples, sweeps_per_sample)
 
 
+def check_countable(schedule: Schedule, chains: Chains) -> None:
+    """Checks that samples can be counted in 32-bit integers.
+
+    Raises:
+        ValueError: they would wrap around.
+    """
+    n_samples, n_chains = schedule.n_samples, len(chains.spins)
+    if n_samples * n_chains >= 2**31:
+        raise ValueError(
+            f"{n_samples} samples of {n_chains} chains are more than this sampler counts: stay "
+            "below 2^31 in all, or average over several runs"
+        )
+
+
 class AbstractSampler(eqx.Module):
     """Block Gibbs sampling of one graph: what every implementation offers.
 

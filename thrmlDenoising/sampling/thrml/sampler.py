@@ -40,6 +40,7 @@ from thrmlDenoising.sampling.protocol import (
     IsingMachine,
     Moments,
     Schedule,
+    check_countable,
     clamped_nodes,
     free_nodes,
 )
@@ -171,6 +172,7 @@ class ThrmlSampler(AbstractSampler):
         clamp: Clamp,
     ) -> Moments:
         """See `AbstractSampler.moments`."""
+        check_countable(schedule, chains)
         observer = _CountMoments(self.programs[clamp].place_of_node, self.edges)
         (n_up, n_agree, last), _ = _run(self, key, machine, chains, schedule, clamp, observer)
         return _average(n_up, n_agree, last, schedule.n_samples)
@@ -237,8 +239,8 @@ def _run(
 def _average(n_up, n_agree, last, n_samples: int) -> Moments:
     """Counts per chain to means of +-1 variables."""
     n_agree_of_all = n_agree.sum(axis=0, dtype=jnp.int32)
-    spins = (2 * n_up).astype(jnp.float32) / n_samples - 1
-    pairs = (2 * n_agree_of_all).astype(jnp.float32) / (n_samples * len(n_agree)) - 1
+    spins = 2 * (n_up.astype(jnp.float32) / n_samples) - 1
+    pairs = 2 * (n_agree_of_all.astype(jnp.float32) / (n_samples * len(n_agree))) - 1
     return Moments(spins, pairs, last)
 
 

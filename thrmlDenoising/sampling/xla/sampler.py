@@ -39,6 +39,7 @@ from thrmlDenoising.sampling.protocol import (
     IsingMachine,
     Moments,
     Schedule,
+    check_countable,
     clamped_nodes,
 )
 from thrmlDenoising.support.process_settings import library_settings
@@ -135,12 +136,8 @@ class XlaSampler(AbstractSampler):
     ) -> Moments:
         """See `AbstractSampler.moments`."""
         self.sizes.check(machine, chains)
+        check_countable(schedule, chains)
         n_samples, n_chains = schedule.n_samples, len(chains.spins)
-        if n_samples * n_chains >= 2**31:
-            raise ValueError(
-                f"{n_samples} samples of {n_chains} chains are more than this sampler counts: stay "
-                "below 2^31 in all, or average over several runs"
-            )
         n_up, n_agree, last = _count(self, key, machine, chains, schedule, self.free[clamp])
         # Divided here: a compiler that knows the divisor multiplies by its rounded reciprocal.
         spins = n_up.astype(jnp.float32) / (n_samples / 2) - 1
