@@ -6,7 +6,12 @@ import tempfile
 
 import jax
 import pytest
-from tiny import HAS_NUMBA
+from typechecks import check_types
+
+if "THRML_DENOISING_CHECK_TYPES" in os.environ:
+    check_types()
+
+from tiny import HAS_NUMBA  # noqa: E402 (it imports the library)
 
 # What cannot be imported everywhere is not collected there.
 collect_ignore = [
