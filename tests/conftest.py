@@ -6,12 +6,13 @@ import tempfile
 
 import jax
 import pytest
-from typechecks import check_types
 
 if "THRML_DENOISING_CHECK_TYPES" in os.environ:
-    check_types()
+    from typechecks import check_types
 
-from tiny import HAS_NUMBA  # noqa: E402 (it imports the library)
+    check_types()  # before `tiny` imports the library
+
+from tiny import HAS_NUMBA
 
 # What cannot be imported everywhere is not collected there.
 collect_ignore = [

@@ -4,6 +4,7 @@ import functools
 import json
 import warnings
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
@@ -255,7 +256,8 @@ def test_every_step_is_measured_by_itself(monkeypatch):
         monkeypatch.setattr(measuring, name, lambda _, step, *__, kind=kind: Mock(kind, step=step))
     model = DTMModel(TINY)
     state = model.init(seed_key(0))
-    for measured in (model.autocorrelations(state), model.mixing(state)):
+    both: list[list[Any]] = [model.autocorrelations(state), model.mixing(state)]
+    for measured in both:
         for found, step in zip(measured, model.steps, strict=True):
             assert found.step is step
 
