@@ -7,6 +7,12 @@ from pathlib import Path
 
 import jax
 import pytest
+
+if "THRML_DENOISING_CHECK_TYPES" in os.environ:
+    from typechecks import check_types
+
+    check_types()  # before `tiny` imports the library
+
 from tiny import HAS_NUMBA
 
 # What cannot be imported everywhere is not collected there.

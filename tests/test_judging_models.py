@@ -5,6 +5,8 @@ import json
 import warnings
 from math import inf, nan
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ from tiny import TINY, tiny_cfg
 from thrmlDenoising import DTM
 from thrmlDenoising.data import load_dataset
 from thrmlDenoising.families.dtm import measuring
+from thrmlDenoising.families.dtm.autocorrelation import AutocorrelationCurve
+from thrmlDenoising.families.dtm.mixing import Mixing
 from thrmlDenoising.families.dtm.model import DTMModel
 from thrmlDenoising.quality import (
     Headline,
@@ -282,13 +286,15 @@ def test_an_extractor_may_end_the_process(tmp_path: Path):
 
 
 def test_every_step_is_measured_by_itself(monkeypatch):
-    for name in ("measure_autocorrelation", "measure_mixing"):
-        monkeypatch.setattr(measuring, name, lambda key, step, *_: step)
+    kinds = {"measure_autocorrelation": AutocorrelationCurve, "measure_mixing": Mixing}
+    for name, kind in kinds.items():
+        monkeypatch.setattr(measuring, name, lambda _, step, *__, kind=kind: Mock(kind, step=step))
     model = DTMModel(TINY)
     state = model.init(seed_key(0))
-    for measured in (model.autocorrelations(state), model.mixing(state)):
+    both: list[list[Any]] = [model.autocorrelations(state), model.mixing(state)]
+    for measured in both:
         for found, step in zip(measured, model.steps, strict=True):
-            assert found is step
+            assert found.step is step
 
 
 def as_before(images: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import numpy as np
-from jaxtyping import Array, ArrayLike, Key, Shaped, UInt8
+from jaxtyping import ArrayLike, Int, Shaped, UInt8
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager
 from thrmlDenoising.config import Named
@@ -39,7 +39,7 @@ from thrmlDenoising.runs import RunFolder, run_used_alone
 from thrmlDenoising.support.paths import user_path
 from thrmlDenoising.support.process_settings import library_settings
 from thrmlDenoising.training.judging import asked_classes
-from thrmlDenoising.training.keys import checked_key
+from thrmlDenoising.training.keys import UserKey, checked_key
 from thrmlDenoising.training.results import AUTOCORRELATION
 from thrmlDenoising.training.source import Source
 from thrmlDenoising.training.trainable import Trainable
@@ -98,8 +98,8 @@ class DTM(ReplicationNames, Trainable[DTMModel, DTMState]):
     def sample(
         self,
         n: int,
-        labels: int | Sequence[int] | None = None,
-        key: Key[Array, ""] | None = None,
+        labels: int | Sequence[int] | Int[np.ndarray, " n"] | None = None,
+        key: UserKey | None = None,
         conditions: Shaped[ArrayLike, "*n bit"] | None = None,
     ) -> UInt8[np.ndarray, "n row column"]:
         """Generates n images of grey levels 0..n_grayscale_levels.
@@ -121,7 +121,7 @@ class DTM(ReplicationNames, Trainable[DTMModel, DTMState]):
         return np.asarray(generated.last_states.pixels[-1]).reshape(n, *self.cfg.image_shape)
 
     @library_settings()
-    def class_images(self, key: Key[Array, ""], mode: Mode, n_per_class: int) -> ClassImages:
+    def class_images(self, key: UserKey, mode: Mode, n_per_class: int) -> ClassImages:
         """Generates images of every class, labels "free" or "clamped", with all their states."""
         model, key = self.model, checked_key(key)
         n, classes = asked_classes(model, mode, n_per_class)
@@ -180,6 +180,7 @@ class DTM(ReplicationNames, Trainable[DTMModel, DTMState]):
         base_path: str | Path,
         epoch: int | None = None,
         step_sources: Sequence[Source | tuple[str | Path, int | None] | str | Path | int]
+        | Int[np.ndarray, " step"]
         | None = None,
         data: OwnData | None = None,
         classes: Sequence[Named] = (),

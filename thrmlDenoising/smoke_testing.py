@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Array, Bool, Int, Key, UInt8
+from jaxtyping import Bool, Int, UInt8
 
 from thrmlDenoising.data import DatasetFacts, ToySet, dataset_facts
 from thrmlDenoising.DTM import DTM
@@ -27,6 +27,7 @@ from thrmlDenoising.families.dtm.replication import SMOKE_TESTING_NAMES
 from thrmlDenoising.quality import headline
 from thrmlDenoising.support.other_names import module_tells
 from thrmlDenoising.support.paths import user_path
+from thrmlDenoising.training.keys import UserKey
 from thrmlDenoising.training.recorder import draw_headline
 from thrmlDenoising.utils import make_cfg
 
@@ -71,7 +72,7 @@ def smoke_testing_cfg(toy: str | ToySet, n_steps: int = 2, seed: int = 42) -> DT
 
 
 def compute_conditional_accuracy(
-    dtm: DTM, key: Key[Array, ""], batch_size: int, n_print: int | None = 10
+    dtm: DTM, key: UserKey, batch_size: int, n_print: int | None = 10
 ) -> float:
     """Per cent of clamped images that are exactly the image of the class asked for.
 
@@ -87,7 +88,7 @@ def compute_conditional_accuracy(
 
 
 def compute_free_accuracy(
-    dtm: DTM, key: Key[Array, ""], batch_size: int, n_print: int | None = 10
+    dtm: DTM, key: UserKey, batch_size: int, n_print: int | None = 10
 ) -> float:
     """Per cent of free images that are exactly the image of the class they chose themselves.
 

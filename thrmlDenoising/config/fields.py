@@ -92,8 +92,9 @@ class Section:
         Raises:
             ValueError: an unknown field or a wrong value.
         """
-        check_known(f"field of section {self.section_name!r}", changes, _kinds(type(self)))
-        return replace(self, **changes)
+        kinds = _kinds(type(self))
+        check_known(f"field of section {self.section_name!r}", changes, kinds)
+        return replace(self, **{name: _kept(value, kinds[name]) for name, value in changes.items()})
 
 
 def check_known(what: str, given: Collection[Any], allowed: Collection[str]) -> None:
@@ -131,6 +132,14 @@ class _MisfitError(Exception):
 def _kinds(section: type[Section]) -> dict[str, Any]:
     hints = get_type_hints(section, include_extras=True)
     return {field.name: hints[field.name] for field in fields(section)}
+
+
+def _kept(value: Any, kind: Any) -> Any:
+    """A value as a field of this kind keeps it; one that it will refuse is left as it is."""
+    try:
+        return _fit(value, kind)
+    except _MisfitError:
+        return value
 
 
 def _fit(value: Any, kind: Any) -> Any:

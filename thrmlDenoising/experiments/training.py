@@ -59,7 +59,7 @@ class Places:
             return False
         table = RunTable.read(path)
         is_of_config = table.facts.get("config hash") == config_hash(run.cfg)
-        return is_of_config and table.columns["epoch"][-1] == run.n_epochs
+        return is_of_config and bool(table.columns["epoch"][-1] == run.n_epochs)
 
     def folder(self, run: Run) -> Path | None:
         """The newest folder of a run with this config and at least one checkpoint, if any."""

@@ -213,4 +213,5 @@ def _checked_row(row: object) -> dict[str, Any]:
         raise ValueError("an epoch is a whole number, at least 0")
     if type(row["streamed"]) is not bool:
         raise ValueError("streamed is true or false")
-    return row
+    per_part = {name: tuple(values) for name, values in per_part.items()}
+    return row | {"per_part": per_part}

@@ -11,6 +11,9 @@ Purpose = Literal[
     "parameters", "training", "autocorrelation", "evaluation", "animation", "sample", "mixing"
 ]
 
+UserKey = Key[Array, ""] | UInt32[Array, "word"] | UInt32[np.ndarray, " word"]
+"""A key of any generator, or in the old form of an array of words."""
+
 _LEGACY_GENERATORS = {(2,): "threefry2x32", (4,): "rbg"}
 """By the shape of a key that is an array of words."""
 
@@ -43,7 +46,7 @@ def key_of_words(words: UInt32[np.ndarray, "2"] | UInt32[Array, "2"]) -> Key[Arr
 
 
 def checked_key(key: Any) -> Key[Array, ""]:
-    """A user's key: of any generator, or in the old form of an array of words.
+    """A user's key as JAX wants it.
 
     Raises:
         ValueError: it is something else.

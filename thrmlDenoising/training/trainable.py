@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast, get_args
 
 import numpy as np
-from jaxtyping import Array, Key, UInt8
+from jaxtyping import Array, Int, Key, UInt8
 
 from thrmlDenoising.config import Config, Named
 from thrmlDenoising.config.fields import Count, CountOrZero, checked
@@ -19,7 +19,7 @@ from thrmlDenoising.support.other_names import RunPath
 from thrmlDenoising.support.paths import user_path
 from thrmlDenoising.support.process_settings import library_settings
 from thrmlDenoising.training.judging import Judge, animate
-from thrmlDenoising.training.keys import checked_key, purpose_key, seed_key
+from thrmlDenoising.training.keys import UserKey, checked_key, purpose_key, seed_key
 from thrmlDenoising.training.loop import Callback, TrainingLoop, check_epochs, draw_animations
 from thrmlDenoising.training.model import Model, State
 from thrmlDenoising.training.recorder import RunRecorder
@@ -250,8 +250,8 @@ class Trainable(Generic[M, S]):
     def sample(
         self,
         n: int,
-        labels: int | Sequence[int] | None = None,
-        key: Key[Array, ""] | None = None,
+        labels: int | Sequence[int] | Int[np.ndarray, " n"] | None = None,
+        key: UserKey | None = None,
     ) -> UInt8[np.ndarray, "n row column"]:
         """Generates n images of grey levels 0 to `cfg.n_levels`.
 
@@ -277,7 +277,7 @@ class Trainable(Generic[M, S]):
         samples = self.model.sample(self.state, self._sample_key(key), n, classes)
         return samples.images.reshape(n, *self.cfg.image_shape)
 
-    def _sample_key(self, key: Key[Array, ""] | None) -> Key[Array, ""]:
+    def _sample_key(self, key: UserKey | None) -> Key[Array, ""]:
         return purpose_key(self.cfg.exp.seed, "sample") if key is None else checked_key(key)
 
     @library_settings()

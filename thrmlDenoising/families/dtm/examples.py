@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 
@@ -22,6 +22,7 @@ class StepInTraining(NamedTuple):
     rate: float
 
 
+@runtime_checkable
 class Examples(Protocol):
     """Where the batches of an epoch come from; `str` of it says so in the log."""
 

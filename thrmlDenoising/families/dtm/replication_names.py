@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Bool, Float
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager
 from thrmlDenoising.data import KeyedSplit, Mode, Split
@@ -15,6 +15,7 @@ from thrmlDenoising.families.dtm.state import DTMState
 from thrmlDenoising.support.other_names import refuse_arguments, tells
 from thrmlDenoising.support.process_settings import library_settings
 from thrmlDenoising.training import Trainable
+from thrmlDenoising.training.keys import UserKey
 
 
 class ReplicationNames(Trainable[DTMModel, DTMState]):
@@ -22,7 +23,7 @@ class ReplicationNames(Trainable[DTMModel, DTMState]):
 
     if TYPE_CHECKING:
 
-        def class_images(self, key: Key[Array, ""], mode: Mode, n_per_class: int) -> ClassImages:
+        def class_images(self, key: UserKey, mode: Mode, n_per_class: int) -> ClassImages:
             """See `DTM`."""
             ...
 
@@ -75,7 +76,7 @@ class ReplicationNames(Trainable[DTMModel, DTMState]):
     @library_settings()
     def gen_images(
         self,
-        key: Key[Array, ""],
+        key: UserKey,
         batch_size: int,
         free: bool,
         drawn_images_per_digit: int,
