@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from exactness import ALARM
 from scipy.stats import binomtest, chisquare
+from tiny import rest_slow
 
 from thrmlDenoising.data import DATA_DIR_VARIABLE, ImageDataset, Split, load_dataset
 from thrmlDenoising.data.idx_sets import SHA256, read_embedded
@@ -140,7 +141,7 @@ def test_other_shapes_are_refused(shape: tuple[int, ...]):
             look(np.zeros(shape, np.float32))
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", rest_slow(SEEDS))
 def test_weights_are_read_as_written_in_half_precision(seed: int, tmp_path: Path):
     model = ImageClassifier(jax.random.key(seed))
     save_weights(model, tmp_path / "model.npz")

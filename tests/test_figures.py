@@ -132,6 +132,7 @@ class TestLaptopScale:
         (figure,) = [f.figure for f in all_figures.FOLDERS if f.figure.folder.name == name]
         assert is_drawn_from(figure.stem("laptop"), laptop(name).sources)
 
+    @pytest.mark.slow
     def test_is_drawn_from_any_directory_by_a_program_that_needs_no_other(
         self, name, tmp_path, monkeypatch, capsys
     ):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from exactness import ALARM
 from scipy.stats import binom, chisquare
-from tiny import FAST_SAMPLERS
+from tiny import FAST_SAMPLERS, rest_slow
 
 from thrmlDenoising import make_cfg
 from thrmlDenoising.base_graphs import (
@@ -109,7 +109,7 @@ def misfit(levels: np.ndarray, probabilities: np.ndarray) -> float:
     return chisquare(counts, counts.sum() * probabilities).pvalue
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", rest_slow([0, 1, 2]))
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_given_its_neighbours_a_pixel_is_binomial(sampler, seed):
     """Binomial(n, sigmoid(2 beta f)) in closed form; with other odds the test must fail."""
@@ -118,7 +118,7 @@ def test_given_its_neighbours_a_pixel_is_binomial(sampler, seed):
     assert misfit(levels, binom.pmf(np.arange(4), 3, up + (0.15 if up < 0.5 else -0.15))) < ALARM
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", rest_slow([0, 1, 2]))
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_given_an_input_a_pixel_is_a_sum_of_two_binomials(sampler, seed):
     """2 of 3 trials of the input up: Binomial(2, p+) + Binomial(1, p-)."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny import TINY, trained
+from tiny import TINY, rest_slow, trained
 
 import figures.energy_vs_quality.plot as energy_figure
 import thrmlDenoising.evaluate.__main__ as evaluate_command
@@ -59,7 +59,7 @@ WRITE: dict[str, tuple[Callable[[], object], str]] = {
 }
 
 
-@pytest.mark.parametrize("way", WRITE)
+@pytest.mark.parametrize("way", rest_slow(WRITE, 4))
 def test_files_are_found_and_written_at_home(way: str, home: Path):
     do, written = WRITE[way]
     do()

@@ -87,7 +87,7 @@ def sampler_type(request) -> type[AbstractSampler]:
     return request.param
 
 
-@pytest.fixture(scope="module", params=rest_slow(GRAPHS, 2))
+@pytest.fixture(scope="module", params=rest_slow(GRAPHS))
 def graph(request) -> BaseGraph:
     return GRAPHS[request.param]()
 
@@ -156,7 +156,7 @@ def test_the_first_sweeps_have_their_exact_distributions(sampler, graph, clamp, 
         assert min(sweep_p_values(sampler, setting, betas, seed)) > ALARM
 
 
-@pytest.mark.parametrize("n_ramp", [1, 20])
+@pytest.mark.parametrize("n_ramp", rest_slow([20, 1]))
 @pytest.mark.parametrize("clamp", CLAMPS)
 def test_long_runs_reach_the_boltzmann_distribution(sampler, graph, clamp, n_ramp):
     """Constant beta, and a ramp that then stays at its end."""
@@ -566,6 +566,7 @@ def reference_means(large_run) -> np.ndarray:
     return large_run.means(ThrmlSampler.from_graph(large_run.graph), seed=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler_type", SAMPLERS)
 def test_samplers_agree_on_a_large_graph(large_run, reference_means, sampler_type):
     sampler = sampler_type.from_graph(large_run.graph)
@@ -574,6 +575,7 @@ def test_samplers_agree_on_a_large_graph(large_run, reference_means, sampler_typ
     assert large_run.p_value(reference_means, large_run.means(twin, seed=2)) < ALARM
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler_type", SAMPLERS)
 def test_moments_agree_with_observations_on_a_large_graph(large_run, reference_means, sampler_type):
     setting = large_run.setting

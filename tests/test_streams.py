@@ -97,7 +97,8 @@ def test_streamed_batches_train_like_the_same_batches_from_memory(
     assert measured(model) == measured(in_memory)
 
 
-@pytest.mark.parametrize("seed", rest_slow(range(3)))
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.slow
 def test_fresh_data_without_an_end_are_learnt(seed, tmp_path):
     """Pixels are their inverted condition; every batch is new.
 

@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from tiny import REPOSITORY, TINY, finished, python, tiny_cfg
+from tiny import REPOSITORY, TINY, finished, python, rest_slow, tiny_cfg
 
 from thrmlDenoising import DTM, DTMConfig, make_cfg
 
@@ -69,7 +69,7 @@ def test_a_yaml_file_with_overrides_is_trained_into_the_output_folder(script, ti
     assert not (tmp_path / "model_logging_and_saving").exists()
 
 
-@pytest.mark.parametrize("spelling", ["--resume {}", "--resume={}"])
+@pytest.mark.parametrize("spelling", rest_slow(["--resume {}", "--resume={}"]))
 def test_a_run_is_resumed_with_its_own_config(script, tiny_yaml, tmp_path, spelling):
     script(tiny_yaml, "--epochs", "1", "--output_dir", "runs")
     run = only_run_in(tmp_path / "runs")
