@@ -1,6 +1,5 @@
 """Runs the command that the first word names; any other word is a run to evaluate."""
 
-from thrmlDenoising.support.cache import keep_compiled_programs
 from thrmlDenoising.support.command_line import exits_in_words, quiet_interrupts
 
 if __name__ == "__main__":
@@ -11,6 +10,7 @@ import sys
 from thrmlDenoising.evaluate.checkpoint import checkpoint_command
 from thrmlDenoising.evaluate.compare import compare_command
 from thrmlDenoising.evaluate.controls import controls_command
+from thrmlDenoising.support.cache import keep_compiled_programs
 from thrmlDenoising.support.process_settings import library_settings
 
 _COMMANDS = {"compare": compare_command, "controls": controls_command}
