@@ -2,7 +2,7 @@
 
 import jax
 import pytest
-from tiny import differ, finished, python, tiny_cfg, trained
+from tiny import differ, finished, python, rest_slow, tiny_cfg, trained
 
 from thrmlDenoising import DTM, make_cfg
 from thrmlDenoising.sampling import sampler_type
@@ -77,7 +77,7 @@ def test_unknown_names_are_refused(name):
         make_cfg(sampling=dict(backend=name))
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", rest_slow(SAMPLERS, 2))
 def test_a_model_trains_with_the_sampler_it_names(name, tmp_path, monkeypatch):
     calls = []
     moments = SAMPLERS[name].moments

@@ -209,6 +209,7 @@ def test_loading_and_generating_need_no_images(small):
     assert with_images.quality("clamped").values == small.quality("clamped").values
 
 
+@pytest.mark.slow
 def test_training_is_resumed_bit_for_bit(tmp_path):
     straight = trained(inverted(), tmp_path / "straight", 2)
     halved = trained(inverted(), tmp_path / "halved", 1)

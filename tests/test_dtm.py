@@ -176,6 +176,7 @@ def test_numbers_of_epochs_that_cannot_be_are_refused(tmp_path, n_epochs, evalua
 # Models without labels
 
 
+@pytest.mark.slow
 def test_an_unlabelled_model_trains_and_samples(unlabelled):
     assert unlabelled.n_label_nodes == 0
     assert unlabelled.one_hot_target_labels.shape == (3, 0)

@@ -297,6 +297,7 @@ def test_intervals_of_another_measurement_are_not_drawn(evaluate, run, monkeypat
     assert drawn[0].metric["clamped"].interval is not None
 
 
+@pytest.mark.slow
 def test_controls_stand_in_one_table(evaluate):
     status, out, errors = evaluate("controls", "fashion_mnist_10k", "--images", 300)
     assert (status, errors) == (0, "")

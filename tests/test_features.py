@@ -175,7 +175,7 @@ def test_training_learns_and_from_shuffled_classes_it_does_not(clothes, monkeypa
     assert "epoch 4 of 4" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", rest_slow(SEEDS))
 @pytest.mark.parametrize("strength", [0.01, 1, 50])
 def test_rescaled_features_leave_every_answer_bit_for_bit(seed, strength, clothes, images):
     model = ImageClassifier(jax.random.key(seed))
@@ -191,7 +191,7 @@ def test_rescaled_features_leave_every_answer_bit_for_bit(seed, strength, clothe
     np.testing.assert_array_equal(answers, kept)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", rest_slow(SEEDS))
 def test_training_images_are_grey_of_few_levels_or_binary(seed: int, clothes: Split):
     shown = np.asarray(rendered(jax.random.key(seed), jnp.asarray(clothes.pixels)))
     assert shown.shape == (1000, 28, 28)
@@ -203,7 +203,7 @@ def test_training_images_are_grey_of_few_levels_or_binary(seed: int, clothes: Sp
     assert binomtest(int((n_values > 16).sum()), 1000, 0.25).pvalue > ALARM
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", rest_slow(SEEDS))
 def test_training_images_are_shifted_by_up_to_a_pixel(seed: int):
     """A white dot reaches its nine places equally often, whatever the rendering."""
     dot = np.zeros((900, 28, 28), np.uint8)

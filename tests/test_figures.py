@@ -226,6 +226,7 @@ class TestWhatIsDrawn:
             assert np.isclose(drawn, [point.joules, mean], atol=0).all(axis=1).any()
 
 
+@pytest.mark.slow
 def test_grey_images_in_the_table_are_those_of_the_model(tmp_path):
     run = Run("DTM_seed0", tiny_cfg(exp=dict(descriptor="DTM_seed0")), 2, 2)
     places = Places(tmp_path / "laptop", tmp_path / "runs")

@@ -18,7 +18,7 @@ def original(tmp_path_factory) -> Original:
     return make_original(tmp_path_factory.mktemp("original"))
 
 
-@pytest.mark.parametrize("part", rest_slow(range(N_PARTS), 2))
+@pytest.mark.parametrize("part", rest_slow(range(N_PARTS)))
 def test_files_of_any_content_are_read_right_or_refused_by_name(
     original, part, tmp_path, monkeypatch
 ):

@@ -248,6 +248,7 @@ def test_both_estimators_agree_under_a_single_input(graph, step):
     np.testing.assert_allclose(found[0], found[1], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_penalty_of_sampled_moments():
     """From n independent samples a chain, the estimate is (1 - 1/n) times the exact value."""
     graph = GRAPHS["untied"]()

@@ -164,6 +164,7 @@ def test_training_goes_on_without_inception_weights(tmp_path: Path, monkeypatch)
             assert [row["n_images"] for row in content[mode]["measurements"]] == [12]
 
 
+@pytest.mark.slow
 def test_a_grey_model_is_judged_by_the_classifier():
     graph = dict(grayscale_levels=3, base_graph_manager="binary_representation")
     dtm = DTM(CLOTHES.replace(graph=graph | dict(graph_preset_architecture=60_12)))

@@ -185,6 +185,7 @@ def test_an_epoch_reads_no_batch_too_many(tmp_path):
     assert read == 2 * [*range(N_BATCHES)]
 
 
+@pytest.mark.slow
 def test_brightness_in_bytes_and_floats_means_the_same(tmp_path):
     def in_bytes() -> Iterator[Batch]:
         for images, classes in three_batches():

@@ -92,7 +92,7 @@ def _paired_p_value(differences: Float[np.ndarray, "chain quantity"]) -> float:
 
 
 @pytest.mark.parametrize("seed", rest_slow(SEEDS))
-@pytest.mark.parametrize("clamp", ["nothing", "labels"])
+@pytest.mark.parametrize("clamp", rest_slow(["nothing", "labels"]))
 @pytest.mark.parametrize("number", rest_slow([0, 1]))
 @pytest.mark.parametrize("name", FAST_SAMPLERS)
 def test_trained_machines_are_sampled_as_by_thrml(trained, name, number, clamp, seed):

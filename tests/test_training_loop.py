@@ -64,6 +64,7 @@ def test_the_start_is_evaluated_once(tmp_path):
     assert stitched.eval_epochs == [2, 3]
 
 
+@pytest.mark.slow
 def test_evaluating_at_the_start_changes_nothing_that_is_learnt(tmp_path):
     ours, theirs = DTM(TINY, base_dir=tmp_path), DTM(TINY, base_dir=tmp_path)
     ours.train(2, evaluate_every=1)

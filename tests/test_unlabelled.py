@@ -82,6 +82,7 @@ def test_nothing_can_be_clamped(dtm, ask: Callable[[DTM], object]):
         ask(dtm)
 
 
+@pytest.mark.slow
 def test_the_commands_and_the_tables_know_free_images_alone(dtm, tmp_path, monkeypatch, capsys):
     run, picture = str(dtm.logging_and_saving_dir), tmp_path / "c.png"
     monkeypatch.setattr(sys, "argv", ["evaluate", run])
