@@ -77,6 +77,7 @@ class Measured(NamedTuple):
         return 1e9 * self.rate * self.warm
 
 
+@pytest.mark.slow
 def test_a_slowed_sampler_is_measured_slower(tiny_graph):
     compared = {
         "thrml": ThrmlSampler.from_graph(tiny_graph),
@@ -98,6 +99,7 @@ def test_updates_of_sampling_are_those_made(tiny_graph, updates_made):
     assert cold == warm == pytest.approx(Measured.of(record).updates)
 
 
+@pytest.mark.slow
 def test_updates_of_a_batch_are_those_made(updates_made):
     (record,) = workloads.train(["thrml"], 1, TINY)
     positive, negative = updates_made[2:]  # after those of the first call
@@ -106,6 +108,7 @@ def test_updates_of_a_batch_are_those_made(updates_made):
     assert (record.kind, record.graph, record.chains) == ("train", "4_4", TINY.batch_size)
 
 
+@pytest.mark.slow
 def test_updates_of_a_generation_are_those_made(updates_made):
     (record,) = workloads.generate_images(["thrml"], 7, 1, TINY)
     first_step, second_step = updates_made[2:]

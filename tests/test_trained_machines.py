@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from exactness import ALARM, chain_means, means_p_value, observe_all
 from jaxtyping import Float
-from tiny import FAST_SAMPLERS, rest_slow
+from tiny import FAST_SAMPLERS
 
 from thrmlDenoising import DTM
 from thrmlDenoising.processes.bit_flips import LabelledImages
@@ -91,10 +91,11 @@ def _paired_p_value(differences: Float[np.ndarray, "chain quantity"]) -> float:
     return means_p_value(differences.mean(axis=0), errors, len(differences))
 
 
-@pytest.mark.parametrize("seed", rest_slow(SEEDS))
-@pytest.mark.parametrize("clamp", rest_slow(["nothing", "labels"]))
-@pytest.mark.parametrize("number", rest_slow([0, 1]))
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("clamp", ["nothing", "labels"])
+@pytest.mark.parametrize("number", [0, 1])
 @pytest.mark.parametrize("name", FAST_SAMPLERS)
+@pytest.mark.slow
 def test_trained_machines_are_sampled_as_by_thrml(trained, name, number, clamp, seed):
     of_the_same, of_a_weaker = TrainedRun(trained, number, clamp, seed).p_values(sampler_type(name))
     assert of_the_same > ALARM

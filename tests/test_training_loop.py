@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import REPOSITORY, TINY, assert_same_states, python, tiny_cfg, trained
+from tiny import REPOSITORY, TINY, assert_same_states, python, rest_slow, tiny_cfg, trained
 from tqdm import tqdm
 
 from thrmlDenoising import DTM, DTMConfig
@@ -169,7 +169,9 @@ def test_callbacks_are_given_every_record_and_may_stop_the_run(tmp_path):
 # A run folder of which something is deleted
 
 
-@pytest.mark.parametrize("part", ["", "model_saving", "images", "model_saving/config.yaml"])
+@pytest.mark.parametrize(
+    "part", rest_slow(["model_saving", "", "images", "model_saving/config.yaml"])
+)
 def test_a_folder_deleted_while_training_is_made_whole_again(tmp_path, monkeypatch, part):
     dtm = DTM(TINY, base_dir=tmp_path)
     updates = iter(range(100))
