@@ -11,15 +11,41 @@ from thrmlDenoising.processes.bit_flips import (
     pure_noise,
     time_grid,
 )
+from thrmlDenoising.processes.categorical import CategoricalProcess
+from thrmlDenoising.processes.levels import ByDistance, NearestNeighbour
+from thrmlDenoising.processes.logistic import truncated_logistic
+from thrmlDenoising.processes.resampled import Absorbing, Uniform
+from thrmlDenoising.processes.schedules import NoiseSchedule
+from thrmlDenoising.processes.variational import (
+    cross_entropy_bits,
+    hybrid_bits,
+    kl_bits,
+    masked_bits,
+    prior_bits,
+    step_bits,
+)
 
 __all__ = [
+    "Absorbing",
+    "ByDistance",
+    "CategoricalProcess",
     "Flips",
     "Interval",
     "LabelledImages",
+    "NearestNeighbour",
+    "NoiseSchedule",
     "Rates",
+    "Uniform",
     "add_noise",
+    "cross_entropy_bits",
     "flip_probabilities",
+    "hybrid_bits",
     "input_coupling",
+    "kl_bits",
+    "masked_bits",
+    "prior_bits",
     "pure_noise",
+    "step_bits",
     "time_grid",
+    "truncated_logistic",
 ]
