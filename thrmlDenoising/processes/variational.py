@@ -4,9 +4,10 @@ The negative logarithm of what a model says of an image is at most (arXiv 2107.0
 
     KL(q(x_T | x_0) || p(x_T)) + sum_{t=1}^{T} E KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)),
 
-with x_t from q(x_t | x_0); the term of t = 1 is -log2 p(x_0 | x_1). All functions give the terms of every pixel by
-itself: their mean over pixels is in bits a dimension, and of times drawn uniformly from 1 .. T the
-mean of `step_bits` times T is the sum. Models are known by their logits of x_0 only.
+with x_t from q(x_t | x_0); the term of t = 1 is -log2 p(x_0 | x_1). All functions give the terms of
+every pixel by itself: their mean over pixels is in bits a dimension, and T times the mean of
+`step_bits` over times drawn uniformly from 1 .. T is the sum. Models are known by their logits of
+x_0 only.
 """
 
 from collections.abc import Callable
