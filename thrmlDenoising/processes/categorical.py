@@ -72,6 +72,15 @@ class CategoricalProcess(eqx.Module):
         """ln q(x_t | x_0) of every value x_0."""
         return _columns(self.log_cumulative(t), x_t)[..., : self.n_values]
 
+    def log_spread(
+        self, weights: Float[Array, "*shape value"], t: Times
+    ) -> Float[Array, "*shape state"]:
+        """ln sum_{x_0} exp(weight(x_0)) q(x_t | x_0) of every state x_t."""
+        matrix = self.log_cumulative(t)[..., : self.n_values, :]
+        flat = weights.reshape(*matrix.shape[:-2], -1, self.n_values, 1)
+        total = log_sum(flat + matrix[..., None, :, :], axis=-2)
+        return total.reshape(*weights.shape[:-1], self.n_states)
+
     def noise(
         self, key: Key[Array, ""], x_0: Int[Array, "*shape"], t: Times
     ) -> Int[Array, "*shape"]:
@@ -86,7 +95,7 @@ class CategoricalProcess(eqx.Module):
         data is in it, so that no x_T of the forward process is impossible.
         """
         last = self.log_cumulative(self.n_steps)[: self.n_values]
-        return _log_sum(last, axis=0) - jnp.log(self.n_values)
+        return log_sum(last, axis=0) - jnp.log(self.n_values)
 
     def start(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Int[Array, "..."]:
         """Draws x_T from `log_prior`."""
@@ -143,7 +152,7 @@ class CategoricalProcess(eqx.Module):
     ) -> Float[Array, "*shape state"]:
         """ln of q(x_t | x_s) sum_{x_0} q(x_s | x_0) exp(weight(x_0)), normalised over x_s."""
         onward = _columns(self.log_transition(s, t), x_t)
-        return _normalised(onward + _spread(self.log_cumulative(s), weights))
+        return _normalised(onward + self.log_spread(weights, s))
 
 
 def check_mixed(
@@ -194,17 +203,7 @@ def _columns(
     return _rows(jnp.swapaxes(matrix, -1, -2), x)
 
 
-def _spread(
-    matrix: Float[Array, "*chain before after"], weights: Float[Array, "*shape value"]
-) -> Float[Array, "*shape after"]:
-    """ln sum_value exp(weight(value) + matrix[value, after])."""
-    n_values = weights.shape[-1]
-    flat = weights.reshape(*matrix.shape[:-2], -1, n_values, 1)
-    total = _log_sum(flat + matrix[..., None, :n_values, :], axis=-2)
-    return total.reshape(*weights.shape[:-1], matrix.shape[-1])
-
-
-def _log_sum(terms: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
+def log_sum(terms: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
     """ln sum exp(terms), with gradient 0, not NaN, where all terms are minus infinity."""
     largest = jax.lax.stop_gradient(terms.max(axis=axis, keepdims=True))
     largest = jnp.where(jnp.isfinite(largest), largest, 0)
@@ -216,5 +215,5 @@ def _log_sum(terms: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
 
 def _normalised(log_p: Float[Array, "*shape state"]) -> Float[Array, "*shape state"]:
     """The distribution of these unnormalised logarithms; all minus infinity stays so."""
-    total = _log_sum(log_p, axis=-1)[..., None]
+    total = log_sum(log_p, axis=-1)[..., None]
     return log_p - jnp.where(jnp.isfinite(total), total, 0)

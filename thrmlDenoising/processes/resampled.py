@@ -1,7 +1,6 @@
 """Processes that keep a pixel or resample it: uniform and absorbing, in closed form.
 
-A pixel is kept from s to t with probability alpha = alpha-bar_t / alpha-bar_s; else it is drawn
-from the stationary distribution. Nothing grows with T but a list of alpha-bars.
+Nothing grows with T but a list of alpha-bars.
 """
 
 from typing import Self
@@ -11,7 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from thrmlDenoising.processes.categorical import CategoricalProcess, Times
+from thrmlDenoising.processes.categorical import (
+    CategoricalProcess,
+    Times,
+    log_sum,
+    over_pixels,
+)
 from thrmlDenoising.processes.schedules import NoiseSchedule
 
 
@@ -40,11 +44,51 @@ class Kept(eqx.Module):
         return (self.high[t] - self.high[s]) + (self.low[t] - self.low[s])
 
 
-class Uniform(CategoricalProcess):
+class Resampled(CategoricalProcess):
+    """A pixel is kept, or drawn from the stationary distribution pi.
+
+    q(j | i) = alpha [i = j] + (1 - alpha) pi_j, alpha = alpha-bar_t / alpha-bar_s.
+
+    Attributes:
+        kept: ln alpha-bar.
+    """
+
+    kept: eqx.AbstractVar[Kept]
+
+    def log_transition(self, s: Times, t: Times) -> Float[Array, "*chain before after"]:
+        """ln q(x_t = after | x_s = before)."""
+        log_kept, drawn = self._log_parts(s, t)
+        kept, drawn = log_kept[..., None, None], drawn[..., None, :]
+        return jnp.where(np.eye(self.n_states, dtype=bool), jnp.logaddexp(kept, drawn), drawn)
+
+    def log_spread(
+        self, weights: Float[Array, "*shape value"], t: Times
+    ) -> Float[Array, "*shape state"]:
+        """ln sum_{x_0} exp(weight(x_0)) q(x_t | x_0), of K terms instead of K^2."""
+        log_kept, drawn = self._log_parts(0, t)
+        if self.n_states > self.n_values:
+            none = jnp.full_like(weights[..., :1], -jnp.inf)
+            weights = jnp.concatenate([weights, none], axis=-1)
+        total = log_sum(weights, axis=-1)[..., None]
+        drawn = drawn.reshape(*log_kept.shape, *(1,) * (weights.ndim - drawn.ndim), self.n_states)
+        terms = (weights + over_pixels(log_kept, weights), total + drawn)
+        return log_sum(jnp.stack(terms), axis=0)
+
+    def _log_parts(
+        self, s: Times, t: Times
+    ) -> tuple[Float[Array, "*chain"], Float[Array, "*chain after"]]:
+        """ln alpha, and ln (1 - alpha) pi."""
+        log_kept = self.kept.log_between(s, t)
+        with np.errstate(divide="ignore"):
+            log_pi = np.log(self.stationary).astype(np.float32)
+        return log_kept, jnp.log(-jnp.expm1(log_kept))[..., None] + log_pi
+
+
+class Uniform(Resampled):
     """A pixel is kept, or becomes any of the K values with equal chances.
 
-    q(j | i) = alpha [i = j] + (1 - alpha) / K: D3PM uniform and multinomial diffusion
-    (arXiv 2107.03006, 2102.05379). With K = 2 it is the process of `bit_flips`.
+    D3PM uniform and multinomial diffusion (arXiv 2107.03006, 2102.05379). With K = 2 it is the
+    process of `bit_flips`.
 
     Args:
         n_values: K.
@@ -69,18 +113,9 @@ class Uniform(CategoricalProcess):
         """All values are equally frequent."""
         return np.full(self.n_states, 1 / self.n_states)
 
-    def log_transition(self, s: Times, t: Times) -> Float[Array, "*chain before after"]:
-        """ln q(x_t = after | x_s = before)."""
-        resampled = -jnp.expm1(self.kept.log_between(s, t))[..., None, None]
-        same = jnp.log1p(-resampled * (self.n_values - 1) / self.n_values)
-        changed = jnp.log(resampled) - np.log(self.n_values)
-        return jnp.where(np.eye(self.n_states, dtype=bool), same, changed)
 
-
-class Absorbing(CategoricalProcess):
-    """A pixel is kept until it falls into one state, where it stays.
-
-    q(j | i) = alpha [i = j] + (1 - alpha) [j = m] (arXiv 2107.03006).
+class Absorbing(Resampled):
+    """A pixel is kept until it falls into one state, where it stays (arXiv 2107.03006).
 
     Args:
         n_values: K.
@@ -121,14 +156,6 @@ class Absorbing(CategoricalProcess):
     def stationary(self) -> Float[np.ndarray, " state"]:
         """Everything is absorbed."""
         return np.eye(self.n_states)[self.state]
-
-    def log_transition(self, s: Times, t: Times) -> Float[Array, "*chain before after"]:
-        """ln q(x_t = after | x_s = before)."""
-        log_kept = self.kept.log_between(s, t)[..., None, None]
-        absorbed = np.arange(self.n_states) == self.state
-        falls = jnp.where(absorbed, jnp.log(-jnp.expm1(log_kept)), -jnp.inf)
-        stays = jnp.where(absorbed, 0, log_kept)
-        return jnp.where(np.eye(self.n_states, dtype=bool), stays, falls)
 
 
 def checked_values(n_values: int) -> int:
