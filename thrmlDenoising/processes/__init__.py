@@ -1,5 +1,6 @@
 """Forward processes, which turn data into noise."""
 
+from thrmlDenoising.processes import schedules
 from thrmlDenoising.processes.bit_flips import (
     Flips,
     Interval,
@@ -12,6 +13,7 @@ from thrmlDenoising.processes.bit_flips import (
     time_grid,
 )
 from thrmlDenoising.processes.categorical import CategoricalProcess
+from thrmlDenoising.processes.importance import TimeImportance
 from thrmlDenoising.processes.levels import ByDistance, NearestNeighbour
 from thrmlDenoising.processes.logistic import truncated_logistic
 from thrmlDenoising.processes.resampled import Absorbing, Uniform
@@ -35,6 +37,7 @@ __all__ = [
     "NearestNeighbour",
     "NoiseSchedule",
     "Rates",
+    "TimeImportance",
     "Uniform",
     "add_noise",
     "cross_entropy_bits",
@@ -45,6 +48,7 @@ __all__ = [
     "masked_bits",
     "prior_bits",
     "pure_noise",
+    "schedules",
     "step_bits",
     "time_grid",
     "truncated_logistic",
