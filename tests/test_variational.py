@@ -1,21 +1,13 @@
-"""The bound on toys that are small enough to write down all of it, in bits.
+"""The bound on toys against the exact one, and the losses that it is made of."""
 
-Images are all of K^D; chances are exact, in float64, from `discrete.Case.matrix`. The exact
-denoiser says p(x_0 of a pixel | all pixels of x_t), which is what no network can beat.
-"""
-
-from functools import cached_property
-from itertools import pairwise, product
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from discrete import KINDS, SCHEDULES, SEEDS, Case, case_of
-from exactness import ALARM, fit_p_value
-from scipy.special import expit
+from discrete import SCHEDULES
+from discrete_toys import FAST, ROUNDING, Toy, toy_of
 
 from thrmlDenoising.processes import (
     Absorbing,
@@ -27,118 +19,8 @@ from thrmlDenoising.processes import (
     masked_bits,
     prior_bits,
     step_bits,
-    truncated_logistic,
 )
 from thrmlDenoising.processes.schedules import cosine, jsd, linear
-
-SCHEDULE = linear(6, 0.3, 0.95)
-ROUNDING = 1e-4  # bits, of a sum over steps in float32
-
-
-class Toy:
-    """Data of D pixels with K values and a process that they go through."""
-
-    def __init__(self, case: Case, p_0: np.ndarray, n_pixels: int) -> None:
-        self.case, self.process, self.p_0 = case, case.process, p_0
-        k, n = self.process.n_values, self.process.n_states
-        self.clean = np.array(list(product(range(k), repeat=n_pixels)))
-        self.noisy = np.array(list(product(range(n), repeat=n_pixels)))
-
-    def chances(self, s: int, t: int) -> np.ndarray:
-        """q(x_t | x_s) of whole images."""
-        matrix = self.case.matrix(s, t)
-        before = self.clean if s == 0 else self.noisy
-        return matrix[before[:, None], self.noisy].prod(axis=-1)
-
-    def of_pixels(self, p: np.ndarray, images: np.ndarray, n: int) -> np.ndarray:
-        """What distributions over images say of their single pixels."""
-        return p @ np.eye(n)[images].reshape(len(images), -1)
-
-    def denoised(self, t: int) -> np.ndarray:
-        """p(x_0 | x_t) of images, (x_t, x_0); anything where x_t cannot be."""
-        joint = (self.p_0[:, None] * self.chances(0, t)).T
-        total = joint.sum(axis=1, keepdims=True)
-        return np.where(total > 0, joint, 1) / np.where(total > 0, total, joint.shape[1])
-
-    def logits(self, t: int) -> jax.Array:
-        """What the exact denoiser says of every pixel of every x_t."""
-        k = self.process.n_values
-        p = self.of_pixels(self.denoised(t), self.clean, k).reshape(*self.noisy.shape, k)
-        with np.errstate(divide="ignore"):
-            return jnp.asarray(np.log(p), jnp.float32)
-
-    def pairs(self) -> tuple[jax.Array, jax.Array]:
-        """x_0 and x_t of all pairs, (x_0, x_t, pixel)."""
-        shape = (len(self.clean), *self.noisy.shape)
-        clean = np.broadcast_to(self.clean[:, None], shape)
-        return jnp.asarray(clean), jnp.asarray(np.broadcast_to(self.noisy, shape))
-
-    def mean(self, terms: jax.Array, t: int) -> float:
-        """The expectation of terms of (x_0, x_t, pixel), summed over pixels."""
-        weights = self.p_0[:, None] * self.chances(0, t)
-        total = np.asarray(terms, np.float64).sum(axis=-1)
-        return float((weights * np.where(weights > 0, total, 0)).sum())
-
-    def terms(self, t: int, reverse=CategoricalProcess.reverse) -> jax.Array:
-        clean, noisy = self.pairs()
-        logits = jnp.broadcast_to(self.logits(t), (len(clean), *self.logits(t).shape))
-        return _step_bits(self.process, clean, noisy, jnp.asarray(t), logits, reverse)
-
-    def bound(self, reverse=CategoricalProcess.reverse) -> float:
-        """The library's bound with the exact denoiser."""
-        prior = prior_bits(self.process, jnp.asarray(self.clean)).sum(axis=-1)
-        steps = [self.mean(self.terms(t, reverse), t) for t in range(1, self.process.n_steps + 1)]
-        return float(self.p_0 @ np.asarray(prior)) + sum(steps)
-
-    @cached_property
-    def entropy(self) -> float:
-        return bits(self.p_0, 1)
-
-    def written_bound(self) -> float:
-        """H(x_0) + KL(q(x_T) || p(x_T)) + what pixels know of each other, in every step.
-
-        With the exact denoiser the bound misses the entropy by what a step that draws pixels
-        by themselves cannot say: KL(q(x_s | x_t) || prod_pixel q(x_s of the pixel | x_t)).
-        """
-        n_steps, n = self.process.n_steps, self.process.n_states
-        prior = self.case.matrix(0, n_steps)[: self.process.n_values].mean(axis=0)
-        start = prior[self.noisy].prod(axis=-1)
-        found = self.p_0 @ self.chances(0, n_steps)
-        total = self.entropy + bits(found, found / np.where(start > 0, start, 1))
-        for t in range(1, n_steps + 1):
-            images, states = (self.clean, self.process.n_values) if t == 1 else (self.noisy, n)
-            p_s = self.p_0 if t == 1 else self.p_0 @ self.chances(0, t - 1)
-            joint = p_s[:, None] * self.chances(t - 1, t)
-            p_t = joint.sum(axis=0)
-            given = (joint / np.where(p_t > 0, p_t, 1)).T
-            pixels = self.of_pixels(given, images, states).reshape(len(p_t), -1, states)
-            alone = np.stack([pixels[:, i, images[:, i]] for i in range(images.shape[1])]).prod(
-                axis=0
-            )
-            ratio = given / np.where(alone > 0, alone, 1)
-            total += bits(joint.T, ratio)
-        return total
-
-
-def bits(p: np.ndarray, ratio) -> float:
-    """sum p log2 ratio; the entropy of p, if the ratio is 1: then -sum p log2 p."""
-    if np.isscalar(ratio):
-        return -bits(p, p)
-    some = p > 0
-    return float((p[some] * np.log2(ratio[some])).sum())
-
-
-@eqx.filter_jit
-def _step_bits(process, clean, noisy, t, logits, reverse):
-    return step_bits(process, clean, noisy, t, logits, reverse)
-
-
-def toy_of(kind: str, k: int, n_pixels: int, schedule=SCHEDULE, p_0=None) -> Toy:
-    random = np.random.default_rng(k).dirichlet(np.full(k**n_pixels, 0.5))
-    return Toy(case_of(kind, k, schedule), random if p_0 is None else p_0, n_pixels)
-
-
-FAST = [kind for kind, written in KINDS.items() if not written.slow]
 
 
 @pytest.fixture(params=[(kind, k) for kind in FAST for k in (2, 3)], ids=str, scope="module")
@@ -304,121 +186,3 @@ def test_gradients_of_the_bound_are_numbers(kind):
             value, gradient = jax.jit(jax.value_and_grad(loss))(logits)
             assert jnp.isfinite(value)
             assert jnp.isfinite(gradient).all()
-
-
-# --- sampling ------------------------------------------------------------------------------
-
-
-def generated(toy: Toy, seed: int, n: int, times: list[int]) -> np.ndarray:
-    """How often each image was drawn, going back through these times with the exact denoiser."""
-    key, start_key = jax.random.split(jax.random.key(seed))
-    n_states, n_pixels = toy.process.n_states, toy.noisy.shape[1]
-    place = n_states ** np.arange(n_pixels)[::-1]
-    x = toy.process.start(start_key, (n, n_pixels))
-    for t, s in pairwise(times):
-        key, step_key = jax.random.split(key)
-        logits = toy.logits(t)[x @ place]
-        x = jax.random.categorical(step_key, toy.process.reverse(x, logits, s, t))
-    k = toy.process.n_values
-    return np.bincount(np.asarray(x) @ k ** np.arange(n_pixels)[::-1], minlength=k**n_pixels)
-
-
-EVERY_STEP, STRIDES = [6, 5, 4, 3, 2, 1, 0], [6, 3, 2, 0]
-
-
-@pytest.mark.parametrize("times", [EVERY_STEP, STRIDES], ids=["ancestral", "strided"])
-@pytest.mark.parametrize("kind", FAST)
-def test_one_pixel_is_drawn_exactly_in_any_strides(kind, times):
-    toy = toy_of(kind, 4, 1, jsd(6))
-    for seed in SEEDS:
-        counts = generated(toy, seed, 8000, times)
-        assert fit_p_value(counts[None], toy.p_0[None]) > ALARM
-
-
-def independent(k: int) -> np.ndarray:
-    one, other = np.random.default_rng(0).dirichlet(np.ones(k), 2)
-    return np.outer(one, other).ravel()
-
-
-def test_independent_pixels_are_drawn_exactly_in_any_strides():
-    toy = toy_of("uniform", 3, 2, jsd(6), independent(3))
-    for seed in SEEDS:
-        counts = generated(toy, seed, 8000, STRIDES)
-        assert fit_p_value(counts[None], toy.p_0[None]) > ALARM
-
-
-def of_the_chain(toy: Toy, times: list[int]) -> np.ndarray:
-    """The exact distribution of what is generated, by enumeration."""
-    log_p = np.asarray(toy.process.log_prior, np.float64)
-    p = np.exp(log_p)[toy.noisy].prod(axis=-1)
-    for t, s in pairwise(times):
-        step = np.exp(toy.process.reverse(jnp.asarray(toy.noisy), toy.logits(t), s, t))
-        p = p @ np.stack([step[:, i, toy.noisy[:, i]] for i in range(toy.noisy.shape[1])]).prod(
-            axis=0
-        )
-    return p[(toy.noisy < toy.process.n_values).all(axis=-1)]
-
-
-COPIES = np.eye(3).ravel() / 3
-"""Two pixels of 3 values that are always equal."""
-
-
-@pytest.mark.parametrize("kind", ["uniform", "into the mask", "into the middle"])
-def test_pixels_that_know_each_other_are_drawn_ever_better_in_more_steps(kind):
-    """A step draws pixels by themselves, so that the data are met in the limit of many only."""
-    distances = []
-    for n_steps in (1, 8, 64):
-        toy = toy_of(kind, 3, 2, jsd(n_steps), COPIES)
-        found = of_the_chain(toy, list(range(n_steps, -1, -1)))
-        distances.append(0.5 * abs(found - COPIES).sum())
-    assert distances[0] == pytest.approx(2 / 3, abs=1e-4)  # one step: as if independent
-    assert distances[0] > 3 * distances[1] > 9 * distances[2]
-    assert distances[2] < 0.03
-
-
-@pytest.mark.parametrize("times", [EVERY_STEP, STRIDES], ids=["ancestral", "strided"])
-@pytest.mark.parametrize("kind", ["uniform", "into the mask"])
-def test_what_is_drawn_is_what_the_chain_says_and_not_the_data(kind, times):
-    toy = toy_of(kind, 3, 2, jsd(6), np.full(9, 0.02) + 0.82 * COPIES)
-    exact = of_the_chain(toy, times)
-    assert exact.sum() == pytest.approx(1, abs=1e-5)
-    counts = np.zeros(9, int)
-    for seed in SEEDS:
-        counts = generated(toy, seed, 8000, times)
-        assert fit_p_value(counts[None], exact[None] / exact.sum()) > ALARM
-    assert fit_p_value(counts[None], toy.p_0[None]) < ALARM
-
-
-# --- logistic outputs ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("k", [2, 4, 256])
-def test_truncated_logistic_is_a_difference_of_sigmoids(k):
-    rng = np.random.default_rng(0)
-    x = rng.integers(0, k, 50)
-    shift, log_scale = rng.normal(0, 0.5, 50), rng.normal(0, 1, 50)
-    loc = np.tanh(2 * x / (k - 1) - 1 + shift)[:, None]
-    centre, half = 2 * np.arange(k) / (k - 1) - 1, 1 / (k - 1)
-    steepness = np.exp(2 - log_scale)[:, None]
-    wanted = expit((centre + half - loc) * steepness) - expit((centre - half - loc) * steepness)
-    wanted /= wanted.sum(axis=1, keepdims=True)
-    given = jnp.asarray(shift, jnp.float32), jnp.asarray(log_scale, jnp.float32)
-    found = np.exp(truncated_logistic(jnp.asarray(x), *given, k))
-    np.testing.assert_allclose(found, wanted, rtol=2e-4, atol=1e-9)
-
-
-def test_tails_of_the_logistic_are_numbers_and_fall_with_distance():
-    def log_p(log_scale):
-        return truncated_logistic(jnp.array([0, 255]), jnp.zeros(2), log_scale, 256)
-
-    steep = jnp.full(2, -4.0)
-    found, slopes = log_p(steep), jax.jacobian(log_p)(steep)
-    assert jnp.isfinite(found).all()
-    assert jnp.isfinite(slopes).all()
-    assert (jnp.diff(found[0][100:]) < 0).all()
-    assert found.min() < -400  # where sigmoids of float32 are all 1
-
-
-def test_logistic_of_a_mask_has_its_middle_in_the_middle():
-    found = truncated_logistic(jnp.array([4]), jnp.zeros(1), jnp.zeros(1), 4)
-    np.testing.assert_allclose(found, found[:, ::-1], rtol=1e-5)

@@ -28,7 +28,8 @@ class CategoricalProcess(eqx.Module):
     """A forward process of independent categorical pixels.
 
     Attributes:
-        n_values: K, the states that clean data can be in: 0 .. K - 1.
+        n_values: K, the states that clean data can be in: 0 .. K - 1, one more than the levels
+            above black.
         n_states: S, K or more: a mask is one more.
         n_steps: T.
 
@@ -126,7 +127,7 @@ class CategoricalProcess(eqx.Module):
             logits: of p(x_0 | x_t), normalised or not.
         """
         evidence = self.log_evidence(x_t, t)
-        # q(x_t | x_s) and a normalisation is all that this lacks of a posterior
+        # a posterior is q(x_t | x_s) q(x_s | x_0) / q(x_t | x_0), and the last does not know x_s
         weights = jnp.where(jnp.isfinite(evidence), jax.nn.log_softmax(logits) - evidence, -jnp.inf)
         return self._from_weights(x_t, weights, s, t)
 
