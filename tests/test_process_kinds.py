@@ -159,7 +159,7 @@ def test_a_process_that_has_not_mixed_is_refused_with_numbers():
         lambda: ByDistance.banded(8, cosine(1000), 1),
         lambda: NearestNeighbour(8, schedule),
     ):
-        with pytest.raises(ValueError, match="Take more steps, larger betas, or a schedule"):
+        with pytest.raises(ValueError, match="Take more steps or larger betas: linear from"):
             build()
 
 
