@@ -1,5 +1,6 @@
 """Forward processes, which turn data into noise."""
 
+from thrmlDenoising.processes import schedules
 from thrmlDenoising.processes.bit_flips import (
     Flips,
     Interval,
@@ -11,15 +12,44 @@ from thrmlDenoising.processes.bit_flips import (
     pure_noise,
     time_grid,
 )
+from thrmlDenoising.processes.categorical import CategoricalProcess
+from thrmlDenoising.processes.importance import TimeImportance
+from thrmlDenoising.processes.levels import ByDistance, NearestNeighbour
+from thrmlDenoising.processes.logistic import truncated_logistic
+from thrmlDenoising.processes.resampled import Absorbing, Uniform
+from thrmlDenoising.processes.schedules import NoiseSchedule
+from thrmlDenoising.processes.variational import (
+    cross_entropy_bits,
+    hybrid_bits,
+    kl_bits,
+    masked_bits,
+    prior_bits,
+    step_bits,
+)
 
 __all__ = [
+    "Absorbing",
+    "ByDistance",
+    "CategoricalProcess",
     "Flips",
     "Interval",
     "LabelledImages",
+    "NearestNeighbour",
+    "NoiseSchedule",
     "Rates",
+    "TimeImportance",
+    "Uniform",
     "add_noise",
+    "cross_entropy_bits",
     "flip_probabilities",
+    "hybrid_bits",
     "input_coupling",
+    "kl_bits",
+    "masked_bits",
+    "prior_bits",
     "pure_noise",
+    "schedules",
+    "step_bits",
     "time_grid",
+    "truncated_logistic",
 ]
