@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from thrmlDenoising.networks.layers import Conv, GroupNorm, Linear, dropout
+from thrmlDenoising.networks.layers import Conv, GroupNorm, Linear, Rng, dropout
 
 
 class ResidualBlock(eqx.Module):
@@ -25,14 +25,13 @@ class ResidualBlock(eqx.Module):
     shortcut: Linear | None
     rate: float = eqx.field(static=True)
 
-    def __init__(self, key: Key[Array, ""], n_in: int, n_out: int, width: int, rate: float) -> None:
-        keys = jax.random.split(key, 4)
+    def __init__(self, rng: Rng, n_in: int, n_out: int, width: int, rate: float) -> None:
         self.before = GroupNorm(n_in)
-        self.first = Conv(keys[0], n_in, n_out)
-        self.told = Linear(keys[1], width, n_out)
+        self.first = Conv(rng, n_in, n_out)
+        self.told = Linear(rng, width, n_out)
         self.between = GroupNorm(n_out)
-        self.second = Conv(keys[2], n_out, n_out, zero=True)
-        self.shortcut = None if n_in == n_out else Linear(keys[3], n_in, n_out)
+        self.second = Conv(rng, n_out, n_out, zero=True)
+        self.shortcut = None if n_in == n_out else Linear(rng, n_in, n_out)
         self.rate = rate
 
     def __call__(
@@ -57,11 +56,10 @@ class Attention(eqx.Module):
     query_key_value: Linear
     out: Linear
 
-    def __init__(self, key: Key[Array, ""], n: int) -> None:
-        keys = jax.random.split(key)
+    def __init__(self, rng: Rng, n: int) -> None:
         self.norm = GroupNorm(n)
-        self.query_key_value = Linear(keys[0], n, 3 * n)
-        self.out = Linear(keys[1], n, n, zero=True)
+        self.query_key_value = Linear(rng, n, 3 * n)
+        self.out = Linear(rng, n, n, zero=True)
 
     def __call__(self, x: Float[Array, "row column channel"]) -> Float[Array, "row column channel"]:
         """x + softmax(q k / sqrt(channels)) v W; the softmax is float32."""
@@ -77,8 +75,8 @@ class Doubling(eqx.Module):
 
     conv: Conv
 
-    def __init__(self, key: Key[Array, ""], n: int) -> None:
-        self.conv = Conv(key, n, n)
+    def __init__(self, rng: Rng, n: int) -> None:
+        self.conv = Conv(rng, n, n)
 
     def __call__(
         self, x: Float[Array, "row column channel"]
@@ -98,11 +96,10 @@ class Unit(eqx.Module):
     attention: Attention | None
 
     def __init__(
-        self, key: Key[Array, ""], n_in: int, n_out: int, width: int, rate: float, attends: bool
+        self, rng: Rng, n_in: int, n_out: int, width: int, rate: float, attends: bool
     ) -> None:
-        keys = jax.random.split(key)
-        self.block = ResidualBlock(keys[0], n_in, n_out, width, rate)
-        self.attention = Attention(keys[1], n_out) if attends else None
+        self.block = ResidualBlock(rng, n_in, n_out, width, rate)
+        self.attention = Attention(rng, n_out) if attends else None
 
     def __call__(
         self,

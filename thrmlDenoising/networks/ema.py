@@ -26,6 +26,6 @@ def averaged(
     new = 1 - share_kept(decay, n_before)
 
     def follow(old: Array, now: Array) -> Array:
-        return old + new * (now - old) if eqx.is_inexact_array_like(now) else now
+        return old + new * (now - old) if eqx.is_inexact_array(now) else now
 
     return jax.tree.map(follow, average, parameters)

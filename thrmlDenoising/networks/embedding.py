@@ -3,9 +3,9 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Int
 
-from thrmlDenoising.networks.layers import Linear
+from thrmlDenoising.networks.layers import Linear, Rng, spread
 
 FASTEST = 1000.0
 """The rate of the fastest sine of an embedding, where the whole process takes the time 1."""
@@ -28,8 +28,8 @@ class ClassEmbedding(eqx.Module):
 
     table: Float[Array, "label_class width"]
 
-    def __init__(self, key: Key[Array, ""], n_classes: int, width: int) -> None:
-        self.table = jax.random.normal(key, (n_classes + 1, width))
+    def __init__(self, rng: Rng, n_classes: int, width: int) -> None:
+        self.table = spread(rng, n_classes + 1, width, fan=1)
 
     @property
     def no_class(self) -> int:
@@ -55,12 +55,11 @@ class Condition(eqx.Module):
     classes: ClassEmbedding
     n_periods: int = eqx.field(static=True)
 
-    def __init__(self, key: Key[Array, ""], n_periods: int, width: int, n_classes: int) -> None:
-        keys = jax.random.split(key, 3)
+    def __init__(self, rng: Rng, n_periods: int, width: int, n_classes: int) -> None:
         self.n_periods = n_periods
-        self.inner = Linear(keys[0], 2 * n_periods, width)
-        self.outer = Linear(keys[1], width, width)
-        self.classes = ClassEmbedding(keys[2], n_classes, width)
+        self.inner = Linear(rng, 2 * n_periods, width)
+        self.outer = Linear(rng, width, width)
+        self.classes = ClassEmbedding(rng, n_classes, width)
 
     def __call__(self, time: Float[Array, ""], label: Int[Array, ""]) -> Float[Array, " width"]:
         """silu(MLP(sinusoidal(time)) + class)."""

@@ -11,12 +11,21 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Key
 
+Rng = np.random.Generator
+"""Draws new parameters; JAX would compile a program for every shape, for many seconds."""
 
-def spread(key: Key[Array, ""], shape: tuple[int, ...], fan: float) -> Float[Array, "..."]:
+
+def spread(rng: Rng, *shape: int, fan: float) -> Float[Array, "..."]:
     """Uniform weights of variance 1 / fan."""
-    return jax.random.uniform(key, shape, minval=-sqrt(3 / fan), maxval=sqrt(3 / fan))
+    return jnp.asarray(rng.uniform(-sqrt(3 / fan), sqrt(3 / fan), shape), jnp.float32)
+
+
+def constant(value: float, *shape: int) -> Float[Array, "..."]:
+    """The same number everywhere, at first."""
+    return jnp.asarray(np.full(shape, value, np.float32))
 
 
 class Linear(eqx.Module):
@@ -29,10 +38,10 @@ class Linear(eqx.Module):
     weight: Float[Array, "channel out_channel"]
     bias: Float[Array, " out_channel"]
 
-    def __init__(self, key: Key[Array, ""], n_in: int, n_out: int, zero: bool = False) -> None:
-        drawn = spread(key, (n_in, n_out), (n_in + n_out) / 2)
-        self.weight = jnp.zeros_like(drawn) if zero else drawn
-        self.bias = jnp.zeros(n_out)
+    def __init__(self, rng: Rng, n_in: int, n_out: int, zero: bool = False) -> None:
+        drawn = spread(rng, n_in, n_out, fan=(n_in + n_out) / 2)
+        self.weight = 0 * drawn if zero else drawn
+        self.bias = constant(0, n_out)
 
     def __call__(self, x: Float[Array, "*axis channel"]) -> Float[Array, "*axis out_channel"]:
         """The combination of channels, at every place."""
@@ -51,11 +60,11 @@ class Conv(eqx.Module):
     stride: int = eqx.field(static=True)
 
     def __init__(
-        self, key: Key[Array, ""], n_in: int, n_out: int, stride: int = 1, zero: bool = False
+        self, rng: Rng, n_in: int, n_out: int, stride: int = 1, zero: bool = False
     ) -> None:
-        drawn = spread(key, (3, 3, n_in, n_out), 9 * (n_in + n_out) / 2)
-        self.weight = jnp.zeros_like(drawn) if zero else drawn
-        self.bias = jnp.zeros(n_out)
+        drawn = spread(rng, 3, 3, n_in, n_out, fan=9 * (n_in + n_out) / 2)
+        self.weight = 0 * drawn if zero else drawn
+        self.bias = constant(0, n_out)
         self.stride = stride
 
     def __call__(
@@ -85,8 +94,8 @@ class GroupNorm(eqx.Module):
     def __init__(self, n_channels: int) -> None:
         most = min(32, max(1, n_channels // 4))
         self.n_groups = next(n for n in range(most, 0, -1) if n_channels % n == 0)
-        self.scale = jnp.ones(n_channels)
-        self.shift = jnp.zeros(n_channels)
+        self.scale = constant(1, n_channels)
+        self.shift = constant(0, n_channels)
 
     def __call__(self, x: Float[Array, "row column channel"]) -> Float[Array, "row column channel"]:
         """The image with mean 0 and variance 1 in each group, before scale and shift."""

@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from thrmlDenoising.networks.config import NetworkConfig
@@ -95,10 +96,10 @@ def build_network(
         ValueError: the sides do not halve as often as the config asks.
     """
     cfg.check_sides(image_shape)
-    for_condition, for_body = jax.random.split(key)
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     return Network(
-        condition=Condition(for_condition, cfg.channels, cfg.width, n_classes),
-        body=BODIES[cfg.kind](for_body, cfg, in_channels, out_channels),
+        condition=Condition(rng, cfg.channels, cfg.width, n_classes),
+        body=BODIES[cfg.kind](rng, cfg, in_channels, out_channels),
         precision=cfg.precision,
         in_shape=(in_channels, *image_shape),
     )

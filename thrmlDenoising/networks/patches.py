@@ -1,12 +1,11 @@
 """The fast network: 2 x 2 pixels are read as one, and written as one in the end."""
 
 import equinox as eqx
-import jax
 from jaxtyping import Array, Float, Key
 
 from thrmlDenoising.networks.blocks import ReadOut
 from thrmlDenoising.networks.config import NetworkConfig
-from thrmlDenoising.networks.layers import GroupNorm, Linear
+from thrmlDenoising.networks.layers import GroupNorm, Linear, Rng
 from thrmlDenoising.networks.score import Hourglass
 
 
@@ -35,12 +34,11 @@ class PatchNet(eqx.Module):
     hourglass: Hourglass
     read_out: ReadOut
 
-    def __init__(self, key: Key[Array, ""], cfg: NetworkConfig, n_in: int, n_out: int) -> None:
-        keys = jax.random.split(key, 3)
+    def __init__(self, rng: Rng, cfg: NetworkConfig, n_in: int, n_out: int) -> None:
         n = cfg.n_channels[0]
-        self.first = Linear(keys[0], 4 * n_in, n)
-        self.hourglass = Hourglass(keys[1], cfg)
-        self.read_out = ReadOut(GroupNorm(n), Linear(keys[2], n, 4 * n_out, zero=True))
+        self.first = Linear(rng, 4 * n_in, n)
+        self.hourglass = Hourglass(rng, cfg)
+        self.read_out = ReadOut(GroupNorm(n), Linear(rng, n, 4 * n_out, zero=True))
 
     def __call__(
         self,

@@ -1,12 +1,11 @@
 """The small network: what was made on the way down is added on the way back, once a level."""
 
 import equinox as eqx
-import jax
 from jaxtyping import Array, Float, Key
 
 from thrmlDenoising.networks.blocks import Doubling, ReadOut, Unit
 from thrmlDenoising.networks.config import NetworkConfig
-from thrmlDenoising.networks.layers import Conv, GroupNorm, Linear, endless
+from thrmlDenoising.networks.layers import Conv, GroupNorm, Linear, Rng, endless
 
 
 class Pass(eqx.Module):
@@ -34,15 +33,14 @@ class Hourglass(eqx.Module):
     levels: list[list[Unit]]
     passes: list[Pass]
 
-    def __init__(self, key: Key[Array, ""], cfg: NetworkConfig) -> None:
-        keys = endless(key)
+    def __init__(self, rng: Rng, cfg: NetworkConfig) -> None:
         n = cfg.n_channels
         last = len(n) - 1
 
         def units(level: int, how_many: int) -> list[Unit]:
             attends = level in cfg.attention_levels
             one = (n[level], n[level], cfg.width, cfg.dropout, attends)
-            return [Unit(next(keys), *one) for _ in range(how_many)]
+            return [Unit(rng, *one) for _ in range(how_many)]
 
         on_the_way_back = cfg.n_blocks // 2
         self.levels = [
@@ -51,9 +49,9 @@ class Hourglass(eqx.Module):
         ]
         self.passes = [
             Pass(
-                down=Conv(next(keys), n[level], n[level + 1], stride=2),
-                back=Linear(next(keys), n[level + 1], n[level]),
-                doubling=Doubling(next(keys), n[level]),
+                down=Conv(rng, n[level], n[level + 1], stride=2),
+                back=Linear(rng, n[level + 1], n[level]),
+                doubling=Doubling(rng, n[level]),
                 after=units(level, on_the_way_back),
             )
             for level in range(last)
@@ -87,12 +85,11 @@ class ScoreNet(eqx.Module):
     hourglass: Hourglass
     read_out: ReadOut
 
-    def __init__(self, key: Key[Array, ""], cfg: NetworkConfig, n_in: int, n_out: int) -> None:
-        keys = jax.random.split(key, 3)
+    def __init__(self, rng: Rng, cfg: NetworkConfig, n_in: int, n_out: int) -> None:
         n = cfg.n_channels[0]
-        self.first = Conv(keys[0], n_in, n)
-        self.hourglass = Hourglass(keys[1], cfg)
-        self.read_out = ReadOut(GroupNorm(n), Conv(keys[2], n, n_out, zero=True))
+        self.first = Conv(rng, n_in, n)
+        self.hourglass = Hourglass(rng, cfg)
+        self.read_out = ReadOut(GroupNorm(n), Conv(rng, n, n_out, zero=True))
 
     def __call__(
         self,

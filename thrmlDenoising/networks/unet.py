@@ -6,7 +6,7 @@ from jaxtyping import Array, Float, Key
 
 from thrmlDenoising.networks.blocks import Attention, Doubling, ReadOut, ResidualBlock, Unit
 from thrmlDenoising.networks.config import NetworkConfig
-from thrmlDenoising.networks.layers import Conv, GroupNorm, endless
+from thrmlDenoising.networks.layers import Conv, GroupNorm, Rng, endless
 
 
 class Level(eqx.Module):
@@ -29,32 +29,31 @@ class UNet(eqx.Module):
     up: list[Level]
     read_out: ReadOut
 
-    def __init__(self, key: Key[Array, ""], cfg: NetworkConfig, n_in: int, n_out: int) -> None:
-        keys = endless(key)
+    def __init__(self, rng: Rng, cfg: NetworkConfig, n_in: int, n_out: int) -> None:
         n, last = cfg.n_channels, len(cfg.multipliers) - 1
 
         def units(level: int, given: list[int]) -> list[Unit]:
             attends = level in cfg.attention_levels
             one = (n[level], cfg.width, cfg.dropout, attends)
-            return [Unit(next(keys), n_given, *one) for n_given in given]
+            return [Unit(rng, n_given, *one) for n_given in given]
 
         def block() -> ResidualBlock:
-            return ResidualBlock(next(keys), n[last], n[last], cfg.width, cfg.dropout)
+            return ResidualBlock(rng, n[last], n[last], cfg.width, cfg.dropout)
 
-        self.first = Conv(next(keys), n_in, n[0])
+        self.first = Conv(rng, n_in, n[0])
         self.down, self.up, handed = [], [], [n[0]]
         for level in range(last + 1):
             given = [n[max(level - 1, 0)], *[n[level]] * (cfg.n_blocks - 1)]
-            halving = Conv(next(keys), n[level], n[level], stride=2) if level < last else None
+            halving = Conv(rng, n[level], n[level], stride=2) if level < last else None
             self.down.append(Level(units(level, given), halving))
             handed += [n[level]] * (cfg.n_blocks + (level < last))
-        self.middle = (block(), Attention(next(keys), n[last]), block())
+        self.middle = (block(), Attention(rng, n[last]), block())
         for level in range(last, -1, -1):
             from_below = [n[min(level + 1, last)], *[n[level]] * cfg.n_blocks]
             given = [below + handed.pop() for below in from_below]
-            doubling = Doubling(next(keys), n[level]) if level else None
+            doubling = Doubling(rng, n[level]) if level else None
             self.up.append(Level(units(level, given), doubling))
-        self.read_out = ReadOut(GroupNorm(n[0]), Conv(next(keys), n[0], n_out, zero=True))
+        self.read_out = ReadOut(GroupNorm(n[0]), Conv(rng, n[0], n_out, zero=True))
 
     def __call__(
         self,
