@@ -12,7 +12,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from benchmarks.records import Machine
 from benchmarks.timing import interleaved
@@ -50,7 +50,13 @@ def step(
     """The network and Adam's moments after one update."""
     gradient = jax.grad(loss)(network, images)
     changes, moments = ADAM.update(gradient, moments)
-    return optax.apply_updates(network, changes), moments
+    return eqx.apply_updates(network, changes), moments
+
+
+def first_moments(network: Network) -> optax.OptState:
+    """Adam's, before the first update."""
+    parameters: PyTree = network
+    return ADAM.init(parameters)
 
 
 def networks(configs: Mapping[str, NetworkConfig], side: int) -> dict[str, Network]:
@@ -68,7 +74,8 @@ def calls(
     states = jax.random.bernoulli(jax.random.key(0), shape=(n_images, side, side))
     images = jnp.stack([~states, states], axis=1).astype(jnp.float32)
     return {
-        name: partial(step, network, ADAM.init(network), images) for name, network in made.items()
+        name: partial(step, network, first_moments(network), images)
+        for name, network in made.items()
     }
 
 
