@@ -7,15 +7,17 @@ import time
 from typing import NamedTuple
 
 import jax
+import numpy as np
 import pytest
 from tiny import TINY
 
-from benchmarks import samplers, tables, workloads
+from benchmarks import networks, samplers, tables, workloads
 from benchmarks.child import run_in_child
 from benchmarks.records import Machine, Record, n_cores, write
 from benchmarks.timing import interleaved
 from thrmlDenoising.base_graphs import BaseGraph
 from thrmlDenoising.families.dtm.model import draw_graphs, make_manager
+from thrmlDenoising.networks import NetworkConfig
 from thrmlDenoising.sampling import free_nodes
 from thrmlDenoising.sampling.thrml.sampler import ThrmlSampler
 
@@ -211,3 +213,11 @@ def test_a_backend_that_is_missing_is_told_before_anything_is_measured(monkeypat
     out, err = capsys.readouterr()
     assert "--backends cpu: no cpu here" in err
     assert not out
+
+
+def test_a_call_of_a_network_is_a_training_step():
+    cfg = NetworkConfig(channels=2, multipliers=(1,), attention_levels=(), n_blocks=1)
+    made = networks.networks({"tiny": cfg}, side=4)
+    trained, _ = networks.calls(made, n_images=3, side=4)["tiny"]()
+    assert np.abs(trained.body.read_out.last.weight).all()  # it was 0
+    assert all(timing.warm > 0 for timing in interleaved(networks.calls(made, 3, 4), 1).values())

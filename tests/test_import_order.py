@@ -12,7 +12,7 @@ FLOORS = [
     {"support"},
     {"data"},
     {"config", "runs"},
-    {"processes", "base_graphs", "quality", "plots"},
+    {"processes", "base_graphs", "quality", "networks", "plots"},
     {"sampling"},
     {"training"},
     {"families"},

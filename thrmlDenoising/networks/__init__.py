@@ -1,0 +1,19 @@
+"""Neural networks that families train: an image, a time and a class in, an image out.
+
+`network` is what its user sees, `unet`, `score` and `patches` are its kinds, `blocks` and `layers`
+what these are made of. Layers work on (row, column, channel), users on (channel, row, column).
+"""
+
+from thrmlDenoising.networks.config import NetworkConfig
+from thrmlDenoising.networks.ema import averaged, share_kept
+from thrmlDenoising.networks.embedding import sinusoidal
+from thrmlDenoising.networks.network import Network, build_network
+
+__all__ = [
+    "Network",
+    "NetworkConfig",
+    "averaged",
+    "build_network",
+    "share_kept",
+    "sinusoidal",
+]
