@@ -283,7 +283,7 @@ def hearing(hears: float):
     return jax.tree_util.Partial(reversed_loss, jnp.asarray(hears))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", rest_slow(range(3)))
 @pytest.mark.parametrize("kind", rest_slow(KINDS))
 def test_eight_images_are_learned_by_heart(kind, seed):
     network = tiny(kind, channels=16)
@@ -291,7 +291,7 @@ def test_eight_images_are_learned_by_heart(kind, seed):
     assert float(learned(network, eight_images_loss, jax.random.key(seed))[1]) < 0.15
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", rest_slow(range(3)))
 @pytest.mark.parametrize("kind", rest_slow(KINDS))
 def test_the_time_is_learned_from_and_its_twin_that_hears_none_learns_nothing(kind, seed):
     network, key = tiny(kind, channels=16), jax.random.key(seed)

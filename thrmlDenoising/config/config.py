@@ -15,7 +15,7 @@ from thrmlDenoising.config.sections import (
 )
 from thrmlDenoising.config.showing import config_lines, config_table
 from thrmlDenoising.config.yaml_text import dump, parse
-from thrmlDenoising.support.hints import shortened, shown
+from thrmlDenoising.support.hints import did_you_mean, shortened, shown
 from thrmlDenoising.support.paths import user_path
 from thrmlDenoising.support.reading import read_text
 
@@ -36,6 +36,7 @@ class Config:
 
     Attributes:
         family: the family's name, as in YAML and on the command line.
+        named_configs: the folder of the configs that come with the family, as YAML.
         free_to_change: fields that a resumed run may have changed, as they do not touch what is
             trained. The hash of an experiment leaves out fewer, see `experiments.config_hash`.
 
@@ -44,6 +45,7 @@ class Config:
     """
 
     family: ClassVar[str]
+    named_configs: ClassVar[Path | None] = None
     free_to_change: ClassVar[frozenset[str]] = frozenset(
         {
             "exp.descriptor",
@@ -207,6 +209,28 @@ class Config:
                 f"{cls.family!r} is needed"
             )
         return cls().replace(**with_given(content, classes))
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """A config that comes with the family.
+
+        Raises:
+            ValueError: none has this name; says those there are.
+        """
+        known = cls.names()
+        if name not in known:
+            there = ", ".join(known) or "none"
+            raise ValueError(
+                f"the family {cls.family!r} has no config {shown(name)}{did_you_mean(name, known)} "
+                f"There are: {there}"
+            )
+        return cls.load(known[name])
+
+    @classmethod
+    def names(cls) -> dict[str, Path]:
+        """The configs that come with the family, and where they are."""
+        folder = cls.named_configs
+        return {file.stem: file for file in sorted(folder.glob("*.yaml"))} if folder else {}
 
     def save(self, path: str | Path) -> None:
         """Writes the config to a YAML file."""

@@ -33,6 +33,9 @@ class Arguments(Generic[C]):
     """Run folder to go on with, from its last complete checkpoint."""
     output_dir: Path = Path("model_logging_and_saving")
     """Where the run folder is made; a resumed run stays where it is."""
+    config: str | None = None
+    """YAML file to begin with, or the name of a config that comes with the
+    family."""
     trust: tuple[str, ...] = ()
     """Modules to import: their code runs, and the config may name what is in them."""
 
@@ -52,6 +55,8 @@ def parse(words: Sequence[str], default: Arguments[C], command: str | None = Non
     cfg = default.cfg
     if _begin_with_a_name(words):
         cfg, words = type(cfg).load(words[0]), words[1:]
+    elif known.config:
+        cfg = _named_or_loaded(type(cfg), known.config)
     elif known.resume:
         cfg = SavedRun.open(family(cfg.family), Source(known.resume)).cfg
     default = replace(default, cfg=cfg)
@@ -77,6 +82,12 @@ def parse_any(words: Sequence[str]) -> Arguments:
     return parse(words, Arguments(cfg), f"python -m thrmlDenoising.train {cfg.family}")
 
 
+def _named_or_loaded(config_type: type[C], name: str) -> C:
+    """A config that comes with the family; of a file, where none has the name."""
+    is_file = "/" in name or name.endswith((".yaml", ".yml"))
+    return config_type.load(name) if is_file else config_type.named(name)
+
+
 def _begin_with_a_name(words: Sequence[str]) -> bool:
     return bool(words) and not words[0].startswith("-")
 
@@ -85,5 +96,6 @@ def _known_first(words: Sequence[str]) -> argparse.Namespace:
     """What has to be known before the options of a family are."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--resume", type=user_path)
+    parser.add_argument("--config")
     add_trust_option(parser)
     return parser.parse_known_args(words)[0]

@@ -265,17 +265,26 @@ class Trainable(Generic[M, S]):
             ValueError: less than 1 image, a class the model does not know, or a wrong number of
                 labels.
         """
-        n, classes = checked("n", n, Count), None
-        if labels is not None:
-            self.model.check_classes()
-            positions = class_positions(labels, self.cfg.target_classes)
-            if positions.shape not in ((), (n,)):
-                raise ValueError(
-                    f"{positions.size} labels for {n} images: give one, or one for each"
-                )
-            classes = np.broadcast_to(positions, n)
+        n = checked("n", n, Count)
+        classes = self._asked_classes(n, labels)
         samples = self.model.sample(self.state, self._sample_key(key), n, classes)
         return samples.images.reshape(n, *self.cfg.image_shape)
+
+    def _asked_classes(
+        self, n: int, labels: int | Sequence[int] | Int[np.ndarray, " n"] | None
+    ) -> Int[np.ndarray, " n"] | None:
+        """The place of each label among the classes of the model.
+
+        Raises:
+            ValueError: a class the model does not know, or a wrong number of labels.
+        """
+        if labels is None:
+            return None
+        self.model.check_classes()
+        positions = class_positions(labels, self.cfg.target_classes)
+        if positions.shape not in ((), (n,)):
+            raise ValueError(f"{positions.size} labels for {n} images: give one, or one for each")
+        return np.broadcast_to(positions, n)
 
     def _sample_key(self, key: UserKey | None) -> Key[Array, ""]:
         return purpose_key(self.cfg.exp.seed, "sample") if key is None else checked_key(key)

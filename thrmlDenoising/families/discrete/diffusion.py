@@ -1,0 +1,206 @@
+"""A discrete diffusion model at work, for notebooks and scripts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Int, UInt8
+
+from thrmlDenoising.config import Section
+from thrmlDenoising.config.fields import Count, NonNegative, checked
+from thrmlDenoising.data import Split
+from thrmlDenoising.families.discrete.config import DiscreteConfig
+from thrmlDenoising.families.discrete.generation import Known, time_grid
+from thrmlDenoising.families.discrete.likelihood import BitsPerDim
+from thrmlDenoising.families.discrete.model import N_SPANS, DiscreteModel
+from thrmlDenoising.families.discrete.state import DiscreteState
+from thrmlDenoising.support.process_settings import library_settings
+from thrmlDenoising.training import Trainable
+from thrmlDenoising.training.keys import UserKey
+
+Labels = int | Sequence[int] | Int[np.ndarray, " n"]
+
+
+def make_cfg(**sections: Mapping[str, Any] | Section) -> DiscreteConfig:
+    """A config from the fields that differ from the defaults.
+
+    Raises:
+        ValueError: an unknown section or field, a wrong value, or values that do not go together.
+
+    Example:
+        >>> make_cfg(process=dict(kind="uniform")).process.n_timesteps
+        100
+    """
+    return DiscreteConfig().replace(**sections)
+
+
+class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
+    """A discrete diffusion model at work; see `Trainable` for what all models do.
+
+    Example:
+        >>> model = DiscreteDiffusion(make_cfg(process=dict(kind="uniform")))
+        >>> model.train(n_epochs=10, evaluate_every=2)
+        >>> boots = model.sample(16, labels=9, n_steps=25)
+    """
+
+    model_type = DiscreteModel
+
+    @library_settings()
+    def sample(
+        self,
+        n: int,
+        labels: Labels | None = None,
+        key: UserKey | None = None,
+        n_steps: int | None = None,
+        guidance: float | None = None,
+    ) -> UInt8[np.ndarray, "n row column"]:
+        """Generates n images of grey levels 0 to `cfg.n_levels`.
+
+        Args:
+            labels: the class wanted, or one for each image; None for images of no class.
+            key: the same key gives the same images; left out, it is made from `exp.seed`.
+            n_steps: steps back from noise; `generation.n_steps` if left out.
+            guidance: how far logits of a class are driven away from those of none;
+                `generation.guidance` if left out.
+
+        Raises:
+            ValueError: less than 1 image, more steps than in training, a class the model does not
+                know, or a wrong number of labels.
+        """
+        first = self.model.process.n_steps
+        times = time_grid(first, self._n_steps(n_steps, first))
+        return self._generated(checked("n", n, Count), labels, key, times, guidance)
+
+    @library_settings()
+    def inpaint(
+        self,
+        images: UInt8[np.ndarray, "image row column"],
+        known: Bool[np.ndarray, "image row column"] | Bool[np.ndarray, "row column"],
+        labels: Labels | None = None,
+        key: UserKey | None = None,
+        n_steps: int | None = None,
+    ) -> UInt8[np.ndarray, "image row column"]:
+        """Makes the pixels that are not known, of images the others of which are.
+
+        At every step the known pixels are what the forward process makes of them, which the
+        others are drawn to go with.
+
+        Args:
+            images: grey levels 0 to `cfg.n_levels`; those of unknown pixels count for nothing.
+            known: the pixels that stay as they are, of each image or of all.
+
+        Raises:
+            ValueError: images or pixels of another shape, or see `sample`.
+        """
+        images = self._checked_images(images)
+        if known.dtype != bool or known.shape not in (images.shape, images.shape[1:]):
+            raise ValueError(
+                f"known has the shape {known.shape} and the type {known.dtype}: give booleans of "
+                f"the shape {images.shape}, or {images.shape[1:]} for all images"
+            )
+        where = jnp.asarray(np.broadcast_to(known, images.shape))
+        first = self.model.process.n_steps
+        times = time_grid(first, self._n_steps(n_steps, first))
+        there = Known(jnp.asarray(images, jnp.int32), where)
+        return self._generated(len(images), labels, key, times, None, known=there)
+
+    @library_settings()
+    def denoise(
+        self,
+        noisy: Int[np.ndarray, "image row column"],
+        t: int,
+        labels: Labels | None = None,
+        key: UserKey | None = None,
+        n_steps: int | None = None,
+    ) -> UInt8[np.ndarray, "image row column"]:
+        """Draws images that may have become these after t steps of the forward process.
+
+        Args:
+            noisy: states at time t: grey levels, and `cfg.n_levels` + 1 for a mask.
+            t: from 1 to `process.n_timesteps`.
+            n_steps: steps from t back to 0; as many of `generation.n_steps` as there are if left
+                out, and at most t.
+
+        Raises:
+            ValueError: images of another shape, a time that is none, or see `sample`.
+        """
+        noisy = self._checked_images(noisy, self.model.process.n_states)
+        last = self.model.process.n_steps
+        if not 1 <= checked("t", t, Count) <= last:
+            raise ValueError(f"t={t}: the process has the times 1 to {last}")
+        usual = max(1, round(self.cfg.n_steps * t / last))
+        times = time_grid(t, self._n_steps(n_steps or usual, t))
+        start = noisy.astype(np.int32)
+        return self._generated(len(noisy), labels, key, times, None, start=start)
+
+    @library_settings()
+    def bits_per_dim(
+        self,
+        images: UInt8[np.ndarray, "image row column"] | None = None,
+        labels: Labels | None = None,
+        key: UserKey | None = None,
+        n_spans: int = N_SPANS,
+    ) -> BitsPerDim:
+        """The variational bound of images, in bits a dimension, with its parts by time.
+
+        Args:
+            images: grey levels; the held-out images with their classes if left out.
+            labels: the class of all, or of each; None for no class.
+            n_spans: times at which each image is looked at, one in each of so many spans of time;
+                `process.n_timesteps` of them leave only the noise to chance.
+
+        Raises:
+            ValueError: images of another shape, or a class the model does not know.
+        """
+        n_spans, model = checked("n_spans", n_spans, Count), self.model
+        key = self._sample_key(key)
+        if images is None:
+            return model.bits_per_dim(self.state, key, model.data.test, n_spans)
+        pixels = self._checked_images(images)
+        classes = self._asked_classes(len(pixels), labels)
+        no_class = np.full(len(pixels), len(self.cfg.target_classes), np.int32)
+        split = Split(
+            pixels.reshape(len(pixels), -1).astype(np.uint8),
+            no_class if classes is None else classes.astype(np.int32),
+        )
+        return model.bits_per_dim(self.state, key, split, n_spans)
+
+    def _generated(
+        self,
+        n: int,
+        labels: Labels | None,
+        key: UserKey | None,
+        times: Int[np.ndarray, " _"],
+        guidance: float | None,
+        **given: Any,
+    ) -> UInt8[np.ndarray, "n row column"]:
+        if guidance is not None:
+            guidance = checked("guidance", guidance, NonNegative)
+        way = self.model.backwards(self.state, guidance)
+        classes, looks = self._asked_classes(n, labels), [len(times) - 1]
+        key = self._sample_key(key)
+        return self.model.generate(way, key, n, classes, times, looks, **given)[-1].astype(np.uint8)
+
+    def _n_steps(self, n_steps: int | None, first: int) -> int:
+        steps: int = checked("n_steps", self.cfg.n_steps if n_steps is None else n_steps, Count)
+        if steps > first:
+            raise ValueError(f"n_steps={steps}: from time {first} there are {first} steps back")
+        return steps
+
+    def _checked_images(
+        self, images: Int[np.ndarray, "image row column"], n_states: int | None = None
+    ) -> Int[np.ndarray, "image row column"]:
+        """Images of the model's shape, at least one, with levels that there are."""
+        images, shape = np.asarray(images), self.cfg.image_shape
+        n_states = n_states or self.model.process.n_values
+        if images.ndim != 3 or images.shape[1:] != shape or not len(images):
+            raise ValueError(
+                f"images of shape {images.shape}: give (image, {shape[0]}, {shape[1]}), at least 1"
+            )
+        if images.dtype.kind not in "ui" or images.min() < 0 or images.max() >= n_states:
+            raise ValueError(
+                f"images of {images.dtype} from {images.min()} to {images.max()}: give whole "
+                f"numbers from 0 to {n_states - 1}"
+            )
+        return images

@@ -1,0 +1,233 @@
+"""Discrete diffusion as every family is: what its config says, and nothing training changes."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int, Int32, Key, UInt8
+
+from thrmlDenoising.config import Config
+from thrmlDenoising.data import Split
+from thrmlDenoising.families.discrete.building import Denoiser, process_of
+from thrmlDenoising.families.discrete.config import DiscreteConfig
+from thrmlDenoising.families.discrete.generation import (
+    Backwards,
+    Known,
+    blocks,
+    time_grid,
+    walk,
+)
+from thrmlDenoising.families.discrete.likelihood import BitsPerDim, bits_per_dim
+from thrmlDenoising.families.discrete.state import DiscreteState
+from thrmlDenoising.families.discrete.trainer import Trainer, update
+from thrmlDenoising.processes import CategoricalProcess
+from thrmlDenoising.training import Diagnostics, Finding, Model, NotFiniteError, Samples
+from thrmlDenoising.training.keys import key_for, purpose_key
+from thrmlDenoising.training.model import no_look
+from thrmlDenoising.training.results import PerPart
+
+BITS, LOSS = "bits_per_dim", "training_loss"
+"""What the history calls the bound on held-out images, and the mean loss of an epoch."""
+
+N_HELD_OUT = 500
+"""At most so many held-out images are looked at, at `N_SPANS` times each, after an epoch."""
+N_SPANS = 10
+
+N_STILLS = 6
+"""Frames of a still picture."""
+
+
+class DiscreteModel(Model[DiscreteState]):
+    """A chain of noisier and noisier images, and a network that knows the way back.
+
+    Attributes:
+        process: how noise grows.
+        trainer: how the network is trained.
+    """
+
+    config_type: ClassVar[type[Config]] = DiscreteConfig
+    numbers_in_words: ClassVar[Mapping[str, str]] = {
+        BITS: "held-out bits per dimension",
+        LOSS: "training loss in bits",
+    }
+
+    def __init__(self, cfg: DiscreteConfig, own_images: Any = None) -> None:
+        super().__init__(cfg, own_images)
+        # Made here, so that a process that does not mix is known before anything is trained.
+        self.process: CategoricalProcess = process_of(cfg)
+        self.trainer = Trainer.from_config(cfg)
+
+    # ------------------------------------------------------------------ training
+
+    @property
+    def n_batches(self) -> int:
+        """Whole batches that the training images make; the rest waits for another epoch."""
+        return self.cfg.n_train // self.cfg.optim.batch_size
+
+    def init(self, key: Key[Array, ""]) -> DiscreteState:
+        """An untrained network."""
+        return self.trainer.init(Denoiser.of(self.cfg, self.process, key_for(key, "parameters")))
+
+    def train_epoch(self, state: DiscreteState, on_batch: Callable[[], None]) -> DiscreteState:
+        """One walk through the images, in random order."""
+        epoch, size = state.epoch + 1, self.cfg.optim.batch_size
+        order_key, key = jax.random.split(purpose_key(self.cfg.exp.seed, "training", epoch))
+        order = np.asarray(jax.random.permutation(order_key, self.cfg.n_train))
+        losses = []
+        state = _at_epoch(0, state)  # whose number is part of a compiled program
+        for batch in range(self.n_batches):
+            chosen = order[batch * size : (batch + 1) * size]
+            pixels, classes = self._shaped(self.data.train, chosen)
+            batch_key = jax.random.fold_in(key, batch)
+            state, loss = update((self.trainer, self.process), state, pixels, classes, batch_key)
+            if not np.isfinite(loss):
+                raise NotFiniteError(
+                    f"the loss of update {int(state.n_updates)}, in epoch {epoch}, is {loss}: "
+                    "training has diverged. Train again with a smaller optim.learning_rate"
+                )
+            losses.append(loss)
+            on_batch()
+        state = eqx.tree_at(lambda state: state.loss, state, jnp.mean(jnp.stack(losses)))
+        return _at_epoch(epoch, state)
+
+    def _shaped(
+        self, split: Split, chosen: Int[np.ndarray, " image"]
+    ) -> tuple[UInt8[np.ndarray, "image row column"], Int[np.ndarray, " image"]]:
+        """Some images, with their classes."""
+        pixels = split.pixels[chosen].reshape(len(chosen), *self.cfg.image_shape)
+        return pixels, split.classes[chosen]
+
+    @property
+    def in_words(self) -> str:
+        """The network, and the process it reverses."""
+        process, network = self.cfg.process, self.cfg.network
+        return (
+            f"{process.n_timesteps} steps of {process.kind} noise, a network of kind "
+            f"{network.kind!r} with {network.channels} channels"
+        )
+
+    # ------------------------------------------------------------------ generation
+
+    def backwards(self, state: DiscreteState, guidance: float | None = None) -> Backwards:
+        """The way from noise to images, with averaged parameters."""
+        self.check_finite(state)
+        usual: float = self.cfg.generation.guidance
+        strength = usual if guidance is None else guidance
+        return Backwards(self.process, state.average, self.cfg.loss.reverse, strength)
+
+    def sample(
+        self,
+        state: DiscreteState,
+        key: Key[Array, ""],
+        n: int,
+        classes: Int[np.ndarray, " example"] | None = None,
+        every: int | None = None,
+    ) -> Samples:
+        """All steps of `generation.n_steps`; see `Model.sample`. `every` counts them."""
+        times = time_grid(self.process.n_steps, self.cfg.n_steps)
+        looks = _looks(self.cfg.n_steps, every)
+        frames = self.generate(self.backwards(state), key, n, classes, times, looks)
+        captions = [f"t = {times[look]}" for look in looks]
+        return Samples(self._levels(frames), classes, None, captions)
+
+    def generate(
+        self,
+        backwards: Backwards,
+        key: Key[Array, ""],
+        n: int,
+        classes: Int[np.ndarray, " example"] | None,
+        times: Int[np.ndarray, " _"],
+        looks: list[int],
+        start: Int[np.ndarray, "example row column"] | None = None,
+        known: Known | None = None,
+    ) -> Int32[np.ndarray, "look example row column"]:
+        """States of n images on their way along `times`, block by block.
+
+        Args:
+            start: where they begin; pure noise if left out.
+        """
+        no_class = backwards.denoiser.network.no_class
+        labels = np.full(n, no_class) if classes is None else np.asarray(classes)
+        shape = self.cfg.image_shape
+        made = []
+        for block, block_key in blocks(key, n):
+            start_key, walk_key = jax.random.split(block_key)
+            n_block = block.stop - block.start
+            x = (
+                self.process.start(start_key, (n_block, *shape))
+                if start is None
+                else jnp.asarray(start[block])
+            )
+            here = None if known is None else Known(known.x_0[block], known.where[block])
+            made.append(
+                walk(backwards, walk_key, x, jnp.asarray(labels[block]), times, looks, here)
+            )
+        return np.concatenate(made, axis=1)
+
+    def _levels(
+        self, states: Int32[np.ndarray, "look example row column"]
+    ) -> UInt8[np.ndarray, "look example pixel"]:
+        """Grey levels of states, in which a mask is black: nothing is known there."""
+        levels = np.where(states < self.process.n_values, states, 0).astype(np.uint8)
+        return levels.reshape(*levels.shape[:2], -1)
+
+    # ------------------------------------------------------------------ measuring
+
+    def bits_per_dim(
+        self,
+        state: DiscreteState,
+        key: Key[Array, ""],
+        split: Split,
+        n_spans: int = N_SPANS,
+    ) -> BitsPerDim:
+        """The variational bound of images with their classes."""
+        pixels, classes = self._shaped(split, np.arange(len(split.pixels)))
+        return bits_per_dim(key, self.backwards(state), pixels, classes, n_spans)
+
+    def held_out(self, state: DiscreteState, n: int, n_spans: int = N_SPANS) -> BitsPerDim:
+        """The bound of at most n held-out images, spread over all of them."""
+        test = self.data.test
+        some = np.linspace(0, len(test.pixels) - 1, min(n, len(test.pixels))).astype(int)
+        key = purpose_key(self.cfg.exp.seed, "evaluation", state.epoch, 1)
+        return self.bits_per_dim(state, key, Split(test.pixels[some], test.classes[some]), n_spans)
+
+    def diagnose(
+        self, state: DiscreteState, look: Callable[[], None] = no_look
+    ) -> Diagnostics | None:
+        """Bits per dimension of held-out images."""
+        look()
+        bits = self.held_out(state, N_HELD_OUT)
+        return Diagnostics({BITS: (bits.value,)}, {}, {})
+
+    def per_part(self, state: DiscreteState, diagnostics: Diagnostics | None) -> PerPart:
+        """Bits per dimension, where they were measured, and the training loss."""
+        loss = (float(state.loss),) if state.epoch else (None,)
+        return {BITS: (None,), **(diagnostics.per_part if diagnostics else {}), LOSS: loss}
+
+    def findings(self, state: DiscreteState) -> Iterator[Finding]:
+        """Bits per dimension of all held-out images, by time."""
+        bits = self.held_out(state, len(self.data.test.pixels))
+        rows = [
+            f"| {first} to {last} | {part:.5f} |"
+            for (first, last), part in zip(bits.spans, bits.by_span, strict=True)
+        ]
+        text = "\n".join([str(bits), "", "| times | bits |", "|---|---|", *rows])
+        content = bits._asdict() | {
+            "spans": bits.spans.tolist(),
+            "by_span": bits.by_span.tolist(),
+        }
+        yield Finding("bits_per_dim", "Bits per dimension of held-out images", text, content)
+
+
+def _at_epoch(epoch: int, state: DiscreteState) -> DiscreteState:
+    return eqx.tree_at(lambda state: state.epoch, state, epoch)
+
+
+def _looks(n_steps: int, every: int | None) -> list[int]:
+    """The steps after which there is a frame; the last is the images."""
+    if every is None:
+        return sorted({round(n_steps * part / (N_STILLS - 1)) for part in range(N_STILLS)})
+    return [*range(0, n_steps, every), n_steps]
