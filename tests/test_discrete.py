@@ -298,7 +298,7 @@ def test_configs_that_come_with_the_family_are_known_by_name(name):
 
 
 def test_a_config_of_another_name_is_refused_with_those_there_are(tmp_path):
-    with pytest.raises(ValueError, match="no config 'binmnist'.*bin_mnist"):
+    with pytest.raises(ValueError, match=r"no config 'binmnist'.*bin_mnist"):
         parse_any(["discrete", "--config", "binmnist"])
     with pytest.raises(ValueError, match="There are: none"):
         parse_any(["independent", "--config", "bin_mnist"])
