@@ -15,6 +15,7 @@ from discrete import KINDS, SCHEDULES, SEEDS, Case, case_of
 from exactness import ALARM, fit_p_value
 from scipy.special import log_softmax
 from scipy.stats import binomtest
+from tiny import rest_slow
 
 from thrmlDenoising.processes import Absorbing, CategoricalProcess, Uniform
 from thrmlDenoising.processes.schedules import linear
@@ -26,7 +27,10 @@ EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
 EVERY_K = pytest.mark.parametrize("k", [2, 4, 8])
 
 
-@pytest.fixture(params=[(kind, k) for kind in KINDS for k in (2, 4, 8)], ids=str, scope="module")
+CASES = [(kind, k) for k in (4, 2, 8) for kind in KINDS]
+
+
+@pytest.fixture(params=rest_slow(CASES, len(KINDS)), ids=str, scope="module")
 def case(request) -> Case:
     kind, k = request.param
     return case_of(kind, k, SCHEDULES["cosine"])

@@ -73,6 +73,13 @@ def states_of(at_work: DiscreteDiffusion) -> np.ndarray:
     return np.array(list(product(range(n_states), repeat=4))).reshape(-1, *SIDES)
 
 
+@eqx.filter_jit
+def reversed_by(reverse, process, denoiser, states, labels, t, s):
+    states = jnp.asarray(states)
+    logits = denoiser(states, jnp.full(len(states), t), labels)
+    return reverse(process, states, logits, s, t)
+
+
 def exact_chain(at_work: DiscreteDiffusion, label: int, times: np.ndarray) -> np.ndarray:
     """p(x_0) of every state, by multiplying transition matrices along `times`."""
     process, states = at_work.model.process, states_of(at_work)
@@ -81,8 +88,7 @@ def exact_chain(at_work: DiscreteDiffusion, label: int, times: np.ndarray) -> np
     p = np.exp(log_p)
     labels = jnp.full(len(states), label)
     for t, s in pairwise(times):
-        logits = denoiser(jnp.asarray(states), jnp.full(len(states), t), labels)
-        of_pixels = np.asarray(reverse(process, jnp.asarray(states), logits, int(s), int(t)))
+        of_pixels = np.asarray(reversed_by(reverse, process, denoiser, states, labels, t, s))
         row, column = np.indices(SIDES)
         step = of_pixels[:, row, column, states].sum(axis=(2, 3))
         p = p @ np.exp(step.astype(float))
@@ -110,7 +116,8 @@ def test_images_are_drawn_from_the_distribution_of_the_chain(lines, tmp_path, ki
     assert fit_p_value(counts[clean][None], (other / other.sum())[None]) < ALARM, "the twin"
 
 
-@pytest.mark.parametrize("kind", rest_slow(["uniform", "masked"]))
+@pytest.mark.parametrize("kind", ["uniform", "masked"])
+@pytest.mark.slow
 def test_bits_per_dim_bound_the_exact_likelihood(lines, tmp_path, kind):
     at_work = lines if kind == "masked" else trained(tmp_path, process=dict(kind=kind))
     clean = (states_of(at_work) < 2).all(axis=(1, 2))
@@ -148,6 +155,7 @@ def leaves(at_work: DiscreteDiffusion) -> list[np.ndarray]:
     return [np.asarray(leaf) for leaf in jax.tree.leaves(at_work.state)]
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_bit_for_bit(tmp_path):
     straight = trained(tmp_path / "straight", 4, loss=dict(times="importance"))
     halved = trained(tmp_path / "halved", 2, loss=dict(times="importance"))
@@ -176,6 +184,7 @@ def test_images_are_made_with_the_average(lines):
         lines.state = state
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_ends_training_and_is_named(tmp_path):
     at_work = model(tmp_path, optim=dict(learning_rate=1e38, n_warmup_updates=0))
     with pytest.raises(NotFiniteError, match=r"update \d+, in epoch 1, is nan.*learning_rate"):
@@ -183,6 +192,7 @@ def test_a_loss_that_is_not_finite_ends_training_and_is_named(tmp_path):
     assert at_work.epoch == 0
 
 
+@pytest.mark.slow
 def test_everything_is_measured_drawn_and_written_down(tmp_path):
     at_work = model(tmp_path)
     at_work.train(2, evaluate_every=2)
@@ -204,6 +214,7 @@ def test_everything_is_measured_drawn_and_written_down(tmp_path):
 # --- what a user asks for ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_known_pixels_stay_and_others_are_made(lines):
     images = np.tile(CODES[[5]], (40, 1, 1))
     known = np.array([[True, False], [True, True]])
@@ -213,6 +224,7 @@ def test_known_pixels_stay_and_others_are_made(lines):
     np.testing.assert_array_equal(lines.inpaint(images, np.ones_like(images, bool)), images)
 
 
+@pytest.mark.slow
 def test_noisy_images_are_denoised(lines):
     mask = 2
     noisy = np.full((30, *SIDES), mask)
@@ -223,6 +235,7 @@ def test_noisy_images_are_denoised(lines):
     assert set(made.ravel().tolist()) == {0, 1}
 
 
+@pytest.mark.slow
 def test_guidance_drives_images_towards_their_class(lines):
     plain, driven = (lines.sample(400, labels=0, guidance=w) for w in (0.0, 4.0))
     assert (plain != driven).any()

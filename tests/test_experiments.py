@@ -77,6 +77,7 @@ class TestRuns:
             scale.runs()
 
 
+@pytest.mark.slow
 class TestTraining:
     @pytest.mark.slow
     def test_leaves_a_table_a_run_with_its_facts(self, trained):

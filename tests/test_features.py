@@ -142,6 +142,7 @@ def test_other_shapes_are_refused(shape: tuple[int, ...]):
 
 
 @pytest.mark.parametrize("seed", rest_slow(SEEDS))
+@pytest.mark.slow
 def test_weights_are_read_as_written_in_half_precision(seed: int, tmp_path: Path):
     model = ImageClassifier(jax.random.key(seed))
     save_weights(model, tmp_path / "model.npz")

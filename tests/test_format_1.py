@@ -43,6 +43,7 @@ def expected(run) -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
+@pytest.mark.parametrize("name", rest_slow(NAMES))
 def test_it_loads_and_draws_the_same_images(run, expected):
     dtm = DTM.load(run)
     assert dtm.epoch == 1

@@ -153,6 +153,7 @@ def test_none_is_the_last_class_and_one_beyond_it_is_nan():
 
 
 @pytest.mark.parametrize("kind", rest_slow(KINDS))
+@pytest.mark.slow
 def test_images_of_a_batch_do_not_mix(kind):
     network = awake(tiny(kind, dropout=0.2))
     images = jax.random.normal(jax.random.key(3), (4, 2, 8, 8))
@@ -285,6 +286,7 @@ def hearing(hears: float):
 
 @pytest.mark.parametrize("seed", rest_slow(range(3)))
 @pytest.mark.parametrize("kind", rest_slow(KINDS))
+@pytest.mark.slow
 def test_eight_images_are_learned_by_heart(kind, seed):
     network = tiny(kind, channels=16)
     assert float(eight_images_loss(network, jax.random.key(seed))) == 1
@@ -293,6 +295,7 @@ def test_eight_images_are_learned_by_heart(kind, seed):
 
 @pytest.mark.parametrize("seed", rest_slow(range(3)))
 @pytest.mark.parametrize("kind", rest_slow(KINDS))
+@pytest.mark.slow
 def test_the_time_is_learned_from_and_its_twin_that_hears_none_learns_nothing(kind, seed):
     network, key = tiny(kind, channels=16), jax.random.key(seed)
     # The best answer errs by 1 - 0.8**2. Without the time the best is 0, which errs by 1: chance

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from discrete import SCHEDULES
 from discrete_toys import FAST, ROUNDING, Toy, toy_of
+from tiny import rest_slow
 
 from thrmlDenoising.processes import (
     Absorbing,
@@ -22,8 +23,10 @@ from thrmlDenoising.processes import (
 )
 from thrmlDenoising.processes.schedules import cosine, jsd, linear
 
+CASES = [(kind, k) for k in (3, 2) for kind in FAST]
 
-@pytest.fixture(params=[(kind, k) for kind in FAST for k in (2, 3)], ids=str, scope="module")
+
+@pytest.fixture(params=rest_slow(CASES, len(FAST)), ids=str, scope="module")
 def toy(request) -> Toy:
     return toy_of(*request.param, n_pixels=2)
 
@@ -36,7 +39,7 @@ def test_bound_of_the_exact_denoiser_is_the_exact_bound(toy):
     assert toy.written_bound() > toy.entropy + 0.01
 
 
-@pytest.mark.parametrize("kind", FAST)
+@pytest.mark.parametrize("kind", rest_slow(FAST))
 def test_bound_of_one_pixel_is_its_entropy(kind):
     """But for what is left of it at T."""
     toy = toy_of(kind, 4, 1, jsd(6))
@@ -170,7 +173,7 @@ def test_kl_of_what_cannot_be():
     assert kl_bits(log[0], log[1]) == np.inf
 
 
-@pytest.mark.parametrize("kind", FAST)
+@pytest.mark.parametrize("kind", rest_slow(FAST))
 def test_gradients_of_the_bound_are_numbers(kind):
     toy = toy_of(kind, 3, 2)
     clean, noisy = toy.pairs()
