@@ -297,7 +297,7 @@ def test_eight_images_are_learned_by_heart(kind, seed):
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.slow
 def test_the_time_is_learned_from_and_its_twin_that_hears_none_learns_nothing(seed):
-    """Of the default kind: all are told the time alike, and a U-Net takes more updates to use it."""
+    """Of the default kind: all are told the time alike; a U-Net takes more updates to use it."""
     network, key = tiny("patches", channels=16), jax.random.key(seed)
     # The best answer errs by 1 - 0.8**2. Without the time the best is 0, which errs by 1: chance
     # takes 0.05 off a mean of 10,240 squares (5 standard deviations) once in 10**6 runs.
