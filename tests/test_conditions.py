@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from exactness import ALARM
 from scipy import stats
-from tiny import assert_same_states, measured, tiny_cfg
+from tiny import SLOW, assert_same_states, measured, tiny_cfg
 
 import thrmlDenoising.evaluate.__main__ as command
 from thrmlDenoising import DTM, DTMConfig, make_cfg
@@ -64,7 +64,7 @@ def dtm(tmp_path_factory) -> DTM:
     return trained(inverted(), tmp_path_factory.mktemp("runs"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=SLOW)
 def small(tmp_path_factory) -> DTM:
     """Hardly trained, everything measured and drawn, bits on two spots each."""
     images = inverted()

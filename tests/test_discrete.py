@@ -102,6 +102,7 @@ def numbers_of(images: np.ndarray, n_states: int) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", rest_slow(["masked", "uniform", "neighbours"]))
 @pytest.mark.parametrize("n_steps", [3, 2])
+@pytest.mark.slow
 def test_images_are_drawn_from_the_distribution_of_the_chain(lines, tmp_path, kind, n_steps):
     at_work = lines if kind == "masked" else trained(tmp_path, process=dict(kind=kind))
     n_states = at_work.model.process.n_states

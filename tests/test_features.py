@@ -178,6 +178,7 @@ def test_training_learns_and_from_shuffled_classes_it_does_not(clothes, monkeypa
 
 @pytest.mark.parametrize("seed", rest_slow(SEEDS))
 @pytest.mark.parametrize("strength", [0.01, 1, 50])
+@pytest.mark.slow
 def test_rescaled_features_leave_every_answer_bit_for_bit(seed, strength, clothes, images):
     model = ImageClassifier(jax.random.key(seed))
     model = eqx.tree_at(lambda m: m.hidden.weight, model, strength * model.hidden.weight)

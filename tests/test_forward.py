@@ -228,6 +228,7 @@ def test_encoding_a_step_is_undone_by_decoding(step):
     np.testing.assert_array_equal(again.labels, labels)
 
 
+@pytest.mark.slow
 def test_two_stages_of_noise_are_one(step):
     """To the output and on to the input, or to the input at once: the same exact distribution."""
     n_images = 8000

@@ -202,6 +202,7 @@ def gradient_p_value(
     return means_p_value(difference, BETA * np.sqrt(variance), N_CHAINS)
 
 
+@pytest.mark.slow
 def test_gradient_of_sampled_moments(graph, step):
     for seed in SEEDS:
         assert gradient_p_value(step, graph, seed, kl_gradient) > ALARM

@@ -159,6 +159,7 @@ def test_an_animation_of_some_classes_says_of_how_many(tmp_path, said):
 N_CLASSES = 60
 
 
+@pytest.mark.slow
 def test_a_model_of_many_classes_makes_no_more_images_than_are_shown(tmp_path):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 2, (2 * N_CLASSES, 3, 4)) * 1.0

@@ -68,7 +68,7 @@ def blocks(images: np.ndarray) -> np.ndarray:
     return np.concatenate([images.mean(axis=1), images.mean(axis=2)], axis=1)
 
 
-@pytest.fixture(scope="module", params=rest_slow([1, 3]))
+@pytest.fixture(scope="module", params=rest_slow([1, 3], 0))
 def dtm(request, tmp_path_factory) -> DTM:
     return trained(bars(), tmp_path_factory.mktemp("runs"), n_levels=request.param)
 

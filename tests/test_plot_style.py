@@ -131,6 +131,7 @@ def test_figures_of_a_paper_are_drawn_alike(wild):
         assert np.geterr()["under"] == "ignore"
 
 
+@pytest.mark.slow
 def test_settings_that_stop_matplotlib_do_not_stop_this_library(tmp_path):
     """Nor do they change what is drawn, or the process."""
     (tmp_path / "matplotlibrc").write_bytes(b"# \xe4\nfont.size: 30\n")

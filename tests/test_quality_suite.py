@@ -159,7 +159,7 @@ def suite() -> QualitySuite:
     return QualitySuite(real, (ClassifierFeatures.of_dataset(NAME),), n_replicates=40)
 
 
-@pytest.fixture(scope="module", params=rest_slow([0, 1, 2]))
+@pytest.fixture(scope="module", params=rest_slow([0, 1, 2], 0))
 def reports(request, suite: QualitySuite) -> dict[str, QualityReport]:
     wrong, rng = load(WRONG_THRESHOLD, classes=range(10)), np.random.default_rng(request.param)
     controls = control_images(suite.real.dataset, wrong, 2000, rng)

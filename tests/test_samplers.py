@@ -157,7 +157,7 @@ def test_the_first_sweeps_have_their_exact_distributions(sampler, graph, clamp, 
 
 
 @pytest.mark.parametrize("n_ramp", rest_slow([20, 1]))
-@pytest.mark.parametrize("clamp", CLAMPS)
+@pytest.mark.parametrize("clamp", rest_slow(CLAMPS))
 def test_long_runs_reach_the_boltzmann_distribution(sampler, graph, clamp, n_ramp):
     """Constant beta, and a ramp that then stays at its end."""
     schedule = Schedule.ramp((0.8 if n_ramp == 1 else 0.2, 0.8), n_ramp, N_WARMUP)
@@ -387,6 +387,7 @@ def test_moments_average_over_the_samples_of_a_chain(sampler, graph):
 @pytest.mark.parametrize(
     ("n_warmup", "n_samples", "sweeps_per_sample"), [(0, 3, 2), (3, 2, 1), (4, 1, 1)]
 )
+@pytest.mark.slow
 def test_samples_are_taken_at_the_scheduled_sweeps(
     sampler_type, n_warmup, n_samples, sweeps_per_sample
 ):

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import tiny_cfg
+from tiny import SLOW, tiny_cfg
 
 from thrmlDenoising import DTM
 from thrmlDenoising.data import ToySet
@@ -39,7 +39,7 @@ def conditional_accuracy(dtm: DTM) -> float:
     return float(np.mean(runs))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=SLOW)
 def four_pixels(tmp_path_factory) -> DTM:
     return learnt("4_1_4", 0, tmp_path_factory.mktemp("runs"))
 

@@ -77,6 +77,7 @@ def dtm(tmp_path_factory) -> DTM:
 
 
 @pytest.mark.parametrize("phase_order", rest_slow(["independent", "paired"]))
+@pytest.mark.slow
 def test_streamed_batches_train_like_the_same_batches_from_memory(
     phase_order, tmp_path, monkeypatch
 ):

@@ -132,6 +132,7 @@ def test_a_yaml_file_of_the_family_may_come_first(train):
     assert IndependentPixels.load(only_run_in("runs")).cfg == wanted
 
 
+@pytest.mark.slow
 def test_a_dtm_is_trained_as_by_its_script(train, call):
     TINY.save("tiny.yaml")
     words = ["tiny.yaml", "--epochs", "2", "--evaluate_every", "2", "--output_dir"]

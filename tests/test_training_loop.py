@@ -42,6 +42,7 @@ def test_training_without_evaluating_saves_every_epoch(tmp_path, never, adaptive
 
 
 @pytest.mark.parametrize("every", [True, False])
+@pytest.mark.slow
 def test_autocorrelation_at_every_epoch_is_a_choice(tmp_path, every):
     cfg = tiny_cfg(cp=dict(adaptive_cp=False), exp=dict(autocorr_every_epoch=every))
     dtm = DTM(cfg, base_dir=tmp_path)
@@ -147,6 +148,7 @@ def test_frozen_chains_are_warned_about_and_relax_no_controller(tmp_path, protoc
             assert values[-1] > values[0]
 
 
+@pytest.mark.slow
 def test_callbacks_are_given_every_record_and_may_stop_the_run(tmp_path):
     dtm = DTM(TINY, base_dir=tmp_path)
     seen, others = [], []

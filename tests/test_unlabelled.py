@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jax
 import pytest
-from tiny import tiny_cfg, trained
+from tiny import SLOW, tiny_cfg, trained
 
 import thrmlDenoising.evaluate.__main__ as command
 from thrmlDenoising import DTM
@@ -32,11 +32,12 @@ CLOTHES = PLAIN.replace(
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=SLOW)
 def dtm(tmp_path_factory) -> DTM:
     return trained(tmp_path_factory.mktemp("runs"), 1, CLOTHES)
 
 
+@pytest.mark.slow
 def test_free_images_are_measured(dtm):
     assert dtm.eval_epochs == [0, 1]
     assert min(dtm.fids_dict["free"]) > 0
@@ -101,6 +102,7 @@ def test_the_commands_and_the_tables_know_free_images_alone(dtm, tmp_path, monke
 
 
 @pytest.mark.parametrize("manager", ["binomial", "binary_representation", "convolved"])
+@pytest.mark.slow
 def test_every_encoding_does_without_labels(manager, tmp_path):
     jumps = ((0, 1),) if manager == "convolved" else ()
     name = "convolved_poisson_binomial" if manager == "convolved" else manager

@@ -31,6 +31,10 @@ def rest_slow(cases: Iterable[Any], n_fast: int = 1) -> list[Any]:
     return [*fast, *(pytest.param(case, marks=pytest.mark.slow) for case in slow)]
 
 
+SLOW = rest_slow([None], 0)
+"""The parameters of a fixture that takes long: they make slow tests of all that use it."""
+
+
 # Steps differ in strengths, and every optional part of training is on.
 TINY = make_cfg(
     exp=dict(descriptor="tiny", generate_gif=False, drawn_images_per_digit=2),
