@@ -239,6 +239,7 @@ N_SWEEPS = 64
 
 
 @pytest.mark.parametrize("beta", rest_slow([1.0, 0.5]))
+@pytest.mark.slow
 def test_a_slow_pair_decays_as_its_transition_matrix_says(beta):
     """With J = 2 the pixel remembers tanh(beta J)^2 of itself each sweep, lags are 4 sweeps."""
     step, machine = pair_machine(2.0)
@@ -280,6 +281,7 @@ def test_the_replication_protocol_ends_at_the_end_of_the_ramp():
     assert tails[1] < 0.1
 
 
+@pytest.mark.slow
 def test_projections_are_of_grey_levels_and_few_images_are_used_whole():
     n_levels, n_images = 3, 5
     lattice = Lattice(4, ((0, 1),), torus=True)

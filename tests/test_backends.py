@@ -77,7 +77,7 @@ def test_unknown_names_are_refused(name):
         make_cfg(sampling=dict(backend=name))
 
 
-@pytest.mark.parametrize("name", rest_slow(SAMPLERS, 2))
+@pytest.mark.parametrize("name", rest_slow(SAMPLERS))
 def test_a_model_trains_with_the_sampler_it_names(name, tmp_path, monkeypatch):
     calls = []
     moments = SAMPLERS[name].moments

@@ -94,6 +94,7 @@ def test_a_slowed_sampler_is_measured_slower(tiny_graph):
     assert thrml.warm < thrml.cold, "the first call compiles"
 
 
+@pytest.mark.slow
 def test_updates_of_sampling_are_those_made(tiny_graph, updates_made):
     compared = {"thrml": ThrmlSampler.from_graph(tiny_graph)}
     (record,) = workloads.time_samplers(compared, "4_4", tiny_graph, 5, 1, seconds=1e-6)

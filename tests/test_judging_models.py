@@ -126,6 +126,7 @@ CLOTHES = tiny_cfg(
 
 
 @pytest.mark.parametrize(("n_spots", "accuracy"), [(1, {"label_agreement"}), (0, set())])
+@pytest.mark.slow
 def test_a_model_is_judged_in_own_features(n_spots: int, accuracy: set[str], tmp_path: Path):
     """With labels or without. An untrained model makes noise: farther than as few test images."""
     dtm = DTM(CLOTHES.replace(graph=dict(num_label_spots=n_spots)), base_dir=tmp_path)

@@ -215,6 +215,7 @@ def test_patches_are_put_back_where_they_were_cut():
 
 
 @pytest.mark.parametrize("kind", rest_slow(KINDS))
+@pytest.mark.slow
 def test_bfloat16_answers_nearly_as_float32_does_and_keeps_float32_parameters(kind):
     exact = awake(tiny(kind, channels=8))
     coarse = awake(tiny(kind, channels=8, precision="bfloat16"))

@@ -21,6 +21,7 @@ from thrmlDenoising.runs import EpochRecord
 
 
 @pytest.mark.parametrize(("never", "adaptive"), [(0, True), (None, False)])
+@pytest.mark.slow
 def test_training_without_evaluating_saves_every_epoch(tmp_path, never, adaptive):
     dtm = DTM(tiny_cfg(cp=dict(adaptive_cp=adaptive)), base_dir=tmp_path)
     dtm.train(2, never)

@@ -132,6 +132,7 @@ def test_a_hub_feels_all_its_leaves(n_leaves):
             assert (p_value > ALARM) == agrees
 
 
+@pytest.mark.slow
 def test_moments_are_the_counts_of_what_is_observed():
     """The same key gives the same chains: no statistics."""
     graph = torus(8_8, n_pixels=9, n_label_spots=2, seed=0)
@@ -147,6 +148,7 @@ def test_moments_are_the_counts_of_what_is_observed():
         np.testing.assert_array_equal(2.0 * moments.last - 1, spins[-1])
 
 
+@pytest.mark.slow
 def test_a_chain_does_not_depend_on_those_beside_it():
     graph = torus(8_8, n_pixels=9, n_label_spots=2, seed=0)
     sampler, setting = XlaSampler.from_graph(graph), random_setting(0, graph)
