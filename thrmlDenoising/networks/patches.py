@@ -10,8 +10,8 @@ from thrmlDenoising.networks.score import Hourglass
 
 
 def to_patches(
-    x: Float[Array, "2*row 2*column channel"],
-) -> Float[Array, "row column 4*channel"]:
+    x: Float[Array, "height width channel"],
+) -> Float[Array, "height//2 width//2 4*channel"]:
     """The four pixels of each patch side by side, row by row."""
     rows, columns, n = x.shape
     patches = x.reshape(rows // 2, 2, columns // 2, 2, n).swapaxes(1, 2)
@@ -19,8 +19,8 @@ def to_patches(
 
 
 def from_patches(
-    x: Float[Array, "row column 4*channel"],
-) -> Float[Array, "2*row 2*column channel"]:
+    x: Float[Array, "row column four_channels"],
+) -> Float[Array, "2*row 2*column four_channels//4"]:
     """The image that `to_patches` has cut."""
     rows, columns, n = x.shape
     pixels = x.reshape(rows, columns, 2, 2, n // 4).swapaxes(1, 2)

@@ -15,7 +15,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key, Shaped
+from jaxtyping import Array, Float, Int, Integer, Key, Shaped
 
 Times = int | Int[Array, "*chain"] | Int[np.ndarray, "*chain"]
 """A time for all chains, or one for each."""
@@ -65,11 +65,11 @@ class CategoricalProcess(eqx.Module):
         """ln q(x_t = after | x_{t-1} = before), the logarithm of Q_t, 1 <= t <= T."""
         return self.log_transition(jnp.asarray(t) - 1, t)
 
-    def log_forward(self, x_0: Int[Array, "*shape"], t: Times) -> Float[Array, "*shape state"]:
+    def log_forward(self, x_0: Integer[Array, "*shape"], t: Times) -> Float[Array, "*shape state"]:
         """ln q(x_t | x_0) of every state x_t."""
         return _rows(self.log_cumulative(t), x_0)
 
-    def log_evidence(self, x_t: Int[Array, "*shape"], t: Times) -> Float[Array, "*shape value"]:
+    def log_evidence(self, x_t: Integer[Array, "*shape"], t: Times) -> Float[Array, "*shape value"]:
         """ln q(x_t | x_0) of every value x_0."""
         return _columns(self.log_cumulative(t), x_t)[..., : self.n_values]
 
@@ -83,8 +83,8 @@ class CategoricalProcess(eqx.Module):
         return total.reshape(*weights.shape[:-1], self.n_states)
 
     def noise(
-        self, key: Key[Array, ""], x_0: Int[Array, "*shape"], t: Times
-    ) -> Int[Array, "*shape"]:
+        self, key: Key[Array, ""], x_0: Integer[Array, "*shape"], t: Times
+    ) -> Integer[Array, "*shape"]:
         """Draws x_t."""
         return jax.random.categorical(key, self.log_forward(x_0, t))
 
@@ -105,7 +105,7 @@ class CategoricalProcess(eqx.Module):
     # ------------------------------------------------------------------ what follows: backwards
 
     def posterior(
-        self, x_t: Int[Array, "*shape"], x_0: Int[Array, "*shape"], s: Times, t: Times
+        self, x_t: Integer[Array, "*shape"], x_0: Integer[Array, "*shape"], s: Times, t: Times
     ) -> Float[Array, "*shape state"]:
         """ln q(x_s | x_t, x_0) = ln q(x_t | x_s) + ln q(x_s | x_0) - ln q(x_t | x_0), s < t.
 
@@ -115,7 +115,11 @@ class CategoricalProcess(eqx.Module):
         return _normalised(onward + _rows(self.log_cumulative(s), x_0))
 
     def reverse(
-        self, x_t: Int[Array, "*shape"], logits: Float[Array, "*shape value"], s: Times, t: Times
+        self,
+        x_t: Integer[Array, "*shape"],
+        logits: Float[Array, "*shape value"],
+        s: Times,
+        t: Times,
     ) -> Float[Array, "*shape state"]:
         """ln p(x_s | x_t) = ln sum_{x_0} p(x_0 | x_t) q(x_s | x_t, x_0), s < t.
 
@@ -132,7 +136,11 @@ class CategoricalProcess(eqx.Module):
         return self._from_weights(x_t, weights, s, t)
 
     def reverse_product(
-        self, x_t: Int[Array, "*shape"], logits: Float[Array, "*shape value"], s: Times, t: Times
+        self,
+        x_t: Integer[Array, "*shape"],
+        logits: Float[Array, "*shape value"],
+        s: Times,
+        t: Times,
     ) -> Float[Array, "*shape state"]:
         """ln p(x_s | x_t), p ~ q(x_t | x_s) sum_{x_0} q(x_s | x_0) p(x_0), as D3PM has it.
 
@@ -149,7 +157,11 @@ class CategoricalProcess(eqx.Module):
         return jnp.where(over_pixels(jnp.asarray(s) == 0, product), padded, product)
 
     def _from_weights(
-        self, x_t: Int[Array, "*shape"], weights: Float[Array, "*shape value"], s: Times, t: Times
+        self,
+        x_t: Integer[Array, "*shape"],
+        weights: Float[Array, "*shape value"],
+        s: Times,
+        t: Times,
     ) -> Float[Array, "*shape state"]:
         """ln of q(x_t | x_s) sum_{x_0} q(x_s | x_0) exp(weight(x_0)), normalised over x_s."""
         onward = _columns(self.log_transition(s, t), x_t)
@@ -191,7 +203,7 @@ def over_pixels(of_chains: Shaped[Array, "*chain"], like: Shaped[Array, "*shape"
 
 
 def _rows(
-    matrix: Float[Array, "*chain before after"], x: Int[Array, "*shape"]
+    matrix: Float[Array, "*chain before after"], x: Integer[Array, "*shape"]
 ) -> Float[Array, "*shape after"]:
     """matrix[x] of every pixel, in the matrix of its chain."""
     chosen = x.astype(jnp.int32).reshape(*matrix.shape[:-2], -1, 1)
@@ -199,7 +211,7 @@ def _rows(
 
 
 def _columns(
-    matrix: Float[Array, "*chain before after"], x: Int[Array, "*shape"]
+    matrix: Float[Array, "*chain before after"], x: Integer[Array, "*shape"]
 ) -> Float[Array, "*shape before"]:
     """matrix[:, x] of every pixel, in the matrix of its chain."""
     return _rows(jnp.swapaxes(matrix, -1, -2), x)

@@ -3,11 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Integer
 
 
 def truncated_logistic(
-    x_t: Int[Array, "*shape"],
+    x_t: Integer[Array, "*shape"],
     shift: Float[Array, "*shape"],
     log_scale: Float[Array, "*shape"],
     n_values: int,

@@ -15,13 +15,13 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Integer
 
 from thrmlDenoising.processes.categorical import CategoricalProcess, Times, over_pixels
 from thrmlDenoising.processes.resampled import Absorbing
 
 Reverse = Callable[
-    [CategoricalProcess, Int[Array, "*shape"], Float[Array, "*shape value"], Times, Times],
+    [CategoricalProcess, Integer[Array, "*shape"], Float[Array, "*shape value"], Times, Times],
     Float[Array, "*shape state"],
 ]
 """ln p(x_s | x_t) from logits: `CategoricalProcess.reverse`, or `reverse_product` as in D3PM."""
@@ -29,8 +29,8 @@ Reverse = Callable[
 
 def step_bits(
     process: CategoricalProcess,
-    x_0: Int[Array, "*shape"],
-    x_t: Int[Array, "*shape"],
+    x_0: Integer[Array, "*shape"],
+    x_t: Integer[Array, "*shape"],
     t: Times,
     logits: Float[Array, "*shape value"],
     reverse: Reverse = CategoricalProcess.reverse,
@@ -44,13 +44,15 @@ def step_bits(
     return kl_bits(process.posterior(x_t, x_0, s, t), reverse(process, x_t, logits, s, t))
 
 
-def prior_bits(process: CategoricalProcess, x_0: Int[Array, "*shape"]) -> Float[Array, "*shape"]:
+def prior_bits(
+    process: CategoricalProcess, x_0: Integer[Array, "*shape"]
+) -> Float[Array, "*shape"]:
     """KL(q(x_T | x_0) || p(x_T)), which no training changes."""
     return kl_bits(process.log_forward(x_0, process.n_steps), process.log_prior)
 
 
 def cross_entropy_bits(
-    x_0: Int[Array, "*shape"], logits: Float[Array, "*shape value"]
+    x_0: Integer[Array, "*shape"], logits: Float[Array, "*shape value"]
 ) -> Float[Array, "*shape"]:
     """-log2 p(x_0 | x_t)."""
     log_p = jax.nn.log_softmax(logits)
@@ -60,8 +62,8 @@ def cross_entropy_bits(
 
 def hybrid_bits(
     process: CategoricalProcess,
-    x_0: Int[Array, "*shape"],
-    x_t: Int[Array, "*shape"],
+    x_0: Integer[Array, "*shape"],
+    x_t: Integer[Array, "*shape"],
     t: Times,
     logits: Float[Array, "*shape value"],
     weight: float,
@@ -74,8 +76,8 @@ def hybrid_bits(
 
 def masked_bits(
     process: Absorbing,
-    x_0: Int[Array, "*shape"],
-    x_t: Int[Array, "*shape"],
+    x_0: Integer[Array, "*shape"],
+    x_t: Integer[Array, "*shape"],
     t: Times,
     logits: Float[Array, "*shape value"],
 ) -> Float[Array, "*shape"]:

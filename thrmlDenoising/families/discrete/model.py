@@ -80,7 +80,7 @@ class DiscreteModel(Model[DiscreteState]):
         state = _at_epoch(0, state)  # whose number is part of a compiled program
         for batch in range(self.n_batches):
             chosen = order[batch * size : (batch + 1) * size]
-            pixels, classes = self._shaped(self.data.train, chosen)
+            pixels, classes = map(jnp.asarray, self._shaped(self.data.train, chosen))
             batch_key = jax.random.fold_in(key, batch)
             state, loss = update((self.trainer, self.process), state, pixels, classes, batch_key)
             if not np.isfinite(loss):

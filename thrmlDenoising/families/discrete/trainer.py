@@ -6,7 +6,6 @@ from typing import Self
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Key, UInt8
 
@@ -103,8 +102,8 @@ class Trainer:
 def update(
     fixed: tuple[Trainer, CategoricalProcess],
     state: DiscreteState,
-    pixels: UInt8[np.ndarray, "image row column"],
-    classes: Int[np.ndarray, " image"],
+    pixels: UInt8[Array, "image row column"],
+    classes: Int[Array, " image"],
     key: Key[Array, ""],
 ) -> tuple[DiscreteState, Float[Array, ""]]:
     """The state after one batch, and its mean loss in bits a dimension."""
@@ -112,11 +111,11 @@ def update(
     time_key, noise_key, class_key, dropout_key = jax.random.split(key, 4)
     times = state.times if trainer.by_importance else TimeImportance.new(process.n_steps)
     t = times.draw(time_key, len(pixels))
-    x_0 = jnp.asarray(pixels, jnp.int32)
+    x_0 = pixels.astype(jnp.int32)
     x_t = process.noise(noise_key, x_0, t)
     no_class = state.denoiser.network.no_class
     is_told = jax.random.uniform(class_key, classes.shape) >= trainer.classless_share
-    labels = jnp.where(is_told, jnp.asarray(classes), no_class)
+    labels = jnp.where(is_told, classes, no_class)
 
     def mean_loss(denoiser: Denoiser) -> tuple[Array, Array]:
         logits = denoiser(x_t, t, labels, dropout_key)
