@@ -5,7 +5,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Int, UInt8
+from jaxtyping import Bool, Int, Integer, UInt8
 
 from thrmlDenoising.config import Section
 from thrmlDenoising.config.fields import Count, NonNegative, checked
@@ -108,7 +108,7 @@ class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
     @library_settings()
     def denoise(
         self,
-        noisy: Int[np.ndarray, "image row column"],
+        noisy: Integer[np.ndarray, "image row column"],
         t: int,
         labels: Labels | None = None,
         key: UserKey | None = None,
@@ -189,8 +189,8 @@ class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
         return steps
 
     def _checked_images(
-        self, images: Int[np.ndarray, "image row column"], n_states: int | None = None
-    ) -> Int[np.ndarray, "image row column"]:
+        self, images: Integer[np.ndarray, "image row column"], n_states: int | None = None
+    ) -> Integer[np.ndarray, "image row column"]:
         """Images of the model's shape, at least one, with levels that there are."""
         images, shape = np.asarray(images), self.cfg.image_shape
         n_states = n_states or self.model.process.n_values
