@@ -6,7 +6,7 @@ single values, `classes` and `yaml_text` take a config to text and back.
 
 from thrmlDenoising.config.classes import Named
 from thrmlDenoising.config.config import FIRST_FAMILY, Config, config_text, family_of
-from thrmlDenoising.config.fields import Must, Section
+from thrmlDenoising.config.fields import GreyLevels, Must, Section
 from thrmlDenoising.config.sections import (
     DataConfig,
     EvaluationConfig,
@@ -23,6 +23,7 @@ __all__ = [
     "ExpConfig",
     "Extractor",
     "GenerationConfig",
+    "GreyLevels",
     "Must",
     "Named",
     "Section",

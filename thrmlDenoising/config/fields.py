@@ -52,6 +52,7 @@ Positive = Annotated[float, Must("above 0", lambda x: x > 0)]
 NonNegative = Annotated[float, Must("of at least 0", lambda x: x >= 0)]
 Fraction = Annotated[float, Must("from 0 to 1", lambda x: 0 <= x <= 1)]
 FractionBelowOne = Annotated[float, Must("of at least 0 and below 1", lambda x: 0 <= x < 1)]
+GreyLevels = Annotated[int, Must("from 1 to 255", lambda n: 1 <= n <= 255)]
 NOT_EMPTY = Must("with at least one entry", len)
 NO_REPEATS = Must("and no repeats", lambda entries: len(set(entries)) == len(entries))
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, get_args
+from typing import ClassVar, get_args
 
 import jax
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from thrmlDenoising.config import Config, Must, Section
+from thrmlDenoising.config import Config, GreyLevels, Section
 from thrmlDenoising.data import Mode
 from thrmlDenoising.training import Model, Samples, State, Trainable
 
@@ -17,7 +17,7 @@ from thrmlDenoising.training import Model, Samples, State, Trainable
 class PixelsConfig(Section, name="pixels"):
     """The pixels, and what their frequencies depend on."""
 
-    grayscale_levels: Annotated[int, Must("from 1 to 255", lambda n: 1 <= n <= 255)] = 1
+    grayscale_levels: GreyLevels = 1
     """Grey levels above black: 1 (binary images) to 255. Toy sets have their own."""
     pooled: bool = False
     """One set of frequencies for all classes; then none can be asked for."""

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from thrmlDenoising.config import Must, Section
+from thrmlDenoising.config.fields import NOT_EMPTY, CountOrZero, FractionBelowOne
 
 Few = Annotated[int, Must("from 1 to 64", lambda n: 1 <= n <= 64)]
 Channels = Annotated[int, Must("from 1 to 4096", lambda n: 1 <= n <= 4096)]
-Share = Annotated[float, Must("of at least 0 and below 1", lambda x: 0 <= x < 1)]
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,13 @@ class NetworkConfig(Section, name="network"):
     """patches: 2 x 2 pixels as one, the fast one; score: small; unet: that of DDPM and D3PM."""
     channels: Channels = 32
     """Channels at the first level."""
-    multipliers: Annotated[tuple[Few, ...], Must("with at least one entry", len)] = (1, 2)
+    multipliers: Annotated[tuple[Few, ...], NOT_EMPTY] = (1, 2)
     """How many times as many channels each level has; sides halve from one to the next."""
     n_blocks: Few = 2
     """Residual blocks a level; a U-Net has as many on its way down, and one more on its way up."""
-    attention_levels: tuple[Annotated[int, Must("of at least 0", lambda n: n >= 0)], ...] = (1,)
+    attention_levels: tuple[CountOrZero, ...] = (1,)
     """The levels with attention, from 0; the middle of a U-Net has some in any case."""
-    dropout: Share = 0.0
+    dropout: FractionBelowOne = 0.0
     """The share of numbers that are left out in residual blocks, in training."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """In which is computed; parameters, norms and softmax are float32 in any case."""

@@ -8,8 +8,16 @@ import numpy as np
 from jaxtyping import Array, Key, UInt32
 
 Purpose = Literal[
-    "parameters", "training", "autocorrelation", "evaluation", "animation", "sample", "mixing"
+    "parameters",
+    "training",
+    "autocorrelation",
+    "evaluation",
+    "animation",
+    "sample",
+    "mixing",
+    "likelihood",
 ]
+"""What randomness is for. A new one comes last: the others keep their keys."""
 
 UserKey = Key[Array, ""] | UInt32[Array, "word"] | UInt32[np.ndarray, " word"]
 """A key of any generator, or in the old form of an array of words."""

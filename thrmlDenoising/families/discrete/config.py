@@ -13,6 +13,7 @@ from thrmlDenoising.config.fields import (
     CountOrZero,
     Fraction,
     FractionBelowOne,
+    GreyLevels,
     NonNegative,
     Positive,
 )
@@ -29,7 +30,7 @@ class ProcessConfig(Section, name="process"):
     """What becomes of a pixel: "uniform", any level; "absorbing", one level;
     "masked", unknown; "gaussian", "banded" and "neighbours", near levels."""
 
-    grayscale_levels: Annotated[int, Must("from 1 to 255", lambda n: 1 <= n <= 255)] = 1
+    grayscale_levels: GreyLevels = 1
     """Grey levels above black: 1 (binary images) to 255. Toy sets have their
     own."""
 

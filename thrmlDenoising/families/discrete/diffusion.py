@@ -68,8 +68,7 @@ class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
             ValueError: less than 1 image, more steps than in training, a class the model does not
                 know, or a wrong number of labels.
         """
-        first = self.model.process.n_steps
-        times = time_grid(first, self._n_steps(n_steps, first))
+        times = self._times(self.model.process.n_steps, n_steps)
         return self._generated(checked("n", n, Count), labels, key, times, guidance)
 
     @library_settings()
@@ -100,8 +99,7 @@ class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
                 f"the shape {images.shape}, or {images.shape[1:]} for all images"
             )
         where = jnp.asarray(np.broadcast_to(known, images.shape))
-        first = self.model.process.n_steps
-        times = time_grid(first, self._n_steps(n_steps, first))
+        times = self._times(self.model.process.n_steps, n_steps)
         there = Known(jnp.asarray(images, jnp.int32), where)
         return self._generated(len(images), labels, key, times, None, known=there)
 
@@ -130,7 +128,7 @@ class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
         if not 1 <= checked("t", t, Count) <= last:
             raise ValueError(f"t={t}: the process has the times 1 to {last}")
         usual = max(1, round(self.cfg.n_steps * t / last))
-        times = time_grid(t, self._n_steps(n_steps or usual, t))
+        times = self._times(t, usual if n_steps is None else n_steps)
         start = noisy.astype(np.int32)
         return self._generated(len(noisy), labels, key, times, None, start=start)
 
@@ -182,11 +180,12 @@ class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
         key = self._sample_key(key)
         return self.model.generate(way, key, n, classes, times, looks, **given)[-1].astype(np.uint8)
 
-    def _n_steps(self, n_steps: int | None, first: int) -> int:
+    def _times(self, first: int, n_steps: int | None) -> Int[np.ndarray, " _"]:
+        """From the first time to 0, in so many steps, or those of the config."""
         steps: int = checked("n_steps", self.cfg.n_steps if n_steps is None else n_steps, Count)
         if steps > first:
             raise ValueError(f"n_steps={steps}: from time {first} there are {first} steps back")
-        return steps
+        return time_grid(first, steps)
 
     def _checked_images(
         self, images: Integer[np.ndarray, "image row column"], n_states: int | None = None

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key, UInt8
 
-from thrmlDenoising.families.discrete.generation import BLOCK, Backwards
+from thrmlDenoising.families.discrete.generation import Backwards, blocks
 from thrmlDenoising.families.discrete.trainer import REVERSE
 from thrmlDenoising.processes.variational import prior_bits, step_bits
 
@@ -60,13 +60,11 @@ def bits_per_dim(
     edges = np.linspace(0, n_times, min(n_spans, n_times) + 1).round().astype(np.int32)
     first, width = edges[:-1] + 1, np.diff(edges)
     parts, priors = [], []
-    for start in range(0, len(pixels), BLOCK):
-        block = jnp.asarray(pixels[start : start + BLOCK], jnp.int32)
-        of_block = jnp.asarray(labels[start : start + BLOCK])
-        block_key = jax.random.fold_in(key, start)
-        spans = jnp.asarray(first), jnp.asarray(width)
-        parts.append(np.asarray(_spans(backwards, block_key, block, of_block, spans)))
-        priors.append(np.asarray(prior_bits(backwards.process, block).mean(axis=(1, 2))))
+    spans = jnp.asarray(first), jnp.asarray(width)
+    for block, block_key in blocks(key, len(pixels)):
+        x_0, of_block = jnp.asarray(pixels[block], jnp.int32), jnp.asarray(labels[block])
+        parts.append(np.asarray(_spans(backwards, block_key, x_0, of_block, spans)))
+        priors.append(np.asarray(prior_bits(backwards.process, x_0).mean(axis=(1, 2))))
     of_spans, of_prior = np.concatenate(parts, axis=1), np.concatenate(priors)
     of_images = of_spans.sum(axis=0) + of_prior
     n = len(of_images)

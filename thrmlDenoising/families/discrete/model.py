@@ -191,7 +191,7 @@ class DiscreteModel(Model[DiscreteState]):
         """The bound of at most n held-out images, spread over all of them."""
         test = self.data.test
         some = np.linspace(0, len(test.pixels) - 1, min(n, len(test.pixels))).astype(int)
-        key = purpose_key(self.cfg.exp.seed, "evaluation", state.epoch, 1)
+        key = purpose_key(self.cfg.exp.seed, "likelihood", state.epoch)
         return self.bits_per_dim(state, key, Split(test.pixels[some], test.classes[some]), n_spans)
 
     def diagnose(

@@ -19,6 +19,7 @@ from thrmlDenoising.config.fields import (
     Count,
     CountOrZero,
     Fraction,
+    GreyLevels,
     Must,
     NonNegative,
     Positive,
@@ -89,7 +90,7 @@ class GraphConfig(Section, name="graph"):
     """How many times the one-hot label, or the condition's bits, are repeated
     on the graph: at least 0; 0 makes the model unlabelled."""
 
-    grayscale_levels: Annotated[int, Must("from 1 to 255", lambda n: 1 <= n <= 255)] = 1
+    grayscale_levels: GreyLevels = 1
     """Grey levels above black: 1 (binary images) to 255."""
 
     torus: bool = True
