@@ -432,6 +432,12 @@ configs = st.fixed_dictionaries(
 ).map(lambda sections: make_cfg(**sections))
 
 
+@pytest.mark.parametrize("folder", ["\x85", "a\x85b", "a\u2028b\u2029", "a\n b\t'\"", "\ufeffa"])
+def test_yaml_gives_back_line_breaks_of_all_kinds(folder):
+    cfg = make_cfg(data=dict(data_dir=folder))
+    assert DTMConfig.from_yaml(cfg.to_yaml()) == cfg
+
+
 @settings(max_examples=60, deadline=None)
 @given(configs)
 def test_yaml_gives_back_the_same_config(cfg):

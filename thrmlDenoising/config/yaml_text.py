@@ -24,6 +24,10 @@ _FLOAT_TAG = "tag:yaml.org,2002:float"
 _EXPONENT_WITHOUT_DOT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")
 
 
+_LINE_BREAKS = frozenset("\x85\u2028\u2029")
+"""Characters at which YAML would fold text into one line, unless they are written as escapes."""
+
+
 class _Dumper(yaml.SafeDumper):
     """Writes tuples on one line, classes and functions as module:QualifiedName."""
 
@@ -46,6 +50,11 @@ class _Loader(SafeLoader):  # pyright: ignore[reportGeneralTypeIssues]
         return super().construct_mapping(node, deep)
 
 
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    style = '"' if _LINE_BREAKS.intersection(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
 def _represent_tuple(dumper: yaml.SafeDumper, values: tuple[Any, ...]) -> yaml.Node:
     return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=True)
 
@@ -54,6 +63,7 @@ def _represent_named(dumper: yaml.SafeDumper, named: Any) -> yaml.Node:
     return dumper.represent_str(named_reference(named))
 
 
+_Dumper.add_representer(str, _represent_text)
 _Dumper.add_representer(tuple, _represent_tuple)
 _Dumper.add_multi_representer(object, _represent_named)  # nothing else is left
 # Both, so that the text "1e-3" is written in quotes.
