@@ -326,3 +326,12 @@ def test_a_config_of_another_name_is_refused_with_those_there_are(tmp_path):
         parse_any(["independent", "--config", "bin_mnist"])
     tiny_cfg().save(tmp_path / "mine.yaml")
     assert parse_any(["discrete", "--config", str(tmp_path / "mine.yaml")]).cfg == tiny_cfg()
+
+
+def test_times_lead_from_the_first_to_0_and_never_stand_still():
+    assert time_grid(10, 4).tolist() == [10, 8, 5, 3, 0]
+    for first in (1, 3, 100):
+        for n_steps in range(1, first + 1):
+            times = time_grid(first, n_steps)
+            assert (len(times), times[0], times[-1]) == (n_steps + 1, first, 0)
+            assert (np.diff(times) < 0).all()
