@@ -65,6 +65,11 @@ def lines(tmp_path_factory) -> DiscreteDiffusion:
     return trained(tmp_path_factory.mktemp("runs"), 6)
 
 
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory) -> DiscreteDiffusion:
+    return model(tmp_path_factory.mktemp("runs"))
+
+
 # --- the model's own distribution ----------------------------------------------------------
 
 
@@ -136,6 +141,27 @@ def test_bits_per_dim_bound_the_exact_likelihood(lines, tmp_path, kind):
     assert abs(fewer.value - bits.value) < 6 * np.hypot(fewer.standard_error, bits.standard_error)
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.slow
+def test_images_of_no_asked_class_are_of_classes_as_frequent_as_in_training(lines, seed):
+    """p(x) = sum_c p(c) p(x | c), with the two classes equally frequent."""
+    of_classes = [exact_chain(lines, c, time_grid(3, 3)) for c in (0, 1)]
+    clean = np.all(states_of(lines) < 2, axis=(1, 2))
+    numbers = numbers_of(lines.sample(3000, key=jax.random.key(seed)), 3)
+    counts = np.bincount(numbers, minlength=len(clean))[clean]
+    wanted = np.mean(of_classes, axis=0)[clean]
+    assert fit_p_value(counts[None], (wanted / wanted.sum())[None]) > ALARM
+    twin = of_classes[0][clean]
+    assert fit_p_value(counts[None], (twin / twin.sum())[None]) < ALARM
+
+
+def test_a_model_that_is_never_told_a_class_is_not_told_one_to_generate(tmp_path):
+    never, told = (model(tmp_path, optim=dict(classless_share=s)) for s in (1.0, 0.5))
+    key = jax.random.key(0)
+    assert set(never.model.free_labels(never.state, key, 50).tolist()) == {2}
+    assert set(told.model.free_labels(told.state, key, 50).tolist()) == {0, 1}
+
+
 @pytest.mark.slow
 def test_what_is_learnt_is_the_data(tmp_path):
     """A class is told from its pixels alone: rows alike or columns alike."""
@@ -171,6 +197,7 @@ def test_a_run_is_resumed_bit_for_bit(tmp_path):
     np.testing.assert_array_equal(loaded.sample(5), straight.sample(5))
 
 
+@pytest.mark.slow
 def test_images_are_made_with_the_average(lines):
     """With the parameters themselves they are others; so they are if no average is kept."""
     state = lines.state
@@ -260,9 +287,9 @@ def test_guidance_drives_images_towards_their_class(lines):
         (lambda m: m.bits_per_dim(CODES.astype(float)), "whole numbers"),
     ],
 )
-def test_mistakes_are_explained(lines, ask, message):
+def test_mistakes_are_explained(untrained, ask, message):
     with pytest.raises(ValueError, match=message):
-        ask(lines)
+        ask(untrained)
 
 
 @pytest.mark.parametrize(

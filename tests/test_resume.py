@@ -56,6 +56,7 @@ def in_a_new_process(run: Path, unused: Path) -> DTM:
     return DTM.load(run)
 
 
+@pytest.mark.slow
 def test_two_and_two_epochs_are_four(stopped_run, straight, tmp_path):
     resumed = in_a_new_process(stopped_run, tmp_path / "unused")
     assert resumed.epoch == 4

@@ -442,6 +442,7 @@ def test_the_key_decides(sampler, graph):
     assert (same[0] == other).all(axis=(0, -1)).mean() < 0.5
 
 
+@pytest.mark.slow
 def test_any_number_of_chains_and_none_copies_another(sampler, graph):
     """The joint states of neighbours under one condition factorise."""
     setting, n_chains = random_setting(0, graph), 1367

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Int, Integer, UInt8
+from jaxtyping import Array, Bool, Int, Integer, Key, UInt8
 
 from thrmlDenoising.config import Section
 from thrmlDenoising.config.fields import Count, NonNegative, checked
@@ -58,7 +59,8 @@ class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
         """Generates n images of grey levels 0 to `cfg.n_levels`.
 
         Args:
-            labels: the class wanted, or one for each image; None for images of no class.
+            labels: the class wanted, or one for each image; None for classes as frequent as in
+                training.
             key: the same key gives the same images; left out, it is made from `exp.seed`.
             n_steps: steps back from noise; `generation.n_steps` if left out.
             guidance: how far logits of a class are driven away from those of none;
@@ -69,7 +71,12 @@ class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
                 know, or a wrong number of labels.
         """
         times = self._times(self.model.process.n_steps, n_steps)
-        return self._generated(checked("n", n, Count), labels, key, times, guidance)
+        n = checked("n", n, Count)
+        class_key, walk_key = jax.random.split(self._sample_key(key))
+        classes = self._asked_classes(n, labels)
+        if classes is None:
+            classes = self.model.free_labels(self.state, class_key, n)
+        return self._generated(classes, walk_key, times, guidance)
 
     @library_settings()
     def inpaint(
@@ -88,6 +95,7 @@ class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
         Args:
             images: grey levels 0 to `cfg.n_levels`; those of unknown pixels count for nothing.
             known: the pixels that stay as they are, of each image or of all.
+            labels: the class of all, or of each; None leaves it to the known pixels.
 
         Raises:
             ValueError: images or pixels of another shape, or see `sample`.
@@ -101,7 +109,8 @@ class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
         where = jnp.asarray(np.broadcast_to(known, images.shape))
         times = self._times(self.model.process.n_steps, n_steps)
         there = Known(jnp.asarray(images, jnp.int32), where)
-        return self._generated(len(images), labels, key, times, None, known=there)
+        asked = self._labels(len(images), labels)
+        return self._generated(asked, self._sample_key(key), times, None, known=there)
 
     @library_settings()
     def denoise(
@@ -117,6 +126,7 @@ class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
         Args:
             noisy: states at time t: grey levels, and `cfg.n_levels` + 1 for a mask.
             t: from 1 to `process.n_timesteps`.
+            labels: the class of all, or of each; None leaves it to the noisy images.
             n_steps: steps from t back to 0; as many of `generation.n_steps` as there are if left
                 out, and at most t.
 
@@ -130,7 +140,8 @@ class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
         usual = max(1, round(self.cfg.n_steps * t / last))
         times = self._times(t, usual if n_steps is None else n_steps)
         start = noisy.astype(np.int32)
-        return self._generated(len(noisy), labels, key, times, None, start=start)
+        asked = self._labels(len(noisy), labels)
+        return self._generated(asked, self._sample_key(key), times, None, start=start)
 
     @library_settings()
     def bits_per_dim(
@@ -156,19 +167,20 @@ class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
         if images is None:
             return model.bits_per_dim(self.state, key, model.data.test, n_spans)
         pixels = self._checked_images(images)
-        classes = self._asked_classes(len(pixels), labels)
-        no_class = np.full(len(pixels), len(self.cfg.target_classes), np.int32)
         split = Split(
-            pixels.reshape(len(pixels), -1).astype(np.uint8),
-            no_class if classes is None else classes.astype(np.int32),
+            pixels.reshape(len(pixels), -1).astype(np.uint8), self._labels(len(pixels), labels)
         )
         return model.bits_per_dim(self.state, key, split, n_spans)
 
+    def _labels(self, n: int, labels: Labels | None) -> Int[np.ndarray, " {n}"]:
+        """The class of each image, or "no class" if none is asked for."""
+        classes = self._asked_classes(n, labels)
+        return self.model.no_label(n) if classes is None else classes.astype(np.int32)
+
     def _generated(
         self,
-        n: int,
-        labels: Labels | None,
-        key: UserKey | None,
+        labels: Int[np.ndarray, " image"],
+        key: Key[Array, ""],
         times: Int[np.ndarray, " _"],
         guidance: float | None,
         **given: Any,
@@ -176,9 +188,8 @@ class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
         if guidance is not None:
             guidance = checked("guidance", guidance, NonNegative)
         way = self.model.backwards(self.state, guidance)
-        classes, looks = self._asked_classes(n, labels), [len(times) - 1]
-        key = self._sample_key(key)
-        return self.model.generate(way, key, n, classes, times, looks, **given)[-1].astype(np.uint8)
+        looks = [len(times) - 1]
+        return self.model.generate(way, key, labels, times, looks, **given)[-1].astype(np.uint8)
 
     def _times(self, first: int, n_steps: int | None) -> Int[np.ndarray, " _"]:
         """From the first time to 0, in so many steps, or those of the config."""

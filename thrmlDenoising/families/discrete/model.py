@@ -90,7 +90,9 @@ class DiscreteModel(Model[DiscreteState]):
                 )
             losses.append(loss)
             on_batch()
-        state = eqx.tree_at(lambda state: state.loss, state, jnp.mean(jnp.stack(losses)))
+        shares = jnp.bincount(jnp.asarray(self.data.train.classes), length=self.n_classes)
+        kept = jnp.mean(jnp.stack(losses)), shares / shares.sum()
+        state = eqx.tree_at(lambda state: (state.loss, state.class_shares), state, kept)
         return _at_epoch(epoch, state)
 
     def _shaped(
@@ -127,33 +129,49 @@ class DiscreteModel(Model[DiscreteState]):
         every: int | None = None,
     ) -> Samples:
         """All steps of `generation.n_steps`; see `Model.sample`. `every` counts them."""
+        class_key, key = jax.random.split(key)
+        labels = self.free_labels(state, class_key, n) if classes is None else classes
         times = time_grid(self.process.n_steps, self.cfg.n_steps)
         looks = _looks(self.cfg.n_steps, every)
-        frames = self.generate(self.backwards(state), key, n, classes, times, looks)
+        frames = self.generate(self.backwards(state), key, labels, times, looks)
         captions = [f"t = {times[look]}" for look in looks]
         return Samples(self._levels(frames), classes, None, captions)
+
+    def free_labels(
+        self, state: DiscreteState, key: Key[Array, ""], n: int
+    ) -> Int[np.ndarray, " {n}"]:
+        """Classes of n images of which none is asked for, each as often as in training.
+
+        p(x) = sum_c p(c) p(x | c): most updates train the network with a class, few without.
+        One that is never told a class is not told one here.
+        """
+        if self.cfg.optim.classless_share == 1:
+            return self.no_label(n)
+        return np.asarray(jax.random.choice(key, self.n_classes, (n,), p=state.class_shares))
+
+    def no_label(self, n: int) -> Int[np.ndarray, " {n}"]:
+        """What stands for "no class", n times."""
+        return np.full(n, self.n_classes, np.int32)
 
     def generate(
         self,
         backwards: Backwards,
         key: Key[Array, ""],
-        n: int,
-        classes: Int[np.ndarray, " example"] | None,
+        labels: Int[np.ndarray, " example"],
         times: Int[np.ndarray, " _"],
         looks: list[int],
         start: Int[np.ndarray, "example row column"] | None = None,
         known: Known | None = None,
     ) -> Int32[np.ndarray, "look example row column"]:
-        """States of n images on their way along `times`, block by block.
+        """States of images on their way along `times`, block by block.
 
         Args:
+            labels: the class of each; as many as there are classes stands for none.
             start: where they begin; pure noise if left out.
         """
-        no_class = backwards.denoiser.network.no_class
-        labels = np.full(n, no_class) if classes is None else np.asarray(classes)
-        shape = self.cfg.image_shape
+        labels, shape = np.asarray(labels), self.cfg.image_shape
         made = []
-        for block, block_key in blocks(key, n):
+        for block, block_key in blocks(key, len(labels)):
             start_key, walk_key = jax.random.split(block_key)
             n_block = block.stop - block.start
             x = (

@@ -18,6 +18,7 @@ class DiscreteState(State):
         n_updates: made so far.
         times: how large the losses of each time are.
         loss: mean of the last epoch, in bits a dimension; NaN would have ended training.
+        class_shares: how frequent each class is in training; all are alike before it.
     """
 
     denoiser: Denoiser
@@ -26,3 +27,4 @@ class DiscreteState(State):
     n_updates: Int[Array, ""]
     times: TimeImportance
     loss: Float[Array, ""]
+    class_shares: Float[Array, " label_class"]

@@ -70,6 +70,7 @@ class Trainer:
 
     def init(self, denoiser: Denoiser) -> DiscreteState:
         """Before the first update."""
+        n_classes = denoiser.network.no_class
         return DiscreteState(
             epoch=0,
             denoiser=denoiser,
@@ -78,6 +79,7 @@ class Trainer:
             n_updates=jnp.zeros((), jnp.int32),
             times=TimeImportance.new(denoiser.n_timesteps),
             loss=jnp.zeros(()),
+            class_shares=jnp.full(n_classes, 1 / n_classes),
         )
 
     def bits(
@@ -129,6 +131,13 @@ def update(
     average = averaged(state.average, denoiser, trainer.average_decay, state.n_updates)
     seen = state.times.seen(t, of_images)
     after = DiscreteState(
-        state.epoch, denoiser, average, optimizer, state.n_updates + 1, seen, state.loss
+        state.epoch,
+        denoiser,
+        average,
+        optimizer,
+        state.n_updates + 1,
+        seen,
+        state.loss,
+        state.class_shares,
     )
     return after, loss
