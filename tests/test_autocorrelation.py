@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from exactness import int32, random_machine
-from tiny import rest_slow
 
 from thrmlDenoising.base_graphs import (
     BaseGraph,
@@ -238,7 +237,7 @@ def blank_images(n_images: int, n_pixels: int) -> LabelledImages:
 N_SWEEPS = 64
 
 
-@pytest.mark.parametrize("beta", rest_slow([1.0, 0.5]))
+@pytest.mark.parametrize("beta", [1.0, 0.5])
 @pytest.mark.slow
 def test_a_slow_pair_decays_as_its_transition_matrix_says(beta):
     """With J = 2 the pixel remembers tanh(beta J)^2 of itself each sweep, lags are 4 sweeps."""

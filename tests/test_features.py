@@ -141,7 +141,7 @@ def test_other_shapes_are_refused(shape: tuple[int, ...]):
             look(np.zeros(shape, np.float32))
 
 
-@pytest.mark.parametrize("seed", rest_slow(SEEDS))
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.slow
 def test_weights_are_read_as_written_in_half_precision(seed: int, tmp_path: Path):
     model = ImageClassifier(jax.random.key(seed))
@@ -176,7 +176,7 @@ def test_training_learns_and_from_shuffled_classes_it_does_not(clothes, monkeypa
     assert "epoch 4 of 4" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("seed", rest_slow(SEEDS))
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("strength", [0.01, 1, 50])
 @pytest.mark.slow
 def test_rescaled_features_leave_every_answer_bit_for_bit(seed, strength, clothes, images):

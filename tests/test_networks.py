@@ -152,7 +152,7 @@ def test_none_is_the_last_class_and_one_beyond_it_is_nan():
         assert np.isnan(answer(network, label=unknown)).all()
 
 
-@pytest.mark.parametrize("kind", rest_slow(KINDS))
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.slow
 def test_images_of_a_batch_do_not_mix(kind):
     network = awake(tiny(kind, dropout=0.2))
@@ -214,7 +214,7 @@ def test_patches_are_put_back_where_they_were_cut():
     np.testing.assert_array_equal(from_patches(patches), image)
 
 
-@pytest.mark.parametrize("kind", rest_slow(KINDS))
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.slow
 def test_bfloat16_answers_nearly_as_float32_does_and_keeps_float32_parameters(kind):
     exact = awake(tiny(kind, channels=8))

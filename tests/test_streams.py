@@ -20,7 +20,6 @@ from tiny import (
     finished,
     measured,
     python,
-    rest_slow,
     tiny_cfg,
 )
 
@@ -76,7 +75,7 @@ def dtm(tmp_path_factory) -> DTM:
 # What is learnt
 
 
-@pytest.mark.parametrize("phase_order", rest_slow(["independent", "paired"]))
+@pytest.mark.parametrize("phase_order", ["independent", "paired"])
 @pytest.mark.slow
 def test_streamed_batches_train_like_the_same_batches_from_memory(
     phase_order, tmp_path, monkeypatch

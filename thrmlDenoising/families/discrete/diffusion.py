@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, Integer, Key, UInt8
@@ -72,10 +71,8 @@ class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
         """
         times = self._times(self.model.process.n_steps, n_steps)
         n = checked("n", n, Count)
-        class_key, walk_key = jax.random.split(self._sample_key(key))
-        classes = self._asked_classes(n, labels)
-        if classes is None:
-            classes = self.model.free_labels(self.state, class_key, n)
+        asked = self._asked_classes(n, labels)
+        classes, walk_key = self.model.labels(self.state, self._sample_key(key), n, asked)
         return self._generated(classes, walk_key, times, guidance)
 
     @library_settings()

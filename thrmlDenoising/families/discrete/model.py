@@ -1,9 +1,9 @@
 """Discrete diffusion as every family is: what its config says, and nothing training changes."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -77,7 +77,7 @@ class DiscreteModel(Model[DiscreteState]):
         order_key, key = jax.random.split(purpose_key(self.cfg.exp.seed, "training", epoch))
         order = np.asarray(jax.random.permutation(order_key, self.cfg.n_train))
         losses = []
-        state = _at_epoch(0, state)  # whose number is part of a compiled program
+        state = replace(state, epoch=0)  # whose number is part of a compiled program
         for batch in range(self.n_batches):
             chosen = order[batch * size : (batch + 1) * size]
             pixels, classes = map(jnp.asarray, self._shaped(self.data.train, chosen))
@@ -91,9 +91,12 @@ class DiscreteModel(Model[DiscreteState]):
             losses.append(loss)
             on_batch()
         shares = jnp.bincount(jnp.asarray(self.data.train.classes), length=self.n_classes)
-        kept = jnp.mean(jnp.stack(losses)), shares / shares.sum()
-        state = eqx.tree_at(lambda state: (state.loss, state.class_shares), state, kept)
-        return _at_epoch(epoch, state)
+        return replace(
+            state,
+            epoch=epoch,
+            loss=jnp.mean(jnp.stack(losses)),
+            class_shares=shares / shares.sum(),
+        )
 
     def _shaped(
         self, split: Split, chosen: Int[np.ndarray, " image"]
@@ -129,25 +132,35 @@ class DiscreteModel(Model[DiscreteState]):
         every: int | None = None,
     ) -> Samples:
         """All steps of `generation.n_steps`; see `Model.sample`. `every` counts them."""
-        class_key, key = jax.random.split(key)
-        labels = self.free_labels(state, class_key, n) if classes is None else classes
+        labels, key = self.labels(state, key, n, classes)
         times = time_grid(self.process.n_steps, self.cfg.n_steps)
         looks = _looks(self.cfg.n_steps, every)
         frames = self.generate(self.backwards(state), key, labels, times, looks)
         captions = [f"t = {times[look]}" for look in looks]
         return Samples(self._levels(frames), classes, None, captions)
 
-    def free_labels(
-        self, state: DiscreteState, key: Key[Array, ""], n: int
-    ) -> Int[np.ndarray, " {n}"]:
-        """Classes of n images of which none is asked for, each as often as in training.
+    def labels(
+        self,
+        state: DiscreteState,
+        key: Key[Array, ""],
+        n: int,
+        classes: Int[np.ndarray, " {n}"] | None,
+    ) -> tuple[Int[np.ndarray, " {n}"], Key[Array, ""]]:
+        """The classes of n images, drawn as often as in training if none are asked for.
 
         p(x) = sum_c p(c) p(x | c): most updates train the network with a class, few without.
         One that is never told a class is not told one here.
+
+        Returns:
+            The classes, and the key of the images.
         """
+        class_key, key = jax.random.split(key)
+        if classes is not None:
+            return classes, key
         if self.cfg.optim.classless_share == 1:
-            return self.no_label(n)
-        return np.asarray(jax.random.choice(key, self.n_classes, (n,), p=state.class_shares))
+            return self.no_label(n), key
+        drawn = jax.random.choice(class_key, self.n_classes, (n,), p=state.class_shares)
+        return np.asarray(drawn), key
 
     def no_label(self, n: int) -> Int[np.ndarray, " {n}"]:
         """What stands for "no class", n times."""
@@ -238,10 +251,6 @@ class DiscreteModel(Model[DiscreteState]):
             "by_span": bits.by_span.tolist(),
         }
         yield Finding("bits_per_dim", "Bits per dimension of held-out images", text, content)
-
-
-def _at_epoch(epoch: int, state: DiscreteState) -> DiscreteState:
-    return eqx.tree_at(lambda state: state.epoch, state, epoch)
 
 
 def _looks(n_steps: int, every: int | None) -> list[int]:

@@ -1,6 +1,6 @@
 """An update: noise on a batch, what the network says of it, and a step down the loss."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import equinox as eqx
@@ -130,14 +130,12 @@ def update(
     denoiser = eqx.apply_updates(state.denoiser, changes)
     average = averaged(state.average, denoiser, trainer.average_decay, state.n_updates)
     seen = state.times.seen(t, of_images)
-    after = DiscreteState(
-        state.epoch,
-        denoiser,
-        average,
-        optimizer,
-        state.n_updates + 1,
-        seen,
-        state.loss,
-        state.class_shares,
+    after = replace(
+        state,
+        denoiser=denoiser,
+        average=average,
+        optimizer=optimizer,
+        n_updates=state.n_updates + 1,
+        times=seen,
     )
     return after, loss
