@@ -132,7 +132,7 @@ def test_a_model_is_judged_in_own_features(n_spots: int, accuracy: set[str], tmp
     dtm = DTM(CLOTHES.replace(graph=dict(num_label_spots=n_spots)), base_dir=tmp_path)
     report = dtm.quality("free", 12, [blocks])
     others = {name for name in report.values if not name.startswith("blocks_")}
-    assert others == {"nearest_train_distance", "copied_percent"} | accuracy
+    assert others == {"nearest_train_distance", "copied_percent", "binary_mmd"} | accuracy
     assert report.measurements["blocks_fd"].n_images == 24
     dataset = load_dataset(NAME, target_classes=(1, 8), n_levels=1, pixel_threshold=0.1)
     suite = QualitySuite(RealImages(dataset, 0.1), (CallableFeatures(blocks),), n_replicates=20)

@@ -8,7 +8,13 @@ import optax
 import pytest
 from tiny import rest_slow
 
-from thrmlDenoising.networks import Network, NetworkConfig, build_network, sinusoidal
+from thrmlDenoising.networks import (
+    Network,
+    NetworkConfig,
+    build_network,
+    n_operations,
+    sinusoidal,
+)
 from thrmlDenoising.networks.layers import GroupNorm, dropout
 from thrmlDenoising.networks.patches import from_patches, to_patches
 
@@ -20,6 +26,14 @@ IMAGE = jax.random.normal(jax.random.key(1), (2, 8, 8))
 def tiny(kind: str, n_classes: int = 3, **changes) -> Network:
     cfg = TINY.replace(kind=kind, **changes)
     return build_network(cfg, jax.random.key(0), 2, 2, (8, 8), n_classes)
+
+
+def test_operations_are_counted():
+    """Of a product of matrices, and of a network twice as wide: about four times as many."""
+    assert n_operations(jnp.matmul, jnp.ones((3, 4)), jnp.ones((4, 5))) == 2 * 3 * 4 * 5
+    time, label = jnp.asarray(0.5), jnp.asarray(1)
+    one, other = (n_operations(tiny("score", channels=n), IMAGE, time, label) for n in (32, 64))
+    assert 3 < other / one < 4.5
 
 
 def awake(network: Network, seed: int = 2) -> Network:

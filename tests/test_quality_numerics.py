@@ -1,5 +1,6 @@
 """Bootstrap, kernel distance, overlap of manifolds and nearest images, against brute force."""
 
+from collections.abc import Callable
 from itertools import permutations, product
 
 import numpy as np
@@ -17,7 +18,12 @@ from thrmlDenoising.quality.bootstrap import (
     mean_estimate,
     share_estimate,
 )
-from thrmlDenoising.quality.kernel_distance import KernelReference, kernel_distance
+from thrmlDenoising.quality.kernel_distance import (
+    KernelReference,
+    cubic,
+    hamming,
+    kernel_distance,
+)
 from thrmlDenoising.quality.manifold import Manifold, Overlap, overlap
 from thrmlDenoising.quality.nearest import memorisation, nearest_distances
 
@@ -78,31 +84,37 @@ def test_wrong_counts_are_explained():
 # --- kernel distance -----------------------------------------------------------------------
 
 
-def cubic(x: np.ndarray, y: np.ndarray) -> float:
+def of_features(x: np.ndarray, y: np.ndarray) -> float:
     return (sum(a * b for a, b in zip(x, y, strict=True)) / len(x) + 1) ** 3
 
 
-def brute_kernel_distance(x: np.ndarray, y: np.ndarray, owners: np.ndarray) -> float:
+def of_pixels(x: np.ndarray, y: np.ndarray) -> float:
+    return float(np.exp(-0.1 * np.count_nonzero(x != y)))
+
+
+def brute_kernel_distance(x: np.ndarray, y: np.ndarray, owners: np.ndarray, k: Callable) -> float:
     """Double loops; images with the same owner are one image drawn more than once."""
-    within = [
-        cubic(x[i], x[j]) for i, j in product(range(len(x)), repeat=2) if owners[i] != owners[j]
-    ]
-    within_y = [cubic(a, b) for a, b in permutations(y, 2)]
-    between = [cubic(a, b) for a, b in product(x, y)]
+    within = [k(x[i], x[j]) for i, j in product(range(len(x)), repeat=2) if owners[i] != owners[j]]
+    within_y = [k(a, b) for a, b in permutations(y, 2)]
+    between = [k(a, b) for a, b in product(x, y)]
     return float(np.mean(within) + np.mean(within_y) - 2 * np.mean(between))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("rows", [3, 512])
-def test_kernel_distance_is_that_of_a_double_loop(seed, rows, monkeypatch):
+@pytest.mark.parametrize(("kernel", "by_hand"), [(cubic, of_features), (hamming, of_pixels)])
+def test_kernel_distance_is_that_of_a_double_loop(seed, rows, kernel, by_hand, monkeypatch):
     monkeypatch.setattr(kernel_module, "_ROWS_AT_ONCE", rows)
     rng = np.random.default_rng(seed)
     x, y = rng.normal(size=(8, 3)), rng.normal(1, 2, size=(11, 3))
+    if kernel is hamming:
+        x, y = (x > 0).astype(float), (y > 0).astype(float)
     counts = draw_counts(rng, 8, 30)
     drawn = [np.repeat(np.arange(8), row) for row in counts]
-    replicates = np.array([brute_kernel_distance(x[owners], y, owners) for owners in drawn])
-    wanted = centred_estimate(brute_kernel_distance(x, y, np.arange(8)), replicates)
-    np.testing.assert_allclose(kernel_distance(x, KernelReference.of(y), counts), wanted, rtol=1e-9)
+    replicates = np.array([brute_kernel_distance(x[o], y, o, by_hand) for o in drawn])
+    wanted = centred_estimate(brute_kernel_distance(x, y, np.arange(8), by_hand), replicates)
+    found = kernel_distance(x, KernelReference.of(y, kernel), counts)
+    np.testing.assert_allclose(found, wanted, rtol=1e-9)
 
 
 def v_statistic(x: np.ndarray, y: np.ndarray) -> float:

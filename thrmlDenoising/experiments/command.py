@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from thrmlDenoising.experiments.experiment import Experiment, Run
+from thrmlDenoising.experiments.experiment import Experiment, Experiments, Run
 from thrmlDenoising.experiments.training import Places, train_all
 from thrmlDenoising.support.cache import keep_compiled_programs
 from thrmlDenoising.support.command_line import exits_in_words
@@ -18,7 +18,7 @@ RUNS = Path("model_logging_and_saving/figures")
 
 def train_command(
     folder: Path,
-    scales: Mapping[str, Experiment],
+    scales: Mapping[str, Experiment] | Mapping[str, Experiments],
     argv: Sequence[str] | None = None,
     afterwards: Callable[[Sequence[Run], Places], None] | None = None,
 ) -> None:

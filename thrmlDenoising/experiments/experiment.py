@@ -82,3 +82,28 @@ class Experiment(Generic[C]):
         cfg = self.cfg.replace(**self.variants[variant])
         cfg = cfg.replace(exp=dict(seed=seed, descriptor=name))
         return Run(name, cfg, self.n_epochs, self.evaluate_every)
+
+
+@dataclass(frozen=True)
+class Experiments:
+    """Experiments of several families, which one figure shows together.
+
+    Attributes:
+        members: no two of them have a variant of the same name.
+    """
+
+    members: tuple[Experiment, ...]
+
+    def runs(self) -> list[Run]:
+        """All trainings of all members; one seed of everything comes before the next seed.
+
+        Raises:
+            ValueError: a variant is no valid config, or two have one name.
+        """
+        runs = [run for member in self.members for run in member.runs()]
+        names = [run.name for run in runs]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(
+                f"two runs are called {', '.join(sorted(twice))}: give variants other names"
+            )
+        return sorted(runs, key=lambda run: run.cfg.exp.seed)

@@ -47,8 +47,9 @@ class RunTable:
 
     Attributes:
         facts: what the comments say, such as "config hash" or "pixel threshold".
-        columns: "epoch", "autocorr_step_0", ..., "free_fid", "clamped_fid" where they were
-            measured, "free_classifier_fd", "clamped_classifier_fd"; NaN where a row has no value.
+        columns: "epoch", "seconds" of training up to it, "autocorr_step_0", ..., "free_fid",
+            "clamped_fid" where they were measured, "free_classifier_fd", "clamped_classifier_fd";
+            NaN where a row has no value.
 
     Example:
         >>> table = RunTable({"seed": "0"}, {"epoch": np.array([0.0, 1.0])})
@@ -64,7 +65,17 @@ class RunTable:
         """The epochs of a history in which anything was measured."""
         chains = history.of_parts(AUTOCORRELATION)
         records = [record for record in history.records if record.metrics or record.epoch in chains]
-        columns = {"epoch": _as_column(record.epoch for record in records)}
+        spent = dict(
+            zip(
+                (record.epoch for record in history.records),
+                np.cumsum([record.seconds for record in history.records]),
+                strict=True,
+            )
+        )
+        columns = {
+            "epoch": _as_column(record.epoch for record in records),
+            "seconds": _as_column(spent[record.epoch] for record in records),
+        }
         for part in range(max(map(len, chains.values()), default=0)):
             values = [chains[r.epoch][part] if r.epoch in chains else None for r in records]
             columns[f"{AUTOCORRELATION}_{part}"] = _as_column(values)

@@ -26,6 +26,8 @@ from thrmlDenoising.support.imports import trust
 from thrmlDenoising.support.reading import read_text
 from thrmlDenoising.training import Trainable
 
+N_TIMED = 100
+"""Images that are generated to see how long it takes."""
 _SECONDS = "seconds.txt"
 _SECONDS_FOR_THE_DYING = 5.0
 """So long a start waits for a process whose parent has just been killed."""
@@ -219,7 +221,16 @@ def _facts(run: Run, model: Trainable, seconds: float) -> dict[str, str]:
         "machine": f"{n_cores()} cores of {cpu_model()}",
         "date": date.today().isoformat(),
         "seconds": f"{seconds:.0f}",
+        "seconds per sample": f"{_seconds_per_sample(model):.4g}",
     }
+
+
+def _seconds_per_sample(model: Trainable) -> float:
+    """Of free images, once everything is compiled."""
+    model.sample(N_TIMED)
+    started = time.monotonic()
+    model.sample(N_TIMED)
+    return (time.monotonic() - started) / N_TIMED
 
 
 @contextmanager

@@ -8,12 +8,15 @@ from thrmlDenoising.networks.config import NetworkConfig
 from thrmlDenoising.networks.ema import averaged, share_kept
 from thrmlDenoising.networks.embedding import sinusoidal
 from thrmlDenoising.networks.network import Network, build_network
+from thrmlDenoising.networks.operations import JOULES_PER_OPERATION, n_operations
 
 __all__ = [
+    "JOULES_PER_OPERATION",
     "Network",
     "NetworkConfig",
     "averaged",
     "build_network",
+    "n_operations",
     "share_kept",
     "sinusoidal",
 ]

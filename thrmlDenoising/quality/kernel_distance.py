@@ -1,14 +1,15 @@
-"""Kernel distance (KID): the unbiased squared maximum mean discrepancy of two sets of features.
-
-With the cubic kernel k(x, y) = (x.y / d + 1)^3 of Binkowski et al. 2018, arXiv 1801.01401,
+"""Kernel distances: the unbiased squared maximum mean discrepancy (MMD) of two sets of images,
 
     mean_{i != j} k(x_i, x_j) + mean_{i != j} k(y_i, y_j) - 2 mean_{i, j} k(x_i, y_j).
 
-Being unbiased it is 0 on average, and thus sometimes negative, for two sets of the same kind. The
-published KID averages this over random subsets of 1000 images. Here all images are used at once,
-which has the same expectation and less scatter.
+With the kernel `cubic`, in features, it is the kernel distance of Binkowski et al. 2018,
+arXiv 1801.01401 (KID); `hamming` compares binary pixels as they are. Being unbiased it is 0 on
+average, and thus sometimes negative, for two sets of the same kind. The published KID averages
+this over random subsets of 1000 images. Here all images are used at once, which has the same
+expectation and less scatter.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -24,15 +25,42 @@ from thrmlDenoising.quality.bootstrap import (
 
 _ROWS_AT_ONCE = 512
 
+HAMMING_RATE = 0.1
+"""How fast likeness falls with every pixel that differs."""
+
+Kernel = Callable[
+    [Float[np.ndarray, "image feature"], Float[np.ndarray, "other feature"]],
+    Float[np.ndarray, "image other"],
+]
+
+
+def cubic(
+    x: Float[np.ndarray, "image feature"], y: Float[np.ndarray, "other feature"]
+) -> Float[np.ndarray, "image other"]:
+    """(x.y / d + 1)^3 for d features."""
+    base = x @ y.T
+    base /= x.shape[1]
+    base += 1
+    return base * base * base
+
+
+def hamming(
+    x: Float[np.ndarray, "image pixel"], y: Float[np.ndarray, "other pixel"]
+) -> Float[np.ndarray, "image other"]:
+    """exp(-0.1 h), h being how many pixels, each 0 or 1, differ."""
+    differing = x.sum(axis=1)[:, None] + y.sum(axis=1) - 2 * (x @ y.T)
+    return np.exp(-HAMMING_RATE * differing)
+
 
 class KernelReference(NamedTuple):
     """Real images: their features, and the mean kernel of all pairs of them."""
 
     features: Float[np.ndarray, "image feature"]
     mean_of_pairs: float
+    kernel: Kernel = cubic
 
     @classmethod
-    def of(cls, features: Float[np.ndarray, "image feature"]) -> Self:
+    def of(cls, features: Float[np.ndarray, "image feature"], kernel: Kernel = cubic) -> Self:
         """Compares all pairs.
 
         Raises:
@@ -40,7 +68,8 @@ class KernelReference(NamedTuple):
         """
         check_features(features, at_least=2)
         features = np.asarray(features, np.float64)
-        return cls(features, float(_mean_of_pairs(features, np.ones((1, len(features))))[0]))
+        of_pairs = _mean_of_pairs(features, np.ones((1, len(features))), kernel)
+        return cls(features, float(of_pairs[0]), kernel)
 
 
 def kernel_distance(
@@ -59,23 +88,16 @@ def kernel_distance(
     check_same_features(features.shape[1], reference.features.shape[1])
     x = np.asarray(features, np.float64)
     weights = np.concatenate([np.ones((1, len(x))), counts])  # the first are the images as given
-    within = _mean_of_pairs(x, weights)
-    between = weights @ _mean_over_others(x, reference.features) / len(x)
+    within = _mean_of_pairs(x, weights, reference.kernel)
+    between = weights @ _mean_over_others(x, reference) / len(x)
     distances = within + reference.mean_of_pairs - 2 * between
     return centred_estimate(distances[0], distances[1:])
 
 
-def _kernel(
-    x: Float[np.ndarray, "image feature"], y: Float[np.ndarray, "other feature"]
-) -> Float[np.ndarray, "image other"]:
-    base = x @ y.T
-    base /= x.shape[1]
-    base += 1
-    return base * base * base
-
-
 def _mean_of_pairs(
-    x: Float[np.ndarray, "image feature"], weights: Float[np.ndarray, "replicate image"]
+    x: Float[np.ndarray, "image feature"],
+    weights: Float[np.ndarray, "replicate image"],
+    kernel: Kernel,
 ) -> Float[np.ndarray, " replicate"]:
     """sum_{i != j} w_i w_j k(x_i, x_j) / sum_{i != j} w_i w_j of every row of weights."""
     pairs = weights.sum(axis=1) ** 2 - (weights**2).sum(axis=1)
@@ -87,11 +109,11 @@ def _mean_of_pairs(
     totals = np.zeros(len(weights))
     for start in range(0, len(x), _ROWS_AT_ONCE):
         block, rest = np.s_[start : start + _ROWS_AT_ONCE], np.s_[start + _ROWS_AT_ONCE :]
-        own = _kernel(x[block], x[block])
+        own = kernel(x[block], x[block])
         np.fill_diagonal(own, 0)
         totals += _products(weights[:, block], own, weights[:, block])
         # the kernel is symmetric: pairs with an earlier block are those with a later one
-        totals += 2 * _products(weights[:, block], _kernel(x[block], x[rest]), weights[:, rest])
+        totals += 2 * _products(weights[:, block], kernel(x[block], x[rest]), weights[:, rest])
     return totals / pairs
 
 
@@ -105,7 +127,8 @@ def _products(
 
 
 def _mean_over_others(
-    x: Float[np.ndarray, "image feature"], y: Float[np.ndarray, "other feature"]
+    x: Float[np.ndarray, "image feature"], reference: KernelReference
 ) -> Float[np.ndarray, " image"]:
+    y, kernel = reference.features, reference.kernel
     blocks = [x[start : start + _ROWS_AT_ONCE] for start in range(0, len(x), _ROWS_AT_ONCE)]
-    return np.concatenate([_kernel(block, y).mean(axis=1) for block in blocks])
+    return np.concatenate([kernel(block, y).mean(axis=1) for block in blocks])

@@ -17,7 +17,7 @@ from thrmlDenoising.quality.features import (
     fingerprint_of,
 )
 from thrmlDenoising.quality.frechet import frechet_estimate
-from thrmlDenoising.quality.kernel_distance import kernel_distance
+from thrmlDenoising.quality.kernel_distance import KernelReference, hamming, kernel_distance
 from thrmlDenoising.quality.manifold import N_NEIGHBOURS, Manifold, overlap
 from thrmlDenoising.quality.nearest import FEWEST_HELD_OUT, memorisation, nearest_distances
 from thrmlDenoising.quality.reference import (
@@ -104,6 +104,9 @@ class QualitySuite:
         if labels is not None:
             with report.part("accuracy"):
                 self._judge_labels(report, images, labels, mode)
+        if self.real.dataset.n_levels == 1:
+            with report.part("binary MMD"):
+                self._compare_pixels(report, pixels, counts)
         with report.part("copies of training images"):
             self._look_for_copies(report, pixels, rng)
         return report
@@ -155,6 +158,22 @@ class QualitySuite:
         found = overlap(Manifold.of(features), Manifold.of(real_features), counts)
         for name, estimate in found._asdict().items():
             add(f"{extractor.name}_{name}", estimate, len(real_features))
+
+    def _compare_pixels(
+        self, report: QualityReport, pixels: UInt8[np.ndarray, "image pixel"], counts: Counts
+    ) -> None:
+        """The kernel distance of binary pixels to those of training images."""
+        some = evenly_spread(self.real.dataset.train.pixels, N_SEARCHED)
+        if min(len(pixels), len(some)) < _FEWEST_IMAGES:
+            report.notes.append(
+                f"binary MMD: {len(pixels)} images, and {len(some)} for training, say nothing of "
+                f"a distribution, at least {_FEWEST_IMAGES} of each are needed"
+            )
+            return
+        reference = KernelReference.of(some.astype(np.float64), hamming)
+        distance = kernel_distance(pixels.astype(np.float64), reference, counts)
+        facts = "pixels", len(pixels), len(some), self.real.hash_with(None)
+        report.add(Measurement("binary_mmd", distance, *facts))
 
     def _look_for_copies(
         self,

@@ -23,6 +23,7 @@ from thrmlDenoising.families.discrete.generation import (
 from thrmlDenoising.families.discrete.likelihood import BitsPerDim, bits_per_dim
 from thrmlDenoising.families.discrete.state import DiscreteState
 from thrmlDenoising.families.discrete.trainer import Trainer, update
+from thrmlDenoising.networks import JOULES_PER_OPERATION, n_operations
 from thrmlDenoising.processes import CategoricalProcess
 from thrmlDenoising.training import Diagnostics, Finding, Model, NotFiniteError, Samples
 from thrmlDenoising.training.keys import key_for, purpose_key
@@ -113,6 +114,16 @@ class DiscreteModel(Model[DiscreteState]):
             f"{process.n_timesteps} steps of {process.kind} noise, a network of kind "
             f"{network.kind!r} with {network.channels} channels"
         )
+
+    def facts(self) -> dict[str, str]:
+        """What an image costs on a graphics processor, by its network alone."""
+        denoiser = Denoiser.of(self.cfg, self.process, purpose_key(0, "parameters"))
+        one = jnp.zeros((1, *self.cfg.image_shape), jnp.int32)
+        first = jnp.ones(1, jnp.int32), jnp.zeros(1, jnp.int32)
+        calls = self.cfg.n_steps * (1 if self.cfg.generation.guidance == 0 else 2)
+        n = calls * n_operations(denoiser, one, *first)
+        energy = f"joules per sample, {1e12 * JOULES_PER_OPERATION:.2f} pJ an operation"
+        return {"operations per sample": f"{n:.4g}", energy: f"{n * JOULES_PER_OPERATION:.4g}"}
 
     # ------------------------------------------------------------------ generation
 
