@@ -21,6 +21,8 @@ import figures.degree_ablation.plot
 import figures.degree_ablation.train
 import figures.energy_vs_quality.plot
 import figures.energy_vs_quality.train
+import figures.families.plot
+import figures.families.train
 import figures.grayscale.plot
 import figures.grayscale.train
 import figures.MEBM_DTM_ACP_ablation.plot
@@ -41,6 +43,7 @@ FOLDERS = [
     Folder(figures.chain_depth_ablation.train.main, figures.chain_depth_ablation.plot.FIGURE),
     Folder(figures.energy_vs_quality.train.main, figures.energy_vs_quality.plot.FIGURE),
     Folder(figures.grayscale.train.main, figures.grayscale.plot.FIGURE),
+    Folder(figures.families.train.main, figures.families.plot.FIGURE),
 ]
 
 

@@ -36,6 +36,7 @@ PUBLISHED = {
         "drawn_images_per_digit": 4,
         "animated_images_per_digit": 2,
         "steps_per_sample_in_gif": 10,
+        "checkpoint_every": 1,
         "n_cores": None,
     },
     "data": {

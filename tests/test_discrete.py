@@ -3,6 +3,7 @@
 Statistical comparisons raise a false alarm with chance 1e-7 each (`exactness.ALARM`).
 """
 
+import re
 from itertools import pairwise, product
 from typing import Any
 
@@ -237,6 +238,8 @@ def test_everything_is_measured_drawn_and_written_down(tmp_path):
     assert "bits_per_dim" in (run / "metrics.csv").read_text().splitlines()[0]
     assert {"epoch2_clamped.png", "epoch2_free.png"} <= {p.name for p in (run / "images").iterdir()}
     assert list((run / "gifs").iterdir())
+    assert {"bits_by_time.png", "fid_vs_epoch.png"} <= {path.name for path in run.iterdir()}
+    assert re.search(r"epoch 2: [\d.]+ s \([\d.]+ ms a batch\)", at_work.log_file.read_text())
     (finding,) = at_work.model.findings(at_work.state)
     assert "bits per dimension" in finding.text
 
@@ -293,6 +296,22 @@ def test_mistakes_are_explained(untrained, ask, message):
         ask(untrained)
 
 
+def test_a_network_that_always_knew_the_class_makes_nothing_without_one(tmp_path):
+    told = model(tmp_path, optim=dict(classless_share=0.0))
+    asked = [
+        lambda labels: told.inpaint(CODES[:2], CODES[0] > 0, labels=labels),
+        lambda labels: told.denoise(CODES[:2], t=2, labels=labels),
+        lambda labels: told.bits_per_dim(CODES[:2], labels=labels),
+    ]
+    for ask in asked:
+        with pytest.raises(ValueError, match=r"class of every training image.*give labels"):
+            ask(None)
+        ask(1)
+    with pytest.raises(ValueError, match="leave out guidance"):
+        told.sample(2, labels=0, guidance=1.0)
+    told.sample(2)  # of classes that are drawn
+
+
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
@@ -300,6 +319,10 @@ def test_mistakes_are_explained(untrained, ask, message):
         (dict(optim=dict(batch_size=1000)), "batch_size=1000 is more than the"),
         (dict(process=dict(absorbing_level=2)), "absorbing_level=2: images have the levels 0 to 1"),
         (dict(network=dict(multipliers=(1, 2, 2))), "do not halve"),
+        (
+            dict(optim=dict(classless_share=0.0), generation=dict(guidance=1.0)),
+            "guidance=1.0 with optim.classless_share=0: .*share such as 0.1",
+        ),
         (dict(process=dict(schedule="linear")), None),
     ],
 )

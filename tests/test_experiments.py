@@ -454,7 +454,7 @@ class TestFigure:
         epochs, values = data.over_seeds("a_b", lambda table: table.series("autocorr_step_0"))
         assert (epochs.tolist(), values.tolist()) == ([0, 1], [[0.1, 0.2], [0.2, 0.4]])
         table = figure.folder / "laptop" / "a_b_seed0.csv"
-        table.write_text(table.read_text(encoding="utf-8") + "2,0.1\n", encoding="utf-8")
+        table.write_text(table.read_text(encoding="utf-8") + "2,9,0.1\n", encoding="utf-8")
         with pytest.raises(ValueError, match="measured at different epochs"):
             data.over_seeds("a_b", lambda table: table.series("autocorr_step_0"))
 

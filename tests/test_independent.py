@@ -3,6 +3,7 @@
 Statistical tests raise a false alarm with chance `exactness.ALARM` each.
 """
 
+from math import log2
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,44 @@ def test_before_training_all_grey_levels_are_equally_frequent(tmp_path):
     np.testing.assert_allclose(shares, np.full((5, 4, 4), 0.2).cumsum(axis=0))
 
 
+# Bits per dimension
+
+
+def by_hand(model: IndependentPixels, image: np.ndarray, label: int, added: float) -> float:
+    """-log2 of a product of counted shares, an image at a time."""
+    train, n_values = model.train_dataset, model.cfg.n_levels + 1
+    of_class = train.pixels[train.classes == label]
+    total = len(of_class) + n_values * added
+    shares = [
+        (np.sum(of_class[:, pixel] == level) + added) / total for pixel, level in enumerate(image)
+    ]
+    return -sum(map(log2, shares)) / len(image)
+
+
+@pytest.mark.parametrize("n_levels", [1, 3])
+def test_bits_per_dimension_are_those_of_counted_shares(tmp_path, n_levels):
+    model = model_of(stripes(), tmp_path, grayscale_levels=n_levels, added_counts=0.5)
+    test = model.model.data.test
+    exact = [by_hand(model, *example, added=0.5) for example in zip(*test, strict=True)]
+    np.testing.assert_allclose(model.model.bits(model.state, *test), exact, rtol=1e-9)
+    (finding,) = model.model.findings(model.state)
+    assert finding.content["value"] == pytest.approx(np.mean(exact))
+    assert finding.content["standard_error"] == pytest.approx(
+        np.std(exact, ddof=1) / len(exact) ** 0.5
+    )
+    twin = [by_hand(model, *example, added=1.0) for example in zip(*test, strict=True)]
+    assert finding.content["value"] != pytest.approx(np.mean(twin))
+
+
+def test_images_that_nothing_was_counted_of_are_impossible_and_said_to_be(tmp_path):
+    model = model_of(stripes(), tmp_path)
+    all_black = Shares(1, np.ones_like(model.state.at_most))
+    (finding,) = model.model.findings(all_black)
+    n = len(model.model.data.test.pixels)
+    assert finding.text.startswith(f"infinite: {n} of {n} images have a grey level where no")
+    assert finding.content["value"] == finding.content["standard_error"] == np.inf
+
+
 # Drawing
 
 
@@ -190,7 +229,7 @@ def test_pooled_pixels_know_no_classes(tmp_path):
     for ask in (lambda: model.sample(4, labels=1), lambda: model.quality("clamped")):
         with pytest.raises(ValueError, match="no labels, so none can be clamped"):
             ask()
-    assert model.quality("free").values == {}
+    assert set(model.quality("free").values) == {"binary_mmd"}, "all that takes no network"
     assert "the model has no labels" in str(model.quality("free"))
     images = sorted(path.name for path in model.logging_and_saving_dir.glob("images/*"))
     assert images == ["epoch0_free.png", "epoch1_free.png"]
@@ -202,7 +241,8 @@ def test_images_with_conditions_are_of_no_class(tmp_path):
     data = OwnImages("mine", rng.random((60, 3, 4)), conditions=bits)
     model = model_of(data, tmp_path)
     assert "bits, which name no class" in str(model.quality("free"))
-    assert model.history.metric_names == [f"clamped_{HELD_OUT_PIXELS}"]
+    names = {"free_binary_mmd", "clamped_binary_mmd", f"clamped_{HELD_OUT_PIXELS}"}
+    assert set(model.history.metric_names) == names
 
 
 # Grey levels

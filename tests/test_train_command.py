@@ -251,7 +251,7 @@ def test_a_run_is_evaluated_from_its_folder_alone(evaluate, pixels):
     status, out, errors = evaluate(pixels)
     assert (status, errors) == (0, "")
     content = json.loads((pixels / "evaluations/epoch2_full.json").read_text())
-    assert set(content) == {"thrmlDenoising", "epoch", "free", "clamped"}
+    assert set(content) == {"thrmlDenoising", "epoch", "free", "clamped", "bits_per_dim"}
     for mode in ("free", "clamped"):
         assert f"## {mode} images of epoch 2" in out
         (exact,) = content[mode]["measurements"]

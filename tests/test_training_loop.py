@@ -15,7 +15,9 @@ from tqdm import tqdm
 
 from thrmlDenoising import DTM, DTMConfig
 from thrmlDenoising.families.dtm.model import NotFiniteError
+from thrmlDenoising.families.independent import IndependentConfig, IndependentPixels
 from thrmlDenoising.runs import EpochRecord
+from thrmlDenoising.training import recorder
 
 # When what is measured
 
@@ -40,6 +42,43 @@ def test_training_without_evaluating_saves_every_epoch(tmp_path, never, adaptive
     assert list(dtm.steps[0].autocorrelations) == ([0, 1, 2] if adaptive else [])
     dtm.train(2, evaluate_every=3)
     assert dtm.eval_epochs == [3, 4]
+
+
+def saved_epochs(model) -> list[int]:
+    folders = (model.logging_and_saving_dir / "model_saving").glob("epoch_*")
+    return sorted(int(path.name.removeprefix("epoch_")) for path in folders)
+
+
+def test_checkpoints_are_kept_as_often_as_is_wanted_and_resumed_with_another_frequency(tmp_path):
+    pixels = IndependentConfig().replace(data=dict(dataset_name="smoke_testing_3_2_5"))
+    every = {n: pixels.replace(exp=dict(checkpoint_every=n)) for n in (1, 2, 3)}
+    all_kept, some = (IndependentPixels(every[n], tmp_path) for n in (1, 2))
+    for model in (all_kept, some):
+        model.train(5, evaluate_every=0)
+    assert saved_epochs(all_kept) == [0, 1, 2, 3, 4, 5]
+    assert saved_epochs(some) == [0, 2, 4, 5]
+    resumed = IndependentPixels(every[3], tmp_path)
+    resumed.train(3, evaluate_every=0, resume=some.logging_and_saving_dir)
+    assert saved_epochs(resumed) == [0, 2, 4, 6, 8]
+    with pytest.raises(
+        FileNotFoundError, match=r"no complete checkpoint of epoch 7.*0, 2, 4, 6, 8"
+    ):
+        IndependentPixels.load(resumed.logging_and_saving_dir, epoch=7)
+    assert not list((resumed.logging_and_saving_dir / "model_saving").glob("*.saving"))
+
+
+def test_a_checkpoint_that_cannot_be_removed_is_only_warned_about(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(recorder, "remove_checkpoint", refuse)
+    cfg = IndependentConfig().replace(
+        data=dict(dataset_name="smoke_testing_3_2_5"), exp=dict(checkpoint_every=5)
+    )
+    model = IndependentPixels(cfg, tmp_path)
+    with pytest.warns(UserWarning, match="checkpoint of epoch 1 could not be removed: .*not yours"):
+        model.train(2, evaluate_every=0)
+    assert saved_epochs(model) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("every", [True, False])

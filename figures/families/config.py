@@ -1,29 +1,20 @@
 """Families side by side: clothes and digits in black and white, made in as many seconds.
 
-Every model sees 10,000 clothes or 60,000 digits; epochs are such that all train for some two to
-three minutes on two cores, but for the control, which has learnt all it can after one.
+At the laptop's scale every model sees 10,000 clothes or 60,000 digits, in epochs such that all
+train for some two minutes on two cores, but for the control, which has learnt all it can after one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
+from figures.settings import PUBLISHED
+from thrmlDenoising import DTMConfig
 from thrmlDenoising.config import Config
 from thrmlDenoising.experiments import Changes, Experiment, Experiments
 from thrmlDenoising.families.discrete import DiscreteConfig
 from thrmlDenoising.families.independent import IndependentConfig
 from training_script import SHORT_RUN
 
-SEEDS = (0, 1, 2)
-DATA_SETS: Mapping[str, str] = {"clothes": "fashion_mnist_10k", "digits": "mnist"}
-"""By the first word of a variant."""
-N_IMAGES = {"clothes": 10_000, "digits": 60_000}
-N_CLOTHES = {"DTM": 12, "network": 6}
-"""Epochs on clothes; on digits there are as many updates."""
-
-SHARED: Changes = dict(
-    exp=dict(generate_gif=False),
-    generation=dict(fid_images_per_digit=100),
-    evaluation=dict(bootstrap_replicates=20),
-)
 NOISE: Mapping[str, Changes] = {
     "uniform": dict(process=dict(kind="uniform")),
     "absorbing": dict(process=dict(kind="absorbing")),
@@ -36,35 +27,75 @@ NOISE: Mapping[str, Changes] = {
 """Discrete diffusion: D3PM with two kinds of noise, masked diffusion, and Hoogeboom's."""
 
 
-def experiment(cfg: Config, variants: Mapping[str, Changes], data: str, epochs: int) -> Experiment:
-    """Variants of a family on a data set, evaluated three times on the way.
+class Scale(NamedTuple):
+    """The models of a scale, and how long they are trained.
 
-    Args:
-        epochs: on clothes.
+    Attributes:
+        dtm: the one that is trained for so many epochs.
+        data: names of data sets, by the first word of the variants.
+        epochs: of the DTM, of networks and of the control, on each data set.
+        n_evaluations: on the way, evenly spread.
+        changes: what all share.
     """
-    n = max(1, round(epochs * N_IMAGES["clothes"] / N_IMAGES[data]))
-    named = {
-        f"{data}_{name}": {**changes, "data": dict(dataset_name=DATA_SETS[data])}
-        for name, changes in variants.items()
-    }
-    return Experiment(cfg.replace(**SHARED), named, n, max(1, n // 3), SEEDS)
+
+    dtm: Callable[[int], DTMConfig]
+    network: DiscreteConfig
+    data: Mapping[str, str]
+    epochs: Mapping[str, tuple[int, int, int]]
+    n_evaluations: int
+    changes: Changes
+    seeds: tuple[int, ...]
+
+    def experiments(self) -> Experiments:
+        """Of every family on every data set."""
+        members = []
+        for name in self.data:
+            of_dtm, of_network, of_control = self.epochs[name]
+            members += [
+                self._experiment(self.dtm(of_dtm), {"DTM": {}}, name, of_dtm),
+                self._experiment(self.network, NOISE, name, of_network),
+                self._experiment(IndependentConfig(), {"independent": {}}, name, of_control),
+            ]
+        return Experiments(tuple(members))
+
+    def _experiment(
+        self, cfg: Config, variants: Mapping[str, Changes], name: str, n_epochs: int
+    ) -> Experiment:
+        data = dict(dataset_name=self.data[name])
+        named = {f"{name}_{variant}": {**some, "data": data} for variant, some in variants.items()}
+        evaluate_every = max(1, n_epochs // self.n_evaluations)
+        return Experiment(cfg.replace(**self.changes), named, n_epochs, evaluate_every, self.seeds)
 
 
-def together(data_sets: tuple[str, ...]) -> Experiments:
-    """All families on these data sets."""
-    dtm = SHORT_RUN.replace(optim=dict(n_epochs_for_lrd=N_CLOTHES["DTM"]))
-    discrete = DiscreteConfig.named("fashion_mnist_binary")
-    return Experiments(
-        tuple(
-            member
-            for data in data_sets
-            for member in (
-                experiment(dtm, {"DTM": {}}, data, N_CLOTHES["DTM"]),
-                experiment(discrete, NOISE, data, N_CLOTHES["network"]),
-                experiment(IndependentConfig(), {"independent": {}}, data, 1),
-            )
-        )
-    )
-
-
-SCALES = {"laptop": together(("clothes", "digits"))}
+LAPTOP = Scale(
+    dtm=lambda n_epochs: SHORT_RUN.replace(optim=dict(n_epochs_for_lrd=n_epochs)),
+    network=DiscreteConfig.named("fashion_mnist_binary"),
+    data={"clothes": "fashion_mnist_10k", "digits": "mnist"},
+    epochs={"clothes": (9, 9, 1), "digits": (2, 2, 1)},
+    n_evaluations=3,
+    changes=dict(
+        exp=dict(generate_gif=False),
+        generation=dict(fid_images_per_digit=100),
+        evaluation=dict(bootstrap_replicates=20),
+    ),
+    seeds=(0, 1, 2),
+)
+PAPER = Scale(
+    dtm=lambda _: PUBLISHED,
+    network=DiscreteConfig().replace(
+        process=dict(n_timesteps=1000),
+        network=dict(kind="unet", channels=128, dropout=0.1),
+        optim=dict(learning_rate=2e-4, average_decay=0.9999),
+        generation=dict(n_steps=None),
+    ),
+    data={"clothes": "fashion_mnist", "digits": "mnist"},
+    epochs={"clothes": (150, 150, 1), "digits": (150, 150, 1)},
+    n_evaluations=30,
+    changes=dict(
+        exp=dict(generate_gif=False),
+        generation=dict(fid_images_per_digit=512),
+        evaluation=dict(extractors=("classifier", "inception")),
+    ),
+    seeds=(0,),
+)
+SCALES = {"laptop": LAPTOP.experiments(), "paper": PAPER.experiments()}

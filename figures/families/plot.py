@@ -8,7 +8,9 @@ from thrmlDenoising.support.command_line import quiet_interrupts
 if __name__ == "__main__":
     quiet_interrupts()
 
+import csv
 from collections.abc import Callable, Mapping
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from matplotlib.figure import Figure
 from thrmlDenoising.experiments import FigureData, PaperFigure, RunTable
 from thrmlDenoising.plots.paper import draw_band, log_axis
 
+PUBLISHED = Path(__file__).parents[1] / "energy_vs_quality" / "published.csv"
 MARKERS = {
     "DTM": "o",
     "uniform": "^",
@@ -48,19 +51,47 @@ COSTS: Mapping[str, Callable[[RunTable], float]] = {
 
 
 def draw(data: FigureData) -> Figure:
-    """A row for each data set: against seconds of training, seconds and joules a sample."""
+    """A row for each data set: against seconds of training, seconds and joules a sample.
+
+    Below, for orientation, stands what is published of joules: with FID, another distance.
+    """
     sets = list(dict.fromkeys(variant.split("_")[0] for variant in data.variants))
-    figure = Figure(figsize=(6.9, 2.4 * len(sets) + 0.5))
-    rows = figure.subplots(len(sets), 1 + len(COSTS), squeeze=False, sharey="row")
+    figure = Figure(figsize=(6.9, 2.2 * len(sets) + 1.9))
+    *rows, last = figure.subplots(len(sets) + 1, 1 + len(COSTS))
     for name, row in zip(sets, rows, strict=True):
-        methods = [method for method in MARKERS if f"{name}_{method}" in data.variants]
-        for colour, method in enumerate(methods):
-            _draw_method(row, data, name, method, f"C{colour}")
-        log_axis(row[0], f"{name}: clamped {data.distance.label}")
-        for axes, label in zip(row, ["seconds of training", *COSTS], strict=True):
-            axes.set(xlabel=label, xscale="log")
-    figure.legend(*rows[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
+        _draw_data_set(row, data, name)
+    for axes in last[:-1]:
+        axes.set_axis_off()
+    lines = rows[0][0].get_legend_handles_labels()
+    last[0].legend(*lines, loc="center left", title="mean and range of three seeds")
+    _draw_published(last[-1])
     return figure
+
+
+def _draw_data_set(row: np.ndarray, data: FigureData, name: str) -> None:
+    methods = [method for method in MARKERS if f"{name}_{method}" in data.variants]
+    for colour, method in enumerate(methods):
+        _draw_method(row, data, name, method, f"C{colour}")
+    for axes, label in zip(row, ["seconds of training", *COSTS], strict=True):
+        axes.sharey(row[0])
+        axes.set(xlabel=label, xscale="log")
+    log_axis(row[0], f"{name}: clamped {data.distance.label}")
+
+
+def _draw_published(axes: Axes) -> None:
+    """The points of the paper's Figure 1, family by family."""
+    with PUBLISHED.open(encoding="utf-8", newline="") as file:
+        points = list(csv.DictReader(file))
+    for family, group in groupby(points, key=lambda point: point["family"]):
+        members = list(group)
+        joules = [float(point["joules_per_sample"]) for point in members]
+        fid = [float(point["fid"]) for point in members]
+        axes.plot(joules, fid, marker=".", color="0.4")
+        axes.annotate(
+            family, (joules[0], fid[0]), xytext=(0, 4), textcoords="offset points", fontsize=6
+        )
+    log_axis(axes, "published: FID")
+    axes.set(xscale="log", xlabel="joules a sample")
 
 
 def _draw_method(row: np.ndarray, data: FigureData, name: str, method: str, colour: str) -> None:

@@ -53,6 +53,7 @@ class Config:
             "exp.drawn_images_per_digit",
             "exp.animated_images_per_digit",
             "exp.steps_per_sample_in_gif",
+            "exp.checkpoint_every",
             "data.data_dir",
             "evaluation.extractors",
             "evaluation.inception_weights",

@@ -69,6 +69,10 @@ class ExpConfig(Section, name="exp"):
     """Sweeps between two frames of the animation: at least 1, or 0 where
     `generate_gif` is off."""
 
+    checkpoint_every: Count = 1
+    """Epochs between two checkpoints that are kept: at least 1. Every epoch is
+    saved, and kept until the next one is."""
+
     def check_together(self) -> None:
         """What is animated, has frames."""
         for name in ("animated_images_per_digit", "steps_per_sample_in_gif"):

@@ -1,16 +1,17 @@
 """Independent pixels: the control that every comparison needs, and the smallest family there is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, get_args
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Int, Key, UInt8
 
 from thrmlDenoising.config import Config, GreyLevels, Section
+from thrmlDenoising.config.fields import NonNegative
 from thrmlDenoising.data import Mode
-from thrmlDenoising.training import Model, Samples, State, Trainable
+from thrmlDenoising.training import Finding, Model, Samples, State, Trainable
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,9 @@ class PixelsConfig(Section, name="pixels"):
     """Grey levels above black: 1 (binary images) to 255. Toy sets have their own."""
     pooled: bool = False
     """One set of frequencies for all classes; then none can be asked for."""
+    added_counts: NonNegative = 0.0
+    """Added to how often each grey level was counted: at least 0. With some,
+    no image is impossible, so that bits per dimension are finite."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,36 @@ class IndependentModel(Model[Shares]):
     def train_epoch(self, state: Shares, on_batch: Callable[[], None]) -> Shares:
         """Counts: one epoch says all there is to learn."""
         pixels, classes = self.data.train
-        seen = np.zeros_like(state.at_most)
+        seen = np.full_like(state.at_most, self.cfg.pixels.added_counts)
         np.add.at(seen, (pixels, classes[:, None] % seen.shape[1], np.arange(pixels.shape[1])), 1)
         return Shares(state.epoch + 1, seen.cumsum(axis=0) / seen.sum(axis=0))
+
+    def bits(
+        self,
+        state: Shares,
+        pixels: UInt8[np.ndarray, "image pixel"],
+        classes: Int[np.ndarray, " image"],
+    ) -> Float[np.ndarray, " image"]:
+        """-log2 p(image | class) / pixels: infinite if a grey level was never counted there."""
+        shares = np.diff(state.at_most, axis=0, prepend=0)
+        groups = classes[:, None] % shares.shape[1]
+        with np.errstate(divide="ignore"):
+            return -np.log2(shares[pixels, groups, np.arange(pixels.shape[1])]).mean(axis=1)
+
+    def findings(self, state: Shares) -> Iterator[Finding]:
+        """Bits per dimension of all held-out images, exact."""
+        bits = self.bits(state, *self.data.test)
+        n, n_impossible = len(bits), int(np.isinf(bits).sum())
+        value = float(bits.mean())
+        error = np.inf if n_impossible else float(bits.std(ddof=1) / np.sqrt(n))
+        text = (
+            f"infinite: {n_impossible} of {n} images have a grey level where no training image of "
+            "their class has it. With pixels.added_counts=1 none is impossible"
+            if n_impossible
+            else f"{value:.4f} +- {error:.4f} bits per dimension, of {n} images"
+        )
+        content = {"value": value, "standard_error": error, "n_images": n}
+        yield Finding("bits_per_dim", "Bits per dimension of held-out images", text, content)
 
     def sample(self, state: Shares, key: Key[Array, ""], n: int,
                classes: Int[np.ndarray, " example"] | None = None,

@@ -4,6 +4,7 @@ from thrmlDenoising.plots.comparison import ComparedRun, Curve, draw_comparison
 from thrmlDenoising.plots.curves import (
     draw_autocorrelation_vs_epoch,
     draw_autocorrelation_vs_lags,
+    draw_bits_by_time,
     draw_metric_vs_epoch,
 )
 from thrmlDenoising.plots.gifs import write_gif
@@ -18,6 +19,7 @@ __all__ = [
     "MetricStyle",
     "draw_autocorrelation_vs_epoch",
     "draw_autocorrelation_vs_lags",
+    "draw_bits_by_time",
     "draw_comparison",
     "draw_graph",
     "draw_grid",

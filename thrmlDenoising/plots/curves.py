@@ -125,6 +125,30 @@ def draw_autocorrelation_vs_lags(
     save_png(figure, path)
 
 
+@our_style()
+def draw_bits_by_time(
+    spans: Int[np.ndarray, "span 2"], bits: Float[np.ndarray, " span"], title: str, path: Path
+) -> None:
+    """Write a PNG of what the steps of each span contribute to a bound, a column a span.
+
+    Args:
+        spans: the first and the last time of each, one after the other.
+        bits: a dimension, all steps of a span together.
+
+    Raises:
+        ValueError: spans and bits do not fit.
+    """
+    if spans.shape != (len(bits), 2):
+        raise ValueError(f"{len(bits)} values do not fit spans [span, end] of {spans.shape}.")
+    figure, axes = _axes("time, from images to noise", "bits per dimension, by span of time")
+    edges = np.append(spans[:, 0] - 1, spans[-1:, 1])
+    axes.bar(edges[:-1], bits, np.diff(edges), align="edge", edgecolor="white", linewidth=1.0)
+    axes.set_xticks(edges)
+    axes.axhline(0, color="0.6", linewidth=0.8)
+    write(axes.title, title)
+    save_png(figure, path)
+
+
 def _axes(x_label: str, y_label: str) -> "tuple[Figure, Axes]":
     figure = mpl.figure.Figure(figsize=(8, 4.8), layout="constrained")
     axes = figure.add_subplot()

@@ -1,6 +1,10 @@
 """What a run leaves on disk: its folder, its checkpoints, its measurements and its log."""
 
-from thrmlDenoising.runs.checkpoint import checkpoint_path, save_checkpoint
+from thrmlDenoising.runs.checkpoint import (
+    checkpoint_path,
+    remove_checkpoint,
+    save_checkpoint,
+)
 from thrmlDenoising.runs.folder import RunFolder
 from thrmlDenoising.runs.history import EpochRecord, History
 from thrmlDenoising.runs.lock import InUseError, run_used_alone, used_alone
@@ -39,6 +43,7 @@ __all__ = [
     "damaged",
     "read_arrays",
     "read_part",
+    "remove_checkpoint",
     "run_used_alone",
     "save_checkpoint",
     "used_alone",

@@ -73,6 +73,15 @@ def save_checkpoint(
     return final
 
 
+def remove_checkpoint(model_saving: Path, epoch: int) -> None:
+    """Remove the checkpoint of `epoch`, whole or not at all; nothing is done if there is none."""
+    final = model_saving / checkpoint_name(epoch)
+    if final.is_dir() and not final.is_symlink():
+        # Under this name nobody reads it, and should the machine stop the next save removes it.
+        os.rename(final, leaving := _saving(final))
+        shutil.rmtree(leaving, ignore_errors=True)
+
+
 def checkpoint_path(model_saving: Path, epoch: int | None = None) -> Path:
     """The folder of a complete checkpoint: of `epoch`, or the last one for None.
 

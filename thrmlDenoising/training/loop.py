@@ -194,6 +194,8 @@ class TrainingLoop(Generic[S]):
         history = history.followed_by(record)
         self.signals.look()
         self.recorder.save(state, history)
+        if state.epoch > 0:
+            self.recorder.drop_checkpoint(state.epoch - 1)
         return history
 
     def _finish(

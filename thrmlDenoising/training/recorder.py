@@ -16,6 +16,7 @@ from thrmlDenoising.runs import (
     TrainingLog,
     checkpoint_name,
     complete_epochs,
+    remove_checkpoint,
 )
 from thrmlDenoising.support.files import check_can_hold_files, write_json, written_aside
 from thrmlDenoising.support.hints import shown_error
@@ -111,7 +112,7 @@ class RunRecorder:
 
     def epoch_saved(self, record: EpochRecord, measuring: float) -> None:
         """Logs an epoch that is saved, and the seconds that measuring it took."""
-        words = epoch_in_words(record, self._model.numbers_in_words)
+        words = epoch_in_words(record, self._model.numbers_in_words, self._model.n_batches)
         checkpoint = checkpoint_name(record.epoch)
         self.log(f"{words}; measuring {measuring:.1f} s; checkpoint {checkpoint}")
 
@@ -145,6 +146,18 @@ class RunRecorder:
         self._last_epoch = state.epoch
         made_with = self._environment._asdict()
         return save_model(self.folder.model_saving, self._model, state, history, made_with)
+
+    def drop_checkpoint(self, epoch: int) -> None:
+        """Removes an epoch's checkpoint if it is none of those that `exp.checkpoint_every` keeps.
+
+        One that cannot be removed costs a warning.
+        """
+        if epoch % self._model.cfg.exp.checkpoint_every == 0:
+            return
+        try:
+            remove_checkpoint(self.folder.model_saving, epoch)
+        except OSError as error:
+            self.warn(f"the checkpoint of epoch {epoch} could not be removed: {shown_error(error)}")
 
     def _make_whole(self, missing: Sequence[Path]) -> None:
         """Folders, config and log of a run of which something was deleted."""
@@ -242,13 +255,16 @@ def draw_headline(chosen: Headline, history: History, path: Path) -> None:
     draw_metric_vs_epoch(series, MetricStyle(chosen.label, inverted=chosen.is_distance), path)
 
 
-def epoch_in_words(record: EpochRecord, names: Mapping[str, str]) -> str:
+def epoch_in_words(record: EpochRecord, names: Mapping[str, str], n_batches: int) -> str:
     """One epoch in one line.
 
     Args:
         names: what the numbers of parts are called, where not as in the record.
+        n_batches: batches that training it took, if it is known.
     """
     parts = [f"epoch {record.epoch}: {record.seconds:.1f} s"]
+    if record.seconds and n_batches:
+        parts[0] += f" ({1e3 * record.seconds / n_batches:.3g} ms a batch)"
     for name, values in record.per_part.items():
         listed = ", ".join("-" if value is None else f"{value:.4g}" for value in values)
         parts.append(f"{names.get(name, name)} {listed}")

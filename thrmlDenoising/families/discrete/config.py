@@ -101,8 +101,8 @@ class OptimConfig(Section, name="optim"):
     keeps none, to below 1."""
 
     classless_share: Fraction = 0.1
-    """Training images whose class is not told, for free images and for
-    guidance: 0 to 1."""
+    """Training images whose class is not told, so that it may be left open
+    later, and for guidance: 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +162,12 @@ class DiscreteConfig(Config):
             raise ValueError(
                 f"optim.batch_size={self.optim.batch_size} is more than the {self.n_train} "
                 "training images"
+            )
+        if self.generation.guidance and not self.optim.classless_share:
+            raise ValueError(
+                f"generation.guidance={self.generation.guidance} with optim.classless_share=0: "
+                "guidance leads away from what the network says without a class, which it then "
+                "never learns. Use a share such as 0.1"
             )
         if self.data.n_condition_bits:
             raise ValueError(

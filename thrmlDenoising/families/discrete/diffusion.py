@@ -170,9 +170,23 @@ class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
         return model.bits_per_dim(self.state, key, split, n_spans)
 
     def _labels(self, n: int, labels: Labels | None) -> Int[np.ndarray, " {n}"]:
-        """The class of each image, or "no class" if none is asked for."""
+        """The class of each image, or "no class" if none is asked for.
+
+        Raises:
+            ValueError: see `_asked_classes`; or the network has never seen an image without one.
+        """
         classes = self._asked_classes(n, labels)
-        return self.model.no_label(n) if classes is None else classes.astype(np.int32)
+        if classes is not None:
+            return classes.astype(np.int32)
+        self._check_open_class("give labels")
+        return self.model.no_label(n)
+
+    def _check_open_class(self, advice: str) -> None:
+        if not self.cfg.optim.classless_share:
+            raise ValueError(
+                "this network was told the class of every training image (optim.classless_share="
+                f"0), so it can say nothing without one: {advice}"
+            )
 
     def _generated(
         self,
@@ -184,6 +198,8 @@ class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
     ) -> UInt8[np.ndarray, "n row column"]:
         if guidance is not None:
             guidance = checked("guidance", guidance, NonNegative)
+        if guidance:
+            self._check_open_class("leave out guidance")
         way = self.model.backwards(self.state, guidance)
         looks = [len(times) - 1]
         return self.model.generate(way, key, labels, times, looks, **given)[-1].astype(np.uint8)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import jax
@@ -24,6 +25,7 @@ from thrmlDenoising.families.discrete.likelihood import BitsPerDim, bits_per_dim
 from thrmlDenoising.families.discrete.state import DiscreteState
 from thrmlDenoising.families.discrete.trainer import Trainer, update
 from thrmlDenoising.networks import JOULES_PER_OPERATION, n_operations
+from thrmlDenoising.plots import draw_bits_by_time
 from thrmlDenoising.processes import CategoricalProcess
 from thrmlDenoising.training import Diagnostics, Finding, Model, NotFiniteError, Samples
 from thrmlDenoising.training.keys import key_for, purpose_key
@@ -239,10 +241,11 @@ class DiscreteModel(Model[DiscreteState]):
     def diagnose(
         self, state: DiscreteState, look: Callable[[], None] = no_look
     ) -> Diagnostics | None:
-        """Bits per dimension of held-out images."""
+        """Bits per dimension of held-out images, drawn by time."""
         look()
         bits = self.held_out(state, N_HELD_OUT)
-        return Diagnostics({BITS: (bits.value,)}, {}, {})
+        draw = partial(draw_bits_by_time, bits.spans, bits.by_span, f"epoch {state.epoch}: {bits}")
+        return Diagnostics({BITS: (bits.value,)}, {}, {"bits_by_time.png": draw})
 
     def per_part(self, state: DiscreteState, diagnostics: Diagnostics | None) -> PerPart:
         """Bits per dimension, where they were measured, and the training loss."""
