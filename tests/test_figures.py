@@ -18,6 +18,8 @@ from figures.degree_ablation import plot as degree_plot
 from figures.energy_vs_quality import config as energy
 from figures.energy_vs_quality import plot as energy_plot
 from figures.energy_vs_quality.plot import read_ours
+from figures.families import config as families
+from figures.families import plot as families_plot
 from figures.grayscale import config as grey
 from figures.grayscale.train import N_GENERATED, write_images
 from figures.MEBM_DTM_ACP_ablation import config as ablation
@@ -34,6 +36,7 @@ CONFIGS = {
     "chain_depth_ablation": depth,
     "energy_vs_quality": energy,
     "grayscale": grey,
+    "families": families,
 }
 MODES = ("free", "clamped")
 
@@ -106,6 +109,17 @@ class TestPaperScale:
             n_updates = n_steps * cfg.generation.steps_warmup * cfg.graph.lattice.n_nodes
             assert n_updates * QUOTED_TOTALS["figure_1"] == pytest.approx(joules, rel=1e-3)
 
+    def test_families_are_those_of_the_laptop_on_all_images(self):
+        laptop, paper = (
+            {run.name for run in families.SCALES[s].runs()} for s in ("laptop", "paper")
+        )
+        assert {name for name in laptop if name.endswith("_seed0")} == paper
+        ours, theirs = published(families, "clothes_DTM"), published(ablation, "DTM_ACP")
+        assert ours.cfg.replace(exp=theirs.cfg.exp) == theirs.cfg
+        for noise in ("uniform", "absorbing", "masked", "multinomial"):
+            cfg = published(families, f"digits_{noise}").cfg
+            assert (cfg.data.dataset_name, cfg.network.kind, cfg.n_steps) == ("mnist", "unet", 1000)
+
 
 @pytest.mark.parametrize("name", CONFIGS)
 class TestLaptopScale:
@@ -123,7 +137,7 @@ class TestLaptopScale:
             assert {"config hash", "pixel threshold", "machine", "date", "seconds"} < set(
                 table.facts
             )
-            columns = list(table.columns)
+            columns = [name for name in table.columns if name != "seconds"]
             n_steps = len(columns) - 3
             names = ["epoch", *(f"autocorr_step_{step}" for step in range(n_steps))]
             assert columns == [*names, "free_classifier_fd", "clamped_classifier_fd"]
@@ -187,6 +201,28 @@ class TestWhatTheTablesShow:
         one, two = points["DTM", "T=1"], points["DTM", "T=2"]
         assert two.joules == pytest.approx(2 * one.joules, rel=1e-3)
 
+    @pytest.mark.parametrize("data_set", ["clothes", "digits"])
+    def test_every_family_has_learnt_more_than_single_pixels(self, data_set):
+        data = laptop("families")
+
+        def last(method):
+            tables = data.seeds(f"{data_set}_{method}")
+            return [table.columns["clamped_classifier_fd"][-1] for table in tables]
+
+        for method in ("DTM", *families.NOISE):
+            assert max(last(method)) < min(last("independent"))
+
+    def test_networks_spend_more_joules_than_the_hardware_of_a_dtm(self):
+        data = laptop("families")
+        joules = {
+            method: families_plot.joules_per_sample(data.seeds(f"clothes_{method}")[0])
+            for method in ("DTM", *families.NOISE, "independent")
+        }
+        assert np.isnan(joules.pop("independent"))
+        of_dtm = joules.pop("DTM")
+        assert len(set(joules.values())) == 2, "a mask is one more channel for the network to see"
+        assert min(joules.values()) > 1e4 * of_dtm
+
 
 def lines_of(axes):
     """Every labelled line's points, by label."""
@@ -216,6 +252,19 @@ class TestWhatIsDrawn:
         _, _, paper = depth_plot.FIGURE.draw(laptop("chain_depth_ablation")).axes
         fids = lines_of(paper)["1200 sweeps of warm-up"][1]
         assert [np.isnan(fid) for fid in fids] == [False] * 4 + [True, False]
+
+    def test_families_stand_at_what_they_cost(self):
+        data = laptop("families")
+        axes = families_plot.FIGURE.draw(data).axes
+        assert "clothes" in axes[0].get_ylabel()
+        (masked,) = (line for line in axes[0].lines if line.get_label() == "masked")
+        tables = data.seeds("clothes_masked")
+        seconds = np.mean([table.columns["seconds"] for table in tables], axis=0)
+        distances = np.mean([table.columns["clamped_classifier_fd"] for table in tables], axis=0)
+        points = np.stack([seconds, distances], axis=1)[1:]
+        np.testing.assert_allclose(np.asarray(masked.get_xydata()), points)
+        published_joules = np.concatenate([np.asarray(line.get_xdata()) for line in axes[-1].lines])
+        assert 1.961e-9 in published_joules
 
     def test_our_points_stand_at_their_energy(self):
         data = laptop("energy_vs_quality")
