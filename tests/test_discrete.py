@@ -63,7 +63,7 @@ def trained(tmp_path, n_epochs: int = 2, **sections) -> DiscreteDiffusion:
 
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory) -> DiscreteDiffusion:
-    return trained(tmp_path_factory.mktemp("runs"), 6)
+    return trained(tmp_path_factory.mktemp("runs"), 15)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def numbers_of(images: np.ndarray, n_states: int) -> np.ndarray:
 @pytest.mark.parametrize("n_steps", [3, 2])
 @pytest.mark.slow
 def test_images_are_drawn_from_the_distribution_of_the_chain(lines, tmp_path, kind, n_steps):
-    at_work = lines if kind == "masked" else trained(tmp_path, process=dict(kind=kind))
+    at_work = lines if kind == "masked" else trained(tmp_path, 15, process=dict(kind=kind))
     n_states = at_work.model.process.n_states
     wanted = exact_chain(at_work, 1, time_grid(3, n_steps))
     assert wanted.sum() == pytest.approx(1, abs=1e-4)
@@ -127,7 +127,7 @@ def test_images_are_drawn_from_the_distribution_of_the_chain(lines, tmp_path, ki
 @pytest.mark.parametrize("kind", ["uniform", "masked"])
 @pytest.mark.slow
 def test_bits_per_dim_bound_the_exact_likelihood(lines, tmp_path, kind):
-    at_work = lines if kind == "masked" else trained(tmp_path, process=dict(kind=kind))
+    at_work = lines if kind == "masked" else trained(tmp_path, 15, process=dict(kind=kind))
     clean = (states_of(at_work) < 2).all(axis=(1, 2))
     exact = -np.log2(exact_chain(at_work, 1, np.arange(3, -1, -1))[clean]) / 4
     many = np.repeat(CODES, 200, axis=0)
@@ -203,14 +203,14 @@ def test_a_run_is_resumed_bit_for_bit(tmp_path):
 def test_images_are_made_with_the_average(lines):
     """With the parameters themselves they are others; so they are if no average is kept."""
     state = lines.state
-    ours = lines.sample(50, key=jax.random.key(0))
+    ours = lines.sample(1000, key=jax.random.key(0))
     swapped = eqx.tree_at(lambda s: s.denoiser, state, state.average)
     other = eqx.tree_at(lambda s: s.average, state, state.denoiser)
     try:
         lines.state = swapped
-        np.testing.assert_array_equal(lines.sample(50, key=jax.random.key(0)), ours)
+        np.testing.assert_array_equal(lines.sample(1000, key=jax.random.key(0)), ours)
         lines.state = other
-        assert (lines.sample(50, key=jax.random.key(0)) != ours).any()
+        assert (lines.sample(1000, key=jax.random.key(0)) != ours).any()
     finally:
         lines.state = state
 

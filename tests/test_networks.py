@@ -12,6 +12,7 @@ from thrmlDenoising.networks import (
     Network,
     NetworkConfig,
     build_network,
+    in_parts,
     n_operations,
     sinusoidal,
 )
@@ -318,3 +319,53 @@ def test_the_time_is_learned_from_and_its_twin_that_hears_none_learns_nothing(se
     # takes 0.05 off a mean of 10,240 squares (5 standard deviations) once in 10**6 runs.
     assert float(learned(network, hearing(1.0), key)[1]) < 0.85
     assert float(learned(network, hearing(0.0), key)[1]) > 0.95
+
+
+# --- batches in parts ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_images", [1, 16, 40])
+def test_the_gradient_of_a_batch_is_the_mean_of_its_parts(n_images):
+    """As whole; and parts have keys of their own, the same on any number of cores."""
+    network = tiny("patches", channels=8)
+    images = jnp.asarray(
+        np.random.default_rng(0).random((n_images, *network.in_shape)), jnp.float32
+    )
+
+    def loss(network, images):
+        return (jax.vmap(lambda x: network(x, jnp.float32(0.5)))(images) ** 2).mean()
+
+    gradient = eqx.filter_jit(eqx.filter_grad(loss))
+    parts = in_parts(
+        lambda _, some: (len(some), gradient(network, some)), jax.random.key(0), images
+    )
+    assert [n for n, _ in parts] == {1: [1], 16: [16], 40: [16, 16, 8]}[n_images]
+    mean = jax.tree.map(
+        lambda *values: sum(n * v for (n, _), v in zip(parts, values, strict=True)) / n_images,
+        *(part for _, part in parts),
+    )
+    for ours, whole in zip(*map(jax.tree.leaves, (mean, gradient(network, images))), strict=True):
+        np.testing.assert_allclose(ours, whole, rtol=1e-4, atol=1e-6)
+    keys = in_parts(lambda key, _: jax.random.key_data(key).tolist(), jax.random.key(0), images)
+    assert len({tuple(key) for key in keys}) == len(parts)
+    assert keys == in_parts(
+        lambda key, _: jax.random.key_data(key).tolist(), jax.random.key(0), images
+    )
+
+
+def test_a_part_that_fails_is_raised(monkeypatch):
+    def compute(_, some):
+        if some[0] == 16:
+            raise FloatingPointError("the second part")
+        return some
+
+    with pytest.raises(FloatingPointError, match="the second part"):
+        in_parts(compute, jax.random.key(0), np.arange(40))
+
+
+def test_parts_are_computed_under_the_settings_of_the_library():
+    with jax.numpy_dtype_promotion("strict"):
+        (sum_of,) = in_parts(
+            lambda _, x: jnp.asarray(x, jnp.float32) + jnp.int32(1), jax.random.key(0), np.ones(3)
+        )
+    assert sum_of.tolist() == [2, 2, 2]

@@ -1,7 +1,8 @@
 """Neural networks that families train: an image, a time and a class in, an image out.
 
 `network` is what its user sees, `unet`, `score` and `patches` are its kinds, `blocks` and `layers`
-what these are made of. Layers work on (row, column, channel), users on (channel, row, column).
+what these are made of; `parts` divides the work on a batch, `ema` averages parameters. Layers
+work on (row, column, channel), users on (channel, row, column).
 """
 
 from thrmlDenoising.networks.config import NetworkConfig
@@ -9,6 +10,7 @@ from thrmlDenoising.networks.ema import averaged, share_kept
 from thrmlDenoising.networks.embedding import sinusoidal
 from thrmlDenoising.networks.network import Network, build_network
 from thrmlDenoising.networks.operations import JOULES_PER_OPERATION, n_operations
+from thrmlDenoising.networks.parts import in_parts
 
 __all__ = [
     "JOULES_PER_OPERATION",
@@ -16,6 +18,7 @@ __all__ = [
     "NetworkConfig",
     "averaged",
     "build_network",
+    "in_parts",
     "n_operations",
     "share_kept",
     "sinusoidal",

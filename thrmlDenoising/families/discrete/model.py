@@ -83,9 +83,8 @@ class DiscreteModel(Model[DiscreteState]):
         state = replace(state, epoch=0)  # whose number is part of a compiled program
         for batch in range(self.n_batches):
             chosen = order[batch * size : (batch + 1) * size]
-            pixels, classes = map(jnp.asarray, self._shaped(self.data.train, chosen))
-            batch_key = jax.random.fold_in(key, batch)
-            state, loss = update((self.trainer, self.process), state, pixels, classes, batch_key)
+            some, batch_key = self._shaped(self.data.train, chosen), jax.random.fold_in(key, batch)
+            state, loss = update((self.trainer, self.process), state, *some, batch_key)
             if not np.isfinite(loss):
                 raise NotFiniteError(
                     f"the loss of update {int(state.n_updates)}, in epoch {epoch}, is {loss}: "

@@ -1,18 +1,19 @@
 """An update: noise on a batch, what the network says of it, and a step down the loss."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from functools import partial
+from typing import NamedTuple, Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, Key, UInt8
+from jaxtyping import Array, ArrayLike, Float, Int, Key, UInt8
 
 from thrmlDenoising.families.discrete.building import Denoiser
 from thrmlDenoising.families.discrete.config import DiscreteConfig
 from thrmlDenoising.families.discrete.state import DiscreteState
-from thrmlDenoising.networks import averaged
+from thrmlDenoising.networks import averaged, in_parts
 from thrmlDenoising.processes import CategoricalProcess, TimeImportance
 from thrmlDenoising.processes.variational import (
     Reverse,
@@ -66,7 +67,9 @@ class Trainer:
             if self.n_warmup
             else (self.learning_rate)
         )
-        return optax.chain(optax.clip_by_global_norm(self.largest_gradient), optax.adam(rate))
+        return optax.chain(
+            optax.clip_by_global_norm(self.largest_gradient), optax.flatten(optax.adam(rate))
+        )
 
     def init(self, denoiser: Denoiser) -> DiscreteState:
         """Before the first update."""
@@ -100,42 +103,86 @@ class Trainer:
         return losses[self.loss]()
 
 
-@eqx.filter_jit
+class Look(NamedTuple):
+    """What part of a batch has shown.
+
+    Attributes:
+        loss: the mean over its images, in bits a dimension.
+        gradient: of it.
+        t: the time at which each image was looked at.
+        of_images: the loss at that time alone.
+    """
+
+    loss: Float[Array, ""]
+    gradient: Denoiser
+    t: Int[Array, " image"]
+    of_images: Float[Array, " image"]
+
+
 def update(
     fixed: tuple[Trainer, CategoricalProcess],
     state: DiscreteState,
-    pixels: UInt8[Array, "image row column"],
-    classes: Int[Array, " image"],
+    pixels: UInt8[ArrayLike, "image row column"],
+    classes: Int[ArrayLike, " image"],
     key: Key[Array, ""],
 ) -> tuple[DiscreteState, Float[Array, ""]]:
     """The state after one batch, and its mean loss in bits a dimension."""
     trainer, process = fixed
-    time_key, noise_key, class_key, dropout_key = jax.random.split(key, 4)
     times = state.times if trainer.by_importance else TimeImportance.new(process.n_steps)
+    look = partial(_look, fixed, state.denoiser, times)
+    return _step(trainer, state, in_parts(look, key, pixels, classes))
+
+
+@eqx.filter_jit
+def _look(
+    fixed: tuple[Trainer, CategoricalProcess],
+    denoiser: Denoiser,
+    times: TimeImportance,
+    key: Key[Array, ""],
+    pixels: UInt8[Array, "image row column"],
+    classes: Int[Array, " image"],
+) -> Look:
+    """Noise on part of a batch, what the network says of it, and the gradient of the loss."""
+    trainer, process = fixed
+    time_key, noise_key, class_key, dropout_key = jax.random.split(key, 4)
     t = times.draw(time_key, len(pixels))
     x_0 = pixels.astype(jnp.int32)
     x_t = process.noise(noise_key, x_0, t)
-    no_class = state.denoiser.network.no_class
     is_told = jax.random.uniform(class_key, classes.shape) >= trainer.classless_share
-    labels = jnp.where(is_told, classes, no_class)
+    labels = jnp.where(is_told, classes, denoiser.network.no_class)
 
     def mean_loss(denoiser: Denoiser) -> tuple[Array, Array]:
         logits = denoiser(x_t, t, labels, dropout_key)
         of_images = trainer.bits(process, x_0, x_t, t, logits).mean(axis=(1, 2))
         return times.sum_of_steps(t, of_images).mean() / process.n_steps, of_images
 
-    (loss, of_images), gradient = eqx.filter_value_and_grad(mean_loss, has_aux=True)(state.denoiser)
+    (loss, of_images), gradient = eqx.filter_value_and_grad(mean_loss, has_aux=True)(denoiser)
+    return Look(loss, gradient, t, of_images)
+
+
+@eqx.filter_jit
+def _step(
+    trainer: Trainer, state: DiscreteState, looks: list[Look]
+) -> tuple[DiscreteState, Float[Array, ""]]:
+    """The state after a step down the loss of all parts of a batch, and that loss."""
+    sizes = [len(look.t) for look in looks]
+
+    def mean(*values: Array) -> Array:
+        return jnp.average(jnp.stack(values), axis=0, weights=jnp.asarray(sizes, jnp.float32))
+
+    gradient = jax.tree.map(mean, *(look.gradient for look in looks))
     parameters = eqx.filter(state.denoiser, eqx.is_inexact_array)
     changes, optimizer = trainer.optimizer.update(gradient, state.optimizer, parameters)
     denoiser = eqx.apply_updates(state.denoiser, changes)
-    average = averaged(state.average, denoiser, trainer.average_decay, state.n_updates)
-    seen = state.times.seen(t, of_images)
+    t, of_images = (
+        jnp.concatenate([getattr(look, name) for look in looks]) for name in ("t", "of_images")
+    )
     after = replace(
         state,
         denoiser=denoiser,
-        average=average,
+        average=averaged(state.average, denoiser, trainer.average_decay, state.n_updates),
         optimizer=optimizer,
         n_updates=state.n_updates + 1,
-        times=seen,
+        times=state.times.seen(t, of_images),
     )
-    return after, loss
+    return after, mean(*(look.loss for look in looks))
