@@ -1,6 +1,6 @@
 """Time of a training step of each network: `python -m benchmarks.networks`.
 
-A step is forward and backward on 64 images of 28 x 28 with two states, and Adam. The networks take
+A step is forward and backward on images of 28 x 28 with two states, and Adam. The networks take
 turns, so that their ratios stay right on a busy machine.
 """
 
@@ -12,14 +12,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, Key, PyTree
 
 from benchmarks.records import Machine
 from benchmarks.timing import interleaved
-from thrmlDenoising.networks import Network, NetworkConfig, build_network
+from thrmlDenoising.networks import Network, NetworkConfig, build_network, in_parts
 
 CANDIDATES = {
     "patches": NetworkConfig(),
+    "patches, 16 channels": NetworkConfig(channels=16),
     "patches, 24 channels": NetworkConfig(channels=24),
     "patches, 64 channels": NetworkConfig(channels=64),
     "patches, 1 block": NetworkConfig(n_blocks=1),
@@ -31,7 +32,7 @@ CANDIDATES = {
     ),
     "unet": NetworkConfig(kind="unet"),
 }
-N_IMAGES, SIDE, N_STATES = 64, 28, 2
+SIDE, N_STATES = 28, 2
 ADAM = optax.adam(1e-3)
 
 
@@ -44,13 +45,28 @@ def loss(network: Network, images: Float[Array, "image state row column"]) -> Fl
 
 
 @eqx.filter_jit
+def gradient(
+    network: Network, key: Key[Array, ""], images: Float[Array, "image state row column"]
+) -> Network:
+    """Of the loss of part of a batch."""
+    return jax.grad(loss)(network, images)
+
+
+@eqx.filter_jit
+def moved(
+    network: Network, moments: optax.OptState, gradients: list[Network]
+) -> tuple[Network, optax.OptState]:
+    """The network and Adam's moments after an update by the mean of these gradients."""
+    mean = jax.tree.map(lambda *parts: sum(parts) / len(parts), *gradients)
+    changes, moments = ADAM.update(mean, moments)
+    return eqx.apply_updates(network, changes), moments
+
+
 def step(
     network: Network, moments: optax.OptState, images: Float[Array, "image state row column"]
 ) -> tuple[Network, optax.OptState]:
-    """The network and Adam's moments after one update."""
-    gradient = jax.grad(loss)(network, images)
-    changes, moments = ADAM.update(gradient, moments)
-    return eqx.apply_updates(network, changes), moments
+    """The network and Adam's moments after one update, its batch in parts as in training."""
+    return moved(network, moments, in_parts(partial(gradient, network), jax.random.key(0), images))
 
 
 def first_moments(network: Network) -> optax.OptState:
@@ -83,9 +99,11 @@ def main() -> None:
     """Measures and prints a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.networks", description=__doc__)
     parser.add_argument("--repeats", type=int, default=9, help="calls a median is taken of")
+    parser.add_argument("--images", type=int, default=64, help="of a batch")
+    parser.add_argument("--only", nargs="+", choices=CANDIDATES, default=list(CANDIDATES))
     arguments = parser.parse_args()
-    made = networks(CANDIDATES, SIDE)
-    timings = interleaved(calls(made, N_IMAGES, SIDE), arguments.repeats)
+    made = networks({name: CANDIDATES[name] for name in arguments.only}, SIDE)
+    timings = interleaved(calls(made, arguments.images, SIDE), arguments.repeats)
     print(Machine.here())
     print(f"{'':24}{'parameters':>12}{'ms a step':>12}{'compiled in s':>16}")
     for name, timing in timings.items():
