@@ -14,6 +14,7 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -27,9 +28,10 @@ MARKERS = {
     "absorbing": "v",
     "masked": "s",
     "multinomial": "D",
-    "independent": "x",
 }
 """Of every method, in the order of the legend."""
+CONTROL = "independent"
+"""Is drawn as a line: it costs next to nothing, and learns next to nothing."""
 
 
 def seconds_per_sample(table: RunTable) -> float:
@@ -72,9 +74,14 @@ def _draw_data_set(row: np.ndarray, data: FigureData, name: str) -> None:
     methods = [method for method in MARKERS if f"{name}_{method}" in data.variants]
     for colour, method in enumerate(methods):
         _draw_method(row, data, name, method, f"C{colour}")
+    control = [table.columns[_column(data)][-1] for table in data.seeds(f"{name}_{CONTROL}")]
     for axes, label in zip(row, ["seconds of training", *COSTS], strict=True):
         axes.sharey(row[0])
+        axes.axhline(np.mean(control), color="0.4", linestyle=":", label=f"{CONTROL} pixels")
         axes.set(xlabel=label, xscale="log")
+        axes.xaxis.set_minor_formatter(ticker.NullFormatter())
+    row[0].xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 3, 5)))
+    row[0].xaxis.set_major_formatter(ticker.ScalarFormatter())
     log_axis(row[0], f"{name}: clamped {data.distance.label}")
 
 
@@ -87,17 +94,19 @@ def _draw_published(axes: Axes) -> None:
         joules = [float(point["joules_per_sample"]) for point in members]
         fid = [float(point["fid"]) for point in members]
         axes.plot(joules, fid, marker=".", color="0.4")
-        axes.annotate(
-            family, (joules[0], fid[0]), xytext=(0, 4), textcoords="offset points", fontsize=6
+        name = axes.annotate(
+            family, (joules[-1], fid[-1]), xytext=(4, 0), textcoords="offset points"
         )
+        name.set(fontsize=6, verticalalignment="center")
+    axes.margins(x=0.2)
     log_axis(axes, "published: FID")
     axes.set(xscale="log", xlabel="joules a sample")
 
 
 def _draw_method(row: np.ndarray, data: FigureData, name: str, method: str, colour: str) -> None:
     training, *costs = row
-    tables, column = data.seeds(f"{name}_{method}"), f"clamped_{data.distance.name}"
-    values = np.array([table.columns[column] for table in tables])
+    tables = data.seeds(f"{name}_{method}")
+    values = np.array([table.columns[_column(data)] for table in tables])
     seconds = np.mean([table.columns["seconds"] for table in tables], axis=0)
     style = dict(color=colour, marker=MARKERS[method], label=method)
     draw_band(training, seconds[1:], values[:, 1:], **style)
@@ -105,6 +114,10 @@ def _draw_method(row: np.ndarray, data: FigureData, name: str, method: str, colo
     bars = [[last.mean() - last.min()], [last.max() - last.mean()]]
     for axes, cost in zip(costs, COSTS.values(), strict=True):
         _draw_point(axes, float(np.mean([cost(table) for table in tables])), last, bars, style)
+
+
+def _column(data: FigureData) -> str:
+    return f"clamped_{data.distance.name}"
 
 
 def _draw_point(axes: Axes, x: float, last: np.ndarray, bars: list, style: dict) -> None:
