@@ -8,7 +8,6 @@ from thrmlDenoising.support.command_line import quiet_interrupts
 if __name__ == "__main__":
     quiet_interrupts()
 
-import csv
 from collections.abc import Callable, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -21,7 +20,7 @@ from matplotlib.figure import Figure
 from thrmlDenoising.experiments import FigureData, PaperFigure, RunTable
 from thrmlDenoising.plots.paper import draw_band, log_axis
 
-PUBLISHED = Path(__file__).parents[1] / "energy_vs_quality" / "published.csv"
+PUBLISHED = FigureData(Path(__file__).parents[1] / "energy_vs_quality", "paper")
 MARKERS = {
     "DTM": "o",
     "uniform": "^",
@@ -87,9 +86,7 @@ def _draw_data_set(row: np.ndarray, data: FigureData, name: str) -> None:
 
 def _draw_published(axes: Axes) -> None:
     """The points of the paper's Figure 1, family by family."""
-    with PUBLISHED.open(encoding="utf-8", newline="") as file:
-        points = list(csv.DictReader(file))
-    for family, group in groupby(points, key=lambda point: point["family"]):
+    for family, group in groupby(PUBLISHED.published, key=lambda point: point["family"]):
         members = list(group)
         joules = [float(point["joules_per_sample"]) for point in members]
         fid = [float(point["fid"]) for point in members]

@@ -74,6 +74,14 @@ class QualitySuite:
     def _judge(self) -> ClassJudge:
         return class_judge(self.real.dataset)
 
+    @cached_property
+    def _some_real_pixels(self) -> Float[np.ndarray, "image pixel"]:
+        return evenly_spread(self.real.dataset.train.pixels, N_SEARCHED).astype(np.float64)
+
+    @cached_property
+    def _pixel_reference(self) -> KernelReference:
+        return KernelReference.of(self._some_real_pixels, hamming)
+
     def measure(
         self,
         pixels: UInt8[np.ndarray, "image pixel"],
@@ -163,16 +171,15 @@ class QualitySuite:
         self, report: QualityReport, pixels: UInt8[np.ndarray, "image pixel"], counts: Counts
     ) -> None:
         """The kernel distance of binary pixels to those of training images."""
-        some = evenly_spread(self.real.dataset.train.pixels, N_SEARCHED)
-        if min(len(pixels), len(some)) < _FEWEST_IMAGES:
+        n_real = len(self._some_real_pixels)
+        if min(len(pixels), n_real) < _FEWEST_IMAGES:
             report.notes.append(
-                f"binary MMD: {len(pixels)} images, and {len(some)} for training, say nothing of "
+                f"binary MMD: {len(pixels)} images, and {n_real} for training, say nothing of "
                 f"a distribution, at least {_FEWEST_IMAGES} of each are needed"
             )
             return
-        reference = KernelReference.of(some.astype(np.float64), hamming)
-        distance = kernel_distance(pixels.astype(np.float64), reference, counts)
-        facts = "pixels", len(pixels), len(some), self.real.hash_with(None)
+        distance = kernel_distance(pixels.astype(np.float64), self._pixel_reference, counts)
+        facts = "pixels", len(pixels), n_real, self.real.hash_with(None)
         report.add(Measurement("binary_mmd", distance, *facts))
 
     def _look_for_copies(

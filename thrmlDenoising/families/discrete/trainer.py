@@ -104,7 +104,7 @@ class Trainer:
         return losses[self.loss]()
 
 
-class Look(NamedTuple):
+class Part(NamedTuple):
     """What part of a batch has shown.
 
     Attributes:
@@ -130,19 +130,19 @@ def update(
     """The state after one batch, and its mean loss in bits a dimension."""
     trainer, process = fixed
     times = state.times if trainer.by_importance else TimeImportance.new(process.n_steps)
-    look = partial(_look, fixed, state.denoiser, times)
-    return _step(trainer, state, in_parts(look, key, pixels, classes))
+    part = partial(_part, fixed, state.denoiser, times)
+    return _step(trainer, state, in_parts(part, key, pixels, classes))
 
 
 @eqx.filter_jit
-def _look(
+def _part(
     fixed: tuple[Trainer, CategoricalProcess],
     denoiser: Denoiser,
     times: TimeImportance,
     key: Key[Array, ""],
     pixels: UInt8[Array, "image row column"],
     classes: Int[Array, " image"],
-) -> Look:
+) -> Part:
     """Noise on part of a batch, what the network says of it, and the gradient of the loss."""
     trainer, process = fixed
     time_key, noise_key, class_key, dropout_key = jax.random.split(key, 4)
@@ -158,25 +158,25 @@ def _look(
         return times.sum_of_steps(t, of_images).mean() / process.n_steps, of_images
 
     (loss, of_images), gradient = eqx.filter_value_and_grad(mean_loss, has_aux=True)(denoiser)
-    return Look(loss, gradient, t, of_images)
+    return Part(loss, gradient, t, of_images)
 
 
 @eqx.filter_jit
 def _step(
-    trainer: Trainer, state: DiscreteState, looks: list[Look]
+    trainer: Trainer, state: DiscreteState, parts: list[Part]
 ) -> tuple[DiscreteState, Float[Array, ""]]:
     """The state after a step down the loss of all parts of a batch, and that loss."""
-    sizes = [len(look.t) for look in looks]
+    sizes = [len(part.t) for part in parts]
 
     def mean(*values: Array) -> Array:
         return jnp.average(jnp.stack(values), axis=0, weights=jnp.asarray(sizes, jnp.float32))
 
-    gradient = jax.tree.map(mean, *(look.gradient for look in looks))
+    gradient = jax.tree.map(mean, *(part.gradient for part in parts))
     parameters = eqx.filter(state.denoiser, eqx.is_inexact_array)
     changes, optimizer = trainer.optimizer.update(gradient, state.optimizer, parameters)
     denoiser = eqx.apply_updates(state.denoiser, changes)
     t, of_images = (
-        jnp.concatenate([getattr(look, name) for look in looks]) for name in ("t", "of_images")
+        jnp.concatenate([getattr(part, name) for part in parts]) for name in ("t", "of_images")
     )
     after = replace(
         state,
@@ -186,4 +186,4 @@ def _step(
         n_updates=state.n_updates + 1,
         times=state.times.seen(t, of_images),
     )
-    return after, mean(*(look.loss for look in looks))
+    return after, mean(*(part.loss for part in parts))
