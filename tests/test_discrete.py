@@ -4,6 +4,7 @@ Statistical comparisons raise a false alarm with chance 1e-7 each (`exactness.AL
 """
 
 import re
+from dataclasses import replace
 from itertools import pairwise, product
 from typing import Any
 
@@ -17,7 +18,7 @@ from scipy.stats import norm
 from tiny import measured
 
 from thrmlDenoising.data import OwnImages
-from thrmlDenoising.families.discrete import DiscreteConfig, DiscreteDiffusion, make_cfg
+from thrmlDenoising.families.discrete import DiscreteConfig, DiscreteDiffusion, make_cfg, trainer
 from thrmlDenoising.families.discrete.generation import time_grid
 from thrmlDenoising.families.discrete.model import DiscreteModel
 from thrmlDenoising.families.discrete.trainer import REVERSE
@@ -176,6 +177,30 @@ def test_what_is_learnt_is_the_data(tmp_path):
     assert columns_alike < 0.6
     untrained = model(tmp_path, process=dict(n_timesteps=10)).sample(500, labels=0)
     assert abs((untrained[:, :, 0] == untrained[:, :, 1]).mean() - 0.5) < 0.1, "the twin"
+
+
+@pytest.mark.slow
+def test_parts_of_a_batch_count_by_their_images(untrained, monkeypatch):
+    """Unweighted, the smaller part would turn the step round: Adam's first goes by the sign."""
+    state = untrained.state
+    slopes = eqx.filter(state.denoiser, eqx.is_inexact_array)
+
+    def part(n, loss, slope):
+        gradient = jax.tree.map(lambda x: jnp.full_like(x, slope), slopes)
+        return trainer.Part(jnp.asarray(loss), gradient, jnp.ones(n, jnp.int32), jnp.ones(n))
+
+    parts = [part(16, 1.0, 1.0), part(8, 4.0, -1.5)]
+    monkeypatch.setattr(trainer, "in_parts", lambda *_: parts)
+    fixed = replace(untrained.model.trainer, n_warmup=0), untrained.model.process
+    batch = np.zeros((24, *SIDES), np.uint8), np.zeros(24, np.int32)
+    after, loss = trainer.update(fixed, state, *batch, jax.random.key(0))
+    assert float(loss) == pytest.approx((16 * 1.0 + 8 * 4.0) / 24)
+    before, moved = (
+        jax.tree.leaves(eqx.filter(d, eqx.is_inexact_array))
+        for d in (state.denoiser, after.denoiser)
+    )
+    assert all((new < old).all() for old, new in zip(before, moved, strict=True))
+    assert after.times.visits.tolist()[0] == 24
 
 
 # --- what training keeps -------------------------------------------------------------------
