@@ -18,10 +18,9 @@ from scipy.stats import norm
 from tiny import measured
 
 from thrmlDenoising.data import OwnImages
+from thrmlDenoising.diffusion import REVERSE, time_grid
 from thrmlDenoising.families.discrete import DiscreteConfig, DiscreteDiffusion, make_cfg, trainer
-from thrmlDenoising.families.discrete.generation import time_grid
 from thrmlDenoising.families.discrete.model import DiscreteModel
-from thrmlDenoising.families.discrete.trainer import REVERSE
 from thrmlDenoising.train.arguments import parse_any
 from thrmlDenoising.training import NotFiniteError
 
@@ -191,7 +190,9 @@ def test_parts_of_a_batch_count_by_their_images(untrained, monkeypatch):
 
     parts = [part(16, 1.0, 1.0), part(8, 4.0, -1.5)]
     monkeypatch.setattr(trainer, "in_parts", lambda *_: parts)
-    fixed = replace(untrained.model.trainer, n_warmup=0), untrained.model.process
+    whole = untrained.model.trainer
+    at_once = replace(whole, optimizer=replace(whole.optimizer, n_warmup=0))
+    fixed = at_once, untrained.model.process
     batch = np.zeros((24, *SIDES), np.uint8), np.zeros(24, np.int32)
     after, loss = trainer.update(fixed, state, *batch, jax.random.key(0))
     assert float(loss) == pytest.approx((16 * 1.0 + 8 * 4.0) / 24)

@@ -15,6 +15,7 @@ FLOORS = [
     {"processes", "base_graphs", "quality", "networks", "plots"},
     {"sampling"},
     {"training"},
+    {"diffusion"},
     {"families"},
     {"DTM", "DTM_config", "step", "utils", "smoke_testing"},
     {"experiments", "evaluate", "train"},

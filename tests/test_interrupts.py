@@ -22,7 +22,7 @@ from tqdm import tqdm
 from thrmlDenoising import DTM
 from thrmlDenoising.families.dtm.model import DTMModel
 from thrmlDenoising.runs import History
-from thrmlDenoising.training.judging import Judge
+from thrmlDenoising.training.images.judging import Judge
 from thrmlDenoising.training.signals import StopSignals
 
 # Runs the training script; prints a line at the moment to interrupt, and then takes its time.

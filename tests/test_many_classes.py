@@ -23,7 +23,7 @@ from thrmlDenoising.plots import (
     write_gif,
 )
 from thrmlDenoising.plots.excerpts import ShownClasses, evenly_spread
-from thrmlDenoising.training.judging import animate
+from thrmlDenoising.training.images.generating import animate
 
 ORANGE = (213, 94, 0)
 

@@ -65,7 +65,7 @@ def test_evaluations_are_not_measured_in_vain(run, blocked, monkeypatch):
     def never(*_):
         raise AssertionError("measured")
 
-    monkeypatch.setattr("thrmlDenoising.evaluate.checkpoint.Judge", never)
+    monkeypatch.setattr("thrmlDenoising.training.images.model.Judge", never)
     said = told(evaluate.main, monkeypatch, run, "--output", blocked)
     assert said.startswith(f"error: --output {blocked} cannot be written")
     monkeypatch.setattr("thrmlDenoising.evaluate.compare.draw_comparison", never)

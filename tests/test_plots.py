@@ -272,13 +272,13 @@ def test_autocorrelation_against_lags(tmp_path, drawn):
 
 def test_bits_by_time(tmp_path, drawn):
     spans, bits = np.array([[1, 2], [3, 10]]), np.array([0.5, -0.1])
-    draw_bits_by_time(spans, bits, "0.4 bits", tmp_path / "a.png")
+    draw_bits_by_time(spans, bits, "bits", "0.4 bits", tmp_path / "a.png")
     axes = drawn[0].axes[0]
     columns = [(bar.get_x(), bar.get_width(), bar.get_height()) for bar in axes.patches]
     assert columns == [(0, 2, 0.5), (2, 8, -0.1)]
     assert axes.get_title() == "0.4 bits"
     with pytest.raises(ValueError, match="1 values do not fit"):
-        draw_bits_by_time(spans, bits[:1], "", tmp_path / "b.png")
+        draw_bits_by_time(spans, bits[:1], "", "", tmp_path / "b.png")
 
 
 def test_a_failed_drawing_leaves_the_older_picture(tmp_path, monkeypatch):

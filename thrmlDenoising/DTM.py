@@ -38,18 +38,18 @@ from thrmlDenoising.families.dtm.stitching import check_sources, open_sources, s
 from thrmlDenoising.runs import RunFolder, run_used_alone
 from thrmlDenoising.support.paths import user_path
 from thrmlDenoising.support.process_settings import library_settings
-from thrmlDenoising.training.judging import asked_classes
+from thrmlDenoising.training.images import ImageTrainable
+from thrmlDenoising.training.images.generating import asked_classes
 from thrmlDenoising.training.keys import UserKey, checked_key
 from thrmlDenoising.training.results import AUTOCORRELATION
 from thrmlDenoising.training.source import Source
-from thrmlDenoising.training.trainable import Trainable
 
 _SAMPLES = Annotated[
     int, Must("of at least 2, as one has no later one to compare with,", lambda n: n >= 2)
 ]
 
 
-class DTM(ReplicationNames, Trainable[DTMModel, DTMState]):
+class DTM(ReplicationNames, ImageTrainable[DTMModel, DTMState]):
     """A Denoising Thermodynamic Model: build it from a config, train it, sample it, load it.
 
     Args:

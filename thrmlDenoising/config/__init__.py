@@ -7,12 +7,14 @@ single values, `classes` and `yaml_text` take a config to text and back.
 from thrmlDenoising.config.classes import Named
 from thrmlDenoising.config.config import FIRST_FAMILY, Config, config_text, family_of
 from thrmlDenoising.config.fields import GreyLevels, Must, Section
+from thrmlDenoising.config.image_config import ImageConfig
 from thrmlDenoising.config.sections import (
     DataConfig,
     EvaluationConfig,
     ExpConfig,
     Extractor,
     GenerationConfig,
+    ImageExpConfig,
 )
 
 __all__ = [
@@ -24,6 +26,8 @@ __all__ = [
     "Extractor",
     "GenerationConfig",
     "GreyLevels",
+    "ImageConfig",
+    "ImageExpConfig",
     "Must",
     "Named",
     "Section",

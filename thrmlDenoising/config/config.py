@@ -7,12 +7,7 @@ from typing import Any, ClassVar, Self
 
 from thrmlDenoising.config.classes import Named, name_of, with_given
 from thrmlDenoising.config.fields import Section, check_known
-from thrmlDenoising.config.sections import (
-    DataConfig,
-    EvaluationConfig,
-    ExpConfig,
-    GenerationConfig,
-)
+from thrmlDenoising.config.sections import ExpConfig
 from thrmlDenoising.config.showing import config_lines, config_table
 from thrmlDenoising.config.yaml_text import dump, parse
 from thrmlDenoising.support.hints import did_you_mean, shortened, shown
@@ -30,9 +25,10 @@ _FAMILY = "family"
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that defines a model of a family and its training: sections, these four and more.
+    """Everything that defines a model of a family and its training: sections, this one and more.
 
-    A family's config is a frozen dataclass that derives from this one.
+    A family's config is a frozen dataclass that derives from this one; that of a family of image
+    models from `ImageConfig`.
 
     Attributes:
         family: the family's name, as in YAML and on the command line.
@@ -49,21 +45,10 @@ class Config:
     free_to_change: ClassVar[frozenset[str]] = frozenset(
         {
             "exp.descriptor",
-            "exp.generate_gif",
-            "exp.drawn_images_per_digit",
-            "exp.animated_images_per_digit",
-            "exp.steps_per_sample_in_gif",
             "exp.checkpoint_every",
-            "data.data_dir",
-            "evaluation.extractors",
-            "evaluation.inception_weights",
-            "evaluation.bootstrap_replicates",
         }
     )
     exp: ExpConfig = field(default_factory=ExpConfig)
-    data: DataConfig = field(default_factory=DataConfig)
-    generation: GenerationConfig = field(default_factory=GenerationConfig)
-    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     def __init_subclass__(cls) -> None:
         cls.__repr__ = Config.__repr__  # else dataclasses would make another, of all fields
@@ -78,7 +63,6 @@ class Config:
     def __post_init__(self) -> None:
         self._check_sections()
         self.check_together()
-        self._check_enough_images_to_draw()
 
     def check_together(self) -> None:
         """Checks that the sections go together; a family has its rules here.
@@ -88,40 +72,14 @@ class Config:
         """
 
     @property
-    def n_levels(self) -> int:
-        """Grey levels above 0 of the images that are learnt: 1, unless a family has more."""
-        return 1
+    def data_name(self) -> str:
+        """What is learnt, in a word."""
+        raise NotImplementedError
 
     @property
-    def image_shape(self) -> tuple[int, int]:
-        """Rows and columns of the data set's images."""
-        return self.data.facts.image_shape
-
-    @property
-    def n_pixels(self) -> int:
-        """Pixels of an image."""
-        rows, columns = self.image_shape
-        return rows * columns
-
-    @property
-    def target_classes(self) -> tuple[int, ...]:
-        """The classes learnt: `data.target_classes`, or all of a toy set."""
-        facts = self.data.facts
-        return tuple(range(facts.n_classes)) if facts.is_toy else self.data.target_classes
-
-    @property
-    def class_names(self) -> list[str]:
-        """The target classes in words, for pictures."""
-        if self.data.n_condition_bits:
-            return list(self.data.class_names) or ["all images"]
-        names = self.data.facts.class_names
-        return [names[target] for target in self.target_classes]
-
-    @property
-    def n_train(self) -> int:
-        """Training images of the target classes."""
-        counts = self.data.facts.train_counts
-        return sum(counts[target] for target in self.target_classes)
+    def data_facts(self) -> dict[str, str]:
+        """What a reader of a table has to know of the data and of how much was judged."""
+        return {"data": self.data_name}
 
     def replace(self, **sections: Mapping[str, Any] | Section) -> Self:
         """A copy with some fields changed, e.g. `cfg.replace(data=dict(data_dir="images"))`.
@@ -269,15 +227,6 @@ class Config:
                     f"{name} must be its section's dataclass, not {shown(value)}: "
                     f"make_cfg({name}=dict(...)) builds it"
                 )
-
-    def _check_enough_images_to_draw(self) -> None:
-        drawn, generated = self.exp.drawn_images_per_digit, self.generation.fid_images_per_digit
-        if drawn > generated:
-            raise ValueError(
-                f"exp.drawn_images_per_digit={drawn} are drawn of "
-                f"generation.fid_images_per_digit={generated} images generated per class: draw "
-                "fewer or generate more"
-            )
 
 
 def config_text(path: str | Path) -> str:

@@ -1,4 +1,4 @@
-"""The sections that every family has: the experiment, its images, how generated ones are judged.
+"""The sections that families share: the experiment, its images, how generated ones are judged.
 
 Every field is documented once, below it; the command line shows the same text.
 """
@@ -46,7 +46,7 @@ _EXTRACTORS = Must(
 
 @dataclass(frozen=True)
 class ExpConfig(Section, name="exp"):
-    """The experiment: its seed, its name, and what is drawn on the way."""
+    """The experiment: its seed, its name, and what is kept of it."""
 
     seed: Seed = 42
     """Seed of everything random: 0 to 2**32 - 1."""
@@ -54,6 +54,15 @@ class ExpConfig(Section, name="exp"):
     descriptor: Annotated[str, _PART_OF_FILE_NAMES] = ""
     """Name of the run in its folder and log: letters, digits and _-.,+= (at
     most 200 bytes)."""
+
+    checkpoint_every: Count = 1
+    """Epochs between two checkpoints that are kept: at least 1. Every epoch is
+    saved, and kept until the next one is."""
+
+
+@dataclass(frozen=True)
+class ImageExpConfig(ExpConfig, name="exp"):
+    """The experiment: its seed, its name, and what is drawn on the way."""
 
     generate_gif: bool = True
     """Draw an animation of images being generated at every evaluation."""
@@ -68,10 +77,6 @@ class ExpConfig(Section, name="exp"):
     steps_per_sample_in_gif: CountOrZero = 10
     """Sweeps between two frames of the animation: at least 1, or 0 where
     `generate_gif` is off."""
-
-    checkpoint_every: Count = 1
-    """Epochs between two checkpoints that are kept: at least 1. Every epoch is
-    saved, and kept until the next one is."""
 
     def check_together(self) -> None:
         """What is animated, has frames."""

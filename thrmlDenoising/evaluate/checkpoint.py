@@ -13,7 +13,6 @@ from thrmlDenoising.support.files import check_can_be_written, write_json
 from thrmlDenoising.support.imports import parse_trusting
 from thrmlDenoising.support.paths import user_path
 from thrmlDenoising.training import SavedRun, Source
-from thrmlDenoising.training.judging import Judge
 
 
 def checkpoint_command(words: list[str]) -> None:
@@ -27,9 +26,8 @@ def checkpoint_command(words: list[str]) -> None:
     output = given.output or _place_in(RunFolder.open(given.run), epoch)
     check_can_be_written(output, "--output")
     content: dict[str, Any] = {"thrmlDenoising": __version__, "epoch": epoch}
-    for mode in model.modes:
-        report = Judge(model).report(state, mode, given.images_per_class)
-        print(f"\n## {mode} images of epoch {epoch}\n\n{report}", flush=True)
+    for mode, report in model.reports(state, given.images_per_class):
+        print(f"\n## {mode} {model.makes} of epoch {epoch}\n\n{report}", flush=True)
         content[mode] = report.to_dict()
         write_json(output, content)  # should what follows fail, this is kept
     for finding in model.findings(state):
@@ -65,8 +63,15 @@ def _parse(words: list[str]) -> Namespace:
 
 def _changed(cfg: Config, given: Namespace) -> Config:
     """The config with what the command line says."""
-    evaluation = {"extractors": given.extractors, "inception_weights": given.inception_weights}
-    return cfg.replace(
-        data={} if given.data_dir is None else dict(data_dir=given.data_dir),
-        evaluation={name: value for name, value in evaluation.items() if value is not None},
-    )
+    said = {
+        "data": {"data_dir": given.data_dir},
+        "evaluation": {
+            "extractors": given.extractors,
+            "inception_weights": given.inception_weights,
+        },
+    }
+    changes = {
+        section: {name: value for name, value in fields.items() if value is not None}
+        for section, fields in said.items()
+    }
+    return cfg.replace(**{section: fields for section, fields in changes.items() if fields})

@@ -24,7 +24,7 @@ from thrmlDenoising.support.hints import shown_error
 from thrmlDenoising.support.host import cpu_model, n_cores
 from thrmlDenoising.support.imports import trust
 from thrmlDenoising.support.reading import read_text
-from thrmlDenoising.training import Trainable
+from thrmlDenoising.training import Trainable, at_work
 
 N_TIMED = 100
 """Images that are generated to see how long it takes."""
@@ -168,8 +168,8 @@ def train_run(run: Run, places: Places) -> float:
 
 def _train_run(run: Run, places: Places) -> float:
     folder = places.folder(run)
-    at_work = Trainable.of(family(run.cfg.family))
-    model = at_work(run.cfg, places.runs) if folder is None else at_work.load(folder)
+    of_family = at_work(family(run.cfg.family))
+    model = of_family(run.cfg, places.runs) if folder is None else of_family.load(folder)
     n_epochs = run.n_epochs - model.epoch
     if n_epochs < 0:
         raise ValueError(
@@ -210,13 +210,10 @@ def _seconds_spent(folder: Path) -> float:
 
 def _facts(run: Run, model: Trainable, seconds: float) -> dict[str, str]:
     """What a reader of the table has to know."""
-    data, n_classes = run.cfg.data, len(run.cfg.target_classes)
     return {
         "run": run.name,
         "config hash": config_hash(run.cfg),
-        "data": data.dataset_name,
-        "pixel threshold": str(data.pixel_threshold_for_single_trials),
-        "images judged, per mode": str(run.cfg.generation.fid_images_per_digit * n_classes),
+        **run.cfg.data_facts,
         **model.model.facts(),
         "machine": f"{n_cores()} cores of {cpu_model()}",
         "date": date.today().isoformat(),

@@ -8,10 +8,10 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int, Key, UInt8
 
-from thrmlDenoising.config import Config, GreyLevels, Section
+from thrmlDenoising.config import GreyLevels, ImageConfig, Section
 from thrmlDenoising.config.fields import NonNegative
 from thrmlDenoising.data import Mode
-from thrmlDenoising.training import Finding, Model, Samples, State, Trainable
+from thrmlDenoising.training import Finding, ImageModel, ImageTrainable, Samples, State
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class PixelsConfig(Section, name="pixels"):
 
 
 @dataclass(frozen=True)
-class IndependentConfig(Config):
+class IndependentConfig(ImageConfig):
     """Everything that defines a model of independent pixels."""
 
     family: ClassVar[str] = "independent"
@@ -46,7 +46,7 @@ class Shares(State):
     at_most: Float[np.ndarray, "level label_class pixel"]
 
 
-class IndependentModel(Model[Shares]):
+class IndependentModel(ImageModel[Shares]):
     """Draws each pixel by itself, as often of each grey level as in training images."""
 
     config_type = IndependentConfig
@@ -107,5 +107,5 @@ class IndependentModel(Model[Shares]):
         return Samples(np.asarray(levels, np.uint8)[None], known, None, ["independent pixels"])
 
 
-class IndependentPixels(Trainable.of(IndependentModel)):
+class IndependentPixels(ImageTrainable.of(IndependentModel)):
     """A model of independent pixels at work."""

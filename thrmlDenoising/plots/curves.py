@@ -127,20 +127,25 @@ def draw_autocorrelation_vs_lags(
 
 @our_style()
 def draw_bits_by_time(
-    spans: Int[np.ndarray, "span 2"], bits: Float[np.ndarray, " span"], title: str, path: Path
+    spans: Int[np.ndarray, "span 2"],
+    bits: Float[np.ndarray, " span"],
+    label: str,
+    title: str,
+    path: Path,
 ) -> None:
-    """Write a PNG of what the steps of each span contribute to a bound, a column a span.
+    """Write a PNG of bits by time, such as what the steps of each span contribute to a bound, a
+    column a span.
 
     Args:
         spans: the first and the last time of each, one after the other.
-        bits: a dimension, all steps of a span together.
+        label: what the bits are.
 
     Raises:
         ValueError: spans and bits do not fit.
     """
     if spans.shape != (len(bits), 2):
         raise ValueError(f"{len(bits)} values do not fit spans [span, end] of {spans.shape}.")
-    figure, axes = _axes("time, from images to noise", "bits per dimension, by span of time")
+    figure, axes = _axes("time, from data to noise", label)
     edges = np.append(spans[:, 0] - 1, spans[-1:, 1])
     axes.bar(edges[:-1], bits, np.diff(edges), align="edge", edgecolor="white", linewidth=1.0)
     axes.set_xticks(edges)

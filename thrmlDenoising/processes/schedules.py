@@ -4,7 +4,7 @@ A step resamples, or moves, a pixel with a probability that grows with beta_t. W
 data after t steps is alpha-bar_t = prod_{u <= t} (1 - beta_u), with alpha-bar_0 = 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -129,6 +129,15 @@ def jsd(n_steps: int) -> NoiseSchedule:
         ValueError: fewer than 1 step.
     """
     return NoiseSchedule("jsd", 1 / np.arange(_checked(n_steps), 0, -1))
+
+
+SCHEDULES: dict[str, Callable[[int], NoiseSchedule]] = {
+    "cosine": cosine,
+    "cosine_squared": cosine_squared,
+    "multinomial": multinomial,
+    "jsd": jsd,
+}
+"""Schedules that the number of steps alone says, by name."""
 
 
 def of_intervals(grid: Sequence[Interval], rate: float) -> NoiseSchedule:

@@ -5,7 +5,7 @@ from thrmlDenoising.runs.checkpoint import (
     remove_checkpoint,
     save_checkpoint,
 )
-from thrmlDenoising.runs.folder import RunFolder
+from thrmlDenoising.runs.folder import RunFolder, gif_name, image_name
 from thrmlDenoising.runs.history import EpochRecord, History
 from thrmlDenoising.runs.lock import InUseError, run_used_alone, used_alone
 from thrmlDenoising.runs.log import TrainingLog
@@ -41,6 +41,8 @@ __all__ = [
     "checkpoint_path",
     "complete_epochs",
     "damaged",
+    "gif_name",
+    "image_name",
     "read_arrays",
     "read_part",
     "remove_checkpoint",

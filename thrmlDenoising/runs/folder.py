@@ -157,11 +157,21 @@ class RunFolder:
 
     def image(self, epoch: int, mode: str) -> Path:
         """The image grid of an epoch; `mode` is "free" or "clamped"."""
-        return self.images / f"epoch{epoch}_{mode}.png"
+        return self.root / image_name(epoch, mode)
 
     def gif(self, epoch: int, mode: str) -> Path:
         """The animation of an epoch; `mode` is "free" or "clamped"."""
-        return self.gifs / f"epoch{epoch}_{mode}.gif"
+        return self.root / gif_name(epoch, mode)
+
+
+def image_name(epoch: int, mode: str) -> str:
+    """Where in a run folder the image grid of an epoch is; `mode` is "free" or "clamped"."""
+    return f"images/epoch{epoch}_{mode}.png"
+
+
+def gif_name(epoch: int, mode: str) -> str:
+    """Where in a run folder the animation of an epoch is; `mode` is "free" or "clamped"."""
+    return f"gifs/epoch{epoch}_{mode}.gif"
 
 
 def _check_descriptor(descriptor: str) -> None:

@@ -10,7 +10,7 @@ from thrmlDenoising.support.command_line import exits_in_words
 from thrmlDenoising.support.files import check_can_hold_files
 from thrmlDenoising.support.paths import user_path
 from thrmlDenoising.train.arguments import Arguments
-from thrmlDenoising.training import Trainable
+from thrmlDenoising.training import Trainable, at_work
 
 
 def train(parse: Callable[[], Arguments]) -> None:
@@ -29,7 +29,7 @@ def train(parse: Callable[[], Arguments]) -> None:
         given = parse()
         if given.resume is None:
             check_can_hold_files(user_path(given.output_dir), "--output-dir")
-        model = Trainable.of(family(given.cfg.family))(given.cfg, given.output_dir)
+        model = at_work(family(given.cfg.family))(given.cfg, given.output_dir)
         model.train(given.epochs, given.evaluate_every, given.resume)
         print(f"run folder: {model.logging_and_saving_dir}")
         print(f"images: {model.logging_and_saving_dir / 'images'}")

@@ -11,11 +11,10 @@ from typing import Generic, NamedTuple, TypeGuard, TypeVar
 from thrmlDenoising.quality import headline_in_words
 from thrmlDenoising.runs import EpochRecord, History, complete_epochs
 from thrmlDenoising.support.hints import shown_error
-from thrmlDenoising.training.judging import Evaluation, Judge, animate
-from thrmlDenoising.training.model import Model, State, no_look
+from thrmlDenoising.training.model import Model, State
 from thrmlDenoising.training.progress import Progress
 from thrmlDenoising.training.recorder import RunRecorder
-from thrmlDenoising.training.results import Diagnostics, NotFiniteError
+from thrmlDenoising.training.results import Diagnostics, Evaluation, NotFiniteError
 from thrmlDenoising.training.signals import StopSignals, Terminated
 
 S = TypeVar("S", bound=State)
@@ -160,16 +159,18 @@ class TrainingLoop(Generic[S]):
         return Measured(diagnostics, evaluation, time.monotonic() - started)
 
     def _evaluate(self, state: S) -> Evaluation | None:
-        """Judges the epoch's images.
+        """Judges what the epoch's model makes.
 
         Training must not be lost for it: what fails is logged and warned about, and the checkpoint
         can be evaluated later.
         """
         try:
-            evaluation = Judge(self.model).evaluate(state, self.signals.look)
+            evaluation = self.model.evaluate(state, self.signals.look)
         except Exception as error:
             reason = shown_error(error)
-            self.recorder.warn(f"epoch {state.epoch}: its images could not be judged: {reason}")
+            self.recorder.warn(
+                f"epoch {state.epoch}: its {self.model.makes} could not be judged: {reason}"
+            )
             return None
         self.recorder.warn_of_failures(state.epoch, evaluation)
         return evaluation
@@ -220,7 +221,7 @@ class TrainingLoop(Generic[S]):
                 f"complete, in {self.recorder.folder.root}: {error.strerror or error}",
             ) from error
         if animated and measured.evaluation:
-            draw_animations(self.model, state, self.recorder, self.signals.look)
+            self.recorder.animations(self.model.animations(state), self.signals.look)
         if measured.diagnostics or measured.evaluation:
             self.recorder.log(f"epoch {state.epoch}: drawing {time.monotonic() - started:.1f} s")
         reached = headline_in_words(record.metrics)
@@ -239,18 +240,3 @@ class TrainingLoop(Generic[S]):
             self.recorder.pictures(measured.diagnostics.pictures)
         if measured.evaluation:
             self.recorder.evaluation(state.epoch, measured.evaluation)
-
-
-def draw_animations(
-    model: Model[S], state: S, recorder: RunRecorder, look: Callable[[], None] = no_look
-) -> None:
-    """Animates images in every mode, if the config wants it; see `RunRecorder.picture`.
-
-    Args:
-        look: called before each; may raise.
-    """
-    if model.cfg.exp.generate_gif:
-        for mode in model.modes:
-            look()
-            with recorder.picture(recorder.folder.gif(state.epoch, mode)):
-                recorder.animation(state.epoch, mode, animate(model, state, mode))

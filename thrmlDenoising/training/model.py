@@ -8,26 +8,26 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Array, Int, Key
+from jaxtyping import Array, Key
 
 from thrmlDenoising.config import Config
-from thrmlDenoising.data import ImageDataset, Mode, OwnData
-from thrmlDenoising.quality import RealImages
+from thrmlDenoising.data import OwnData
+from thrmlDenoising.quality import QualityReport
 from thrmlDenoising.runs import History, RunFolder
-from thrmlDenoising.training.images import check_same_images, read_dataset
 from thrmlDenoising.training.keys import seed_key
 from thrmlDenoising.training.results import (
     Cost,
     Diagnostics,
+    Draw,
+    Evaluation,
     Finding,
     NotFiniteError,
     PerPart,
-    Samples,
 )
 
 if TYPE_CHECKING:
@@ -56,33 +56,26 @@ class Model(ABC, Generic[S]):
 
     Args:
         cfg: the hyperparameters.
-        own_images: the images, where the config describes a user's own.
+        own_data: what it learns, where that is a user's own.
 
     Attributes:
         config_type: the class of the family's configs.
+        makes: what it makes, such as "images".
         numbers_in_words: what the log calls the numbers of parts, where not as the history does.
-
-    Raises:
-        ValueError: they are not the images of the config.
     """
 
     config_type: ClassVar[type[Config]]
+    makes: ClassVar[str]
     numbers_in_words: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, cfg: Config, own_images: OwnData | None = None) -> None:
-        check_same_images(cfg, own_images)
+    def __init__(self, cfg: Config, own_data: OwnData | None = None) -> None:
         self.cfg: Any = cfg
-        self.own_images = own_images
+        self.own_data = own_data
 
     @cached_property
-    def data(self) -> ImageDataset:
-        """The images, read when first needed; see `read_dataset` for what may be wrong."""
-        return read_dataset(self.cfg, self.own_images)
-
-    @cached_property
-    def real(self) -> RealImages:
-        """What generated images are compared with."""
-        return RealImages(self.data, self.cfg.data.pixel_threshold_for_single_trials)
+    def data(self) -> Any:
+        """What it learns, read when first needed."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it learns")
 
     # ------------------------------------------------------------------ what a family is
 
@@ -99,62 +92,47 @@ class Model(ABC, Generic[S]):
         """
 
     @abstractmethod
-    def sample(
-        self,
-        state: S,
-        key: Key[Array, ""],
-        n: int,
-        classes: Int[np.ndarray, " example"] | None = None,
-        every: int | None = None,
-    ) -> Samples:
-        """Generates n images.
-
-        Args:
-            classes: the class each should show, as positions in the target classes; None lets the
-                model choose. A model that is conditioned on bits, which is of one class, takes
-                the conditions of held-out images in turn.
-            every: a frame every so many steps of the sampler; None for the frames that are worth
-                looking at in a still picture, the last one being the images.
+    def sample(self, state: S, key: Key[Array, ""], n: int) -> Any:
+        """Generates n examples.
 
         Raises:
-            ValueError: the model knows no classes.
             NotFiniteError: nothing can be generated with this state.
         """
 
+    @abstractmethod
+    def evaluate(self, state: S, look: Callable[[], None] = no_look) -> Evaluation:
+        """Judges what it makes, as its config says, and lays it out for drawing.
+
+        A measurement that fails costs itself: see the `failures` of the reports.
+
+        Args:
+            look: called between the parts; may raise.
+        """
+
+    @abstractmethod
+    def reports(self, state: S, n: int | None = None) -> Iterator[tuple[str, QualityReport]]:
+        """What it makes, judged, one by one: what stands before the names of metrics, "free" or
+        "clamped", and the report.
+
+        Args:
+            n: how many are made; what the config says if left out.
+        """
+
     # ------------------------------------------------------------------ what a family may be
+
+    def prepare(self) -> None:
+        """Reads what training and judging need, so that what is missing is known before a folder
+        is made.
+        """
+
+    def animations(self, state: S) -> Mapping[str, Draw]:
+        """What is animated after an evaluation, by paths in the run folder."""
+        return {}
 
     @property
     def n_batches(self) -> int:
         """Batches an epoch, over all parts of the model: how often `on_batch` is called."""
         return 0
-
-    @property
-    def n_classes(self) -> int:
-        """Groups in which images are generated and drawn."""
-        return len(self.cfg.target_classes)
-
-    @property
-    def modes(self) -> tuple[Mode, ...]:
-        """What can become of labels: they can be clamped only where there are some."""
-        return get_args(Mode)
-
-    def check_classes(self) -> None:
-        """Checks that labels can be clamped.
-
-        Raises:
-            ValueError: they cannot.
-        """
-        if "clamped" not in self.modes:
-            raise ValueError(
-                "this model has no labels, so none can be clamped: generate free images"
-            )
-
-    @property
-    def no_accuracy(self) -> str:
-        """Why it cannot be said whether images show the class of their label; "" if it can."""
-        if self.cfg.data.n_condition_bits:
-            return "label accuracy: images are conditioned on bits, which name no class"
-        return "" if "clamped" in self.modes else "label accuracy: the model has no labels"
 
     @property
     def in_words(self) -> str:
@@ -172,9 +150,9 @@ class Model(ABC, Generic[S]):
         return False
 
     @property
+    @abstractmethod
     def examples_in_words(self) -> str:
         """What it is trained on, for the log."""
-        return f"{len(self.data.train.pixels)} images in memory"
 
     def fed_by(self, batches: Any) -> Self:
         """The model, trained on a stream of batches instead of the data set.
@@ -194,9 +172,9 @@ class Model(ABC, Generic[S]):
             ValueError: something does.
         """
 
+    @abstractmethod
     def cost(self) -> Cost:
-        """What an epoch costs; by default in training images seen."""
-        return Cost("training images", self.cfg.n_train)
+        """What an epoch costs, in the unit in which models of the family compare."""
 
     def facts(self) -> dict[str, str]:
         """What a reader of its numbers has to know besides its config, by name."""
@@ -227,7 +205,7 @@ class Model(ABC, Generic[S]):
         """What the history records of every part of the model."""
         return {} if diagnostics is None else diagnostics.per_part
 
-    def pictures_over_epochs(self, history: History) -> dict[str, Callable[[Path], None]]:
+    def pictures_over_epochs(self, history: History) -> Mapping[str, Draw]:
         """What is drawn of the history besides the headline metric, by paths in the run folder."""
         return {}
 
@@ -274,9 +252,9 @@ class Model(ABC, Generic[S]):
         """Saves what was drawn once and never changes, and could not be drawn again."""
 
     @classmethod
-    def read_static(cls, saved: "SavedRun", own_images: OwnData | None = None) -> Self:
+    def read_static(cls, saved: "SavedRun", own_data: OwnData | None = None) -> Self:
         """The model of a checkpoint, with what `write_static` has saved."""
-        return cls(saved.cfg, own_images)
+        return cls(saved.cfg, own_data)
 
     def split(self, state: S) -> tuple[Any, ...]:
         """The parts of a state, in the order of `part_names`."""

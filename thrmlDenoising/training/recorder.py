@@ -5,9 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from thrmlDenoising.config import Config
-from thrmlDenoising.data import Mode
-from thrmlDenoising.plots import MetricStyle, draw_grid, draw_metric_vs_epoch, write_gif
+from thrmlDenoising.plots import MetricStyle, draw_metric_vs_epoch
 from thrmlDenoising.quality import Headline, QualityReport, headline
 from thrmlDenoising.runs import (
     EpochRecord,
@@ -22,8 +20,8 @@ from thrmlDenoising.support.files import check_can_hold_files, write_json, writt
 from thrmlDenoising.support.hints import shown_error
 from thrmlDenoising.support.warn import warn
 from thrmlDenoising.training.environment import Environment
-from thrmlDenoising.training.judging import Animation, Evaluation
-from thrmlDenoising.training.model import Model, State
+from thrmlDenoising.training.model import Model, State, no_look
+from thrmlDenoising.training.results import Draw, Evaluation
 from thrmlDenoising.training.saved_run import save_model
 
 
@@ -106,7 +104,7 @@ class RunRecorder:
         for mode, report in evaluation.reports.items():
             for name, error in report.failures.items():
                 self.warn(
-                    f"epoch {epoch}: {name} of {mode} images could not be measured: "
+                    f"epoch {epoch}: {name} of {mode} {self._model.makes} could not be measured: "
                     f"{shown_error(error)}"
                 )
 
@@ -203,7 +201,7 @@ class RunRecorder:
                 draw_headline(chosen, history, self.folder.fid_vs_epoch)
         self.pictures(self._model.pictures_over_epochs(history))
 
-    def pictures(self, drawn: Mapping[str, Callable[[Path], None]]) -> None:
+    def pictures(self, drawn: Mapping[str, Draw]) -> None:
         """Draws pictures of the model's own, by their paths in the run folder."""
         for name, draw in drawn.items():
             path = self.folder.root / name
@@ -212,41 +210,22 @@ class RunRecorder:
                 draw(path)
 
     def evaluation(self, epoch: int, evaluation: Evaluation) -> None:
-        """Writes down what was measured, and draws images of every class on their way."""
+        """Writes down what was measured, and draws what was generated."""
         self._reports(epoch, evaluation.reports)
-        for mode, grid in evaluation.grids.items():
-            path = self.folder.image(epoch, mode)
-            with self.picture(path):
-                draw_grid(*grid, *self._picture_facts, path, self._titles(mode))
+        self.pictures(evaluation.pictures)
 
-    def animation(self, epoch: int, mode: Mode, animation: Animation) -> Path:
-        """Draws images on their way, frame by frame; returns the file. Unlike the other pictures
-        it was asked for, or stands in `picture`: what goes wrong is raised.
-        """
-        path = self.folder.gif(epoch, mode)
-        samples, classes = animation
-        frames, votes, captions = samples.frames, samples.drawn_votes, samples.captions
-        write_gif(
-            frames, votes, captions, *self._picture_facts, path, self._titles(mode), classes=classes
-        )
-        return path
+    def animations(self, drawn: Mapping[str, Draw], look: Callable[[], None] = no_look) -> None:
+        """Draws animations, by their paths in the run folder; `look` is called before each."""
+        for name, draw in drawn.items():
+            look()
+            self.pictures({name: draw})
 
-    def _reports(self, epoch: int, reports: Mapping[Mode, QualityReport]) -> None:
+    def _reports(self, epoch: int, reports: Mapping[str, QualityReport]) -> None:
         """Every number with its interval and all it takes to repeat it: as JSON, and in the log."""
         content = {"epoch": epoch} | {mode: report.to_dict() for mode, report in reports.items()}
         write_json(self.folder.evaluation(epoch), content)
         for mode, report in reports.items():
-            self.log(f"{mode} images of epoch {epoch}\n{report}")
-
-    @property
-    def _picture_facts(self) -> tuple[tuple[int, int], int, list[str]]:
-        """What every picture needs to know: image shape, grey levels, names of the classes."""
-        cfg: Config = self._model.cfg
-        return cfg.image_shape, cfg.n_levels, cfg.class_names
-
-    def _titles(self, mode: Mode) -> list[str] | None:
-        """Free images belong to no class: they say so in its place."""
-        return [mode] * len(self._model.cfg.class_names) if mode == "free" else None
+            self.log(f"{mode} {self._model.makes} of epoch {epoch}\n{report}")
 
 
 def draw_headline(chosen: Headline, history: History, path: Path) -> None:

@@ -1,46 +1,20 @@
 """What models of all families give to the rooms above them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-from jaxtyping import Float, Int, UInt8
+from thrmlDenoising.quality import QualityReport
 
 PerPart = Mapping[str, tuple[float | None, ...]]
 """Numbers of every part of a model, as in `EpochRecord.per_part`."""
 
 
+Draw = Callable[[Path], None]
+"""Draws a picture into a file."""
+
 AUTOCORRELATION = "autocorr_step"
 """What the history calls the autocorrelation of a part's chains, in every family that has some."""
-
-
-class Samples(NamedTuple):
-    """Generated images on their way: the last frame is what was made.
-
-    Attributes:
-        frames: grey levels.
-        classes: the class the model says each image shows, as a position in the target classes;
-            None where it says none.
-        votes: in each frame, the share of the model's opinion that each class has, 0 to 1; None
-            where it has none.
-        captions: what each frame is.
-    """
-
-    frames: UInt8[np.ndarray, "frame example pixel"]
-    classes: Int[np.ndarray, " example"] | None
-    votes: Float[np.ndarray, "frame example label_class"] | None
-    captions: Sequence[str]
-
-    @property
-    def images(self) -> UInt8[np.ndarray, "example pixel"]:
-        """What was made."""
-        return self.frames[-1]
-
-    @property
-    def drawn_votes(self) -> Float[np.ndarray, "frame example label_class"]:
-        """The votes; where there are none, no columns of them."""
-        return np.zeros((*self.frames.shape[:2], 0)) if self.votes is None else self.votes
 
 
 class Cost(NamedTuple):
@@ -61,7 +35,28 @@ class Diagnostics(NamedTuple):
 
     per_part: PerPart
     frozen: Mapping[int, str]
-    pictures: Mapping[str, Callable[[Path], None]]
+    pictures: Mapping[str, Draw]
+
+
+class Evaluation(NamedTuple):
+    """What a model makes after an epoch: judged, and laid out for drawing.
+
+    Attributes:
+        reports: one for everything that can become of labels, "free" and "clamped".
+        pictures: drawn into the run folder, by their paths within it.
+    """
+
+    reports: Mapping[str, QualityReport]
+    pictures: Mapping[str, Draw]
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The bare numbers, such as "free_classifier_fd"."""
+        return {
+            f"{mode}_{name}": value
+            for mode, report in self.reports.items()
+            for name, value in report.values.items()
+        }
 
 
 class Finding(NamedTuple):

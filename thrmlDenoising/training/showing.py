@@ -39,7 +39,7 @@ def facts_of(cfg: Config, epoch: int, in_words: str, headline: str | None) -> di
     """
     facts = {
         "training": f"trained for {counted(epoch, 'epoch')}" if epoch else "untrained",
-        "data": cfg.data.dataset_name,
+        "data": cfg.data_name,
         "model": in_words,
     }
     return facts | ({"last evaluation": headline} if headline else {})

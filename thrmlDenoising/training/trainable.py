@@ -1,26 +1,22 @@
 """What a user holds: a model of some family at work, with its state, its history and its run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar, cast, get_args
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
-import numpy as np
-from jaxtyping import Array, Int, Key, UInt8
+from jaxtyping import Array, Key
 
 from thrmlDenoising.config import Config, Named
-from thrmlDenoising.config.fields import Count, CountOrZero, checked
-from thrmlDenoising.data import Mode, OwnData, Split, class_positions
-from thrmlDenoising.quality import QualityReport, headline, headline_in_words
-from thrmlDenoising.quality.features import FeatureExtractor
+from thrmlDenoising.config.fields import Count, checked
+from thrmlDenoising.data import OwnData
+from thrmlDenoising.quality import headline_in_words
 from thrmlDenoising.runs import History, RunFolder, run_used_alone
-from thrmlDenoising.support.hints import shown
 from thrmlDenoising.support.other_names import RunPath
 from thrmlDenoising.support.paths import user_path
 from thrmlDenoising.support.process_settings import library_settings
-from thrmlDenoising.training.judging import Judge, animate
 from thrmlDenoising.training.keys import UserKey, checked_key, purpose_key, seed_key
-from thrmlDenoising.training.loop import Callback, TrainingLoop, check_epochs, draw_animations
+from thrmlDenoising.training.loop import Callback, TrainingLoop, check_epochs
 from thrmlDenoising.training.model import Model, State
 from thrmlDenoising.training.recorder import RunRecorder
 from thrmlDenoising.training.resuming import check_resumable, check_same_source
@@ -39,8 +35,7 @@ class Trainable(Generic[M, S]):
     Args:
         cfg: the hyperparameters, the family's defaults if left out; or a model made already.
         base_dir: where run folders are made.
-        data: images of your own, `OwnImages` or a `ToySet`, which `cfg` describes:
-            `make_cfg(data=data.cfg)`.
+        data: your own, such as `OwnImages`, which `cfg` describes: `make_cfg(data=data.cfg)`.
 
     Attributes:
         model_type: the family's models.
@@ -48,7 +43,7 @@ class Trainable(Generic[M, S]):
         history: everything measured so far, epoch by epoch.
 
     Raises:
-        ValueError: the config describes other images than `data`.
+        ValueError: the config describes other data than `data`.
     """
 
     model_type: ClassVar[type[Model]]
@@ -70,9 +65,10 @@ class Trainable(Generic[M, S]):
         self._folder = RunFolder.new(user_path(base_dir), self.cfg.exp.descriptor, datetime.now())
 
     @classmethod
-    def of(cls, model_type: type[Model]) -> "type[Trainable]":
+    def of(cls, model_type: type[Model]) -> type[Self]:
         """The class for models of this type at work, where a family has to be told by name."""
-        return type(f"{model_type.__name__}AtWork", (cls,), {"model_type": model_type})
+        made = type(f"{model_type.__name__}AtWork", (cls,), {"model_type": model_type})
+        return cast(type[Self], made)
 
     # ------------------------------------------------------------------ what a user reads
 
@@ -111,41 +107,6 @@ class Trainable(Generic[M, S]):
         return 0 if self._state is None else self._state.epoch
 
     @property
-    def train_dataset(self) -> Split:
-        """Training images (grey levels) and their classes."""
-        return self.model.data.train
-
-    @property
-    def test_dataset(self) -> Split:
-        """Held-out images and their classes."""
-        return self.model.data.test
-
-    @property
-    def eval_epochs(self) -> list[int]:
-        """The epochs of the values in `fids_dict`."""
-        names = list(self._headline_names.values())
-        return self.history.series(names[0])[0] if names else []
-
-    @property
-    def fids_dict(self) -> dict[str, list[float]]:
-        """The headline metric at `eval_epochs`, of "free" and "clamped" images.
-
-        The name is dtm-replication's. It is the FID where that was measured, else the classifier
-        FD or another Fréchet distance; for toy sets the per cent of images that are exactly the
-        image of their class.
-        """
-        names = self._headline_names
-        return {
-            mode: self.history.series(names[mode])[1] if mode in names else []
-            for mode in get_args(Mode)
-        }
-
-    @property
-    def _headline_names(self) -> dict[Mode, str]:
-        chosen = headline(self.history.metric_names)
-        return chosen.names if chosen else {}
-
-    @property
     def logging_and_saving_dir(self) -> RunPath:
         """The run folder; it is made when something is first written."""
         return RunPath(self._folder.root)
@@ -173,7 +134,7 @@ class Trainable(Generic[M, S]):
     ) -> None:
         """Trains for `n_epochs` more epochs and writes the run folder as it goes.
 
-        Every epoch is saved. Images are generated, judged and drawn before the first epoch (that
+        Every epoch is saved. What the model makes is judged and drawn before the first epoch (that
         is epoch 0, without an animation), every `evaluate_every` epochs and after the last. An
         epoch that is interrupted, or fails, before it is saved leaves the model as it was before
         it. Ctrl-C and SIGTERM wait for the end of a batch or of a measurement; a second Ctrl-C
@@ -185,7 +146,7 @@ class Trainable(Generic[M, S]):
                 same sampler and library versions, bit for bit as if it had never stopped. Both
                 are in the training log.
             batches: training batches for data that do not fit memory, in place of the training
-                images, which then serve for measuring alone; see docs/own_data.md. A run is
+                examples, which then serve for measuring alone; see docs/own_data.md. A run is
                 resumed bit for bit if they are a function of the epoch: give it again.
             callbacks: each is given the record of every epoch, `EpochRecord`, once that is saved
                 and drawn; one that returns True ends the training there.
@@ -202,8 +163,7 @@ class Trainable(Generic[M, S]):
         evaluate_every = 0 if evaluate_every is None else evaluate_every
         check_epochs(n_epochs, evaluate_every)
         with StopsAtOnce() as signals:
-            # Data or an extractor may be missing: that should be known before a folder is made.
-            _ = self.model.data, Judge(self.model).suite
+            self.model.prepare()
             fed = self.model if batches is None else self.model.fed_by(batches)
             fed.check_trainable()
             signals.look()
@@ -229,8 +189,8 @@ class Trainable(Generic[M, S]):
                 f"this model is trained already ({self.epoch} epochs), and resuming {saved.run} "
                 f"would throw that away: start from a new {type(self).__name__}(cfg)"
             )
-        # What may differ in the config is what the user says now; the images are read already.
-        model = model_type.read_static(saved._replace(cfg=self.cfg), self.model.own_images)
+        # What may differ in the config is what the user says now; the data are read already.
+        model = model_type.read_static(saved._replace(cfg=self.cfg), self.model.own_data)
         model.data = self.model.data
         self._restore(model, saved)
         self._folder = run
@@ -244,117 +204,27 @@ class Trainable(Generic[M, S]):
         """Own classes that the config names."""
         return [value for value in self.cfg.flat().values() if isinstance(value, type)]
 
-    # ------------------------------------------------------------------ images
+    # ------------------------------------------------------------------ generating and measuring
 
     @library_settings()
-    def sample(
-        self,
-        n: int,
-        labels: int | Sequence[int] | Int[np.ndarray, " n"] | None = None,
-        key: UserKey | None = None,
-    ) -> UInt8[np.ndarray, "n row column"]:
-        """Generates n images of grey levels 0 to `cfg.n_levels`.
+    def sample(self, n: int, key: UserKey | None = None) -> Any:
+        """Generates n examples.
 
         Args:
-            labels: the class wanted, or one for each image, numbered as in the data set;
-                None lets the model choose.
-            key: the same key gives the same images, whatever kind of key; left out, it is made
+            key: the same key gives the same examples, whatever kind of key; left out, it is made
                 from `exp.seed`.
 
         Raises:
-            ValueError: less than 1 image, a class the model does not know, or a wrong number of
-                labels.
+            ValueError: less than 1.
         """
-        n = checked("n", n, Count)
-        classes = self._asked_classes(n, labels)
-        samples = self.model.sample(self.state, self._sample_key(key), n, classes)
-        return samples.images.reshape(n, *self.cfg.image_shape)
-
-    def _asked_classes(
-        self, n: int, labels: int | Sequence[int] | Int[np.ndarray, " n"] | None
-    ) -> Int[np.ndarray, " n"] | None:
-        """The place of each label among the classes of the model.
-
-        Raises:
-            ValueError: a class the model does not know, or a wrong number of labels.
-        """
-        if labels is None:
-            return None
-        self.model.check_classes()
-        positions = class_positions(labels, self.cfg.target_classes)
-        if positions.shape not in ((), (n,)):
-            raise ValueError(f"{positions.size} labels for {n} images: give one, or one for each")
-        return np.broadcast_to(positions, n)
+        return self.model.sample(self.state, self._sample_key(key), checked("n", n, Count))
 
     def _sample_key(self, key: UserKey | None) -> Key[Array, ""]:
         return purpose_key(self.cfg.exp.seed, "sample") if key is None else checked_key(key)
 
     @library_settings()
-    def generate_gif(
-        self,
-        epoch: int | None = None,
-        mode: Mode = "clamped",
-        runs_per_label: int | None = None,
-        steps_per_sample: int | None = None,
-    ) -> Path:
-        """Animates images being generated, the noise first, into the run folder.
-
-        Args:
-            epoch: the number in the file's name; the model's own if left out.
-            runs_per_label: images of every class; `exp.animated_images_per_digit` if left out.
-            steps_per_sample: sweeps between two frames; `exp.steps_per_sample_in_gif` if left out.
-
-        Returns:
-            The file.
-
-        Raises:
-            ValueError: an unknown mode, no number of an epoch, or less than 1 image or sweep.
-        """
-        if isinstance(epoch, str):
-            raise ValueError(f"epoch={shown(epoch)}: give the mode by name, mode='free'")
-        if isinstance(mode, int):  # dtm-replication's second argument
-            raise ValueError(
-                f"mode={mode}: the second argument is 'free' or 'clamped'; images per class are "
-                f"given by name, runs_per_label={mode}"
-            )
-        epoch = checked("epoch", epoch, CountOrZero | None)
-        runs_per_label = checked("runs_per_label", runs_per_label, Count | None)
-        steps_per_sample = checked("steps_per_sample", steps_per_sample, Count | None)
-        epoch = self.epoch if epoch is None else epoch
-        animation = animate(self.model, self.state, mode, runs_per_label, steps_per_sample)
-        recorder = self.open_run()
-        with run_used_alone(recorder.folder):
-            return recorder.animation(epoch, mode, animation)
-
-    # ------------------------------------------------------------------ measuring
-
-    @library_settings()
-    def quality(
-        self,
-        mode: Mode,
-        n_per_class: int | None = None,
-        extractors: Sequence[FeatureExtractor | Callable[[np.ndarray], Any]] | None = None,
-    ) -> QualityReport:
-        """Generates images and measures them; `print` shows a table of the report.
-
-        Args:
-            n_per_class: `generation.fid_images_per_digit` if left out.
-            extractors: in whose features to compare, own functions (see `CallableFeatures`) or
-                extractors; those of the config if left out.
-
-        Raises:
-            ValueError: an unknown mode, clamped labels of a model without labels, less than 1
-                image, or extractors of one name.
-            Exception: whatever an own extractor raises; in training and `eval_epoch` it would
-                cost its own measurements and a warning.
-        """
-        report = Judge(self.model).report(self.state, mode, n_per_class, extractors)
-        report.raise_failure()
-        return report
-
-    @library_settings()
     def eval_epoch(self, epoch: int) -> dict[str, float]:
-        """Generates images with free and with clamped labels, judges them and draws them.
+        """Judges and draws what the model makes, as training does.
 
         Returns:
             The numbers by name, such as "free_classifier_fd"; `evaluations/` in the run folder
@@ -365,12 +235,12 @@ class Trainable(Generic[M, S]):
             ValueError: the model is at another epoch.
         """
         self._check_epoch(epoch)
-        evaluation = Judge(self.model).evaluate(self.state)
+        evaluation = self.model.evaluate(self.state)
         recorder = self.open_run()
         with run_used_alone(recorder.folder):
             recorder.warn_of_failures(epoch, evaluation)
             recorder.evaluation(epoch, evaluation)
-            draw_animations(self.model, self.state, recorder)
+            recorder.animations(self.model.animations(self.state))
         return evaluation.metrics
 
     # ------------------------------------------------------------------ saving and loading
@@ -419,14 +289,14 @@ class Trainable(Generic[M, S]):
         Args:
             base_path: the run folder, the `model_saving` folder in it, or a checkpoint's folder.
             epoch: which checkpoint; None for the last complete one.
-            data: the images of a run on images of your own, to train on or to measure; nobody
-                needs them to generate images.
+            data: your own data, of a run on them, to train on or to measure; nobody needs them
+                to generate.
             classes: own classes and functions that the config names, such as a feature extractor.
                 Loading imports none: another one has to be imported.
 
         Raises:
             FileNotFoundError: there is no such run or checkpoint.
-            ValueError: a checkpoint is damaged, `data` are other images, or the config names a
+            ValueError: a checkpoint is damaged, `data` are others, or the config names a
                 class that is not known here.
         """
         saved = SavedRun.open(cls.model_type, Source.of(base_path, epoch), classes)

@@ -7,28 +7,19 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from thrmlDenoising.families.discrete.config import DiscreteConfig, ProcessConfig
+from thrmlDenoising.families.discrete.config import DiscreteConfig
 from thrmlDenoising.networks import Network, build_network
 from thrmlDenoising.processes import (
     Absorbing,
     ByDistance,
     CategoricalProcess,
     NearestNeighbour,
-    NoiseSchedule,
     Uniform,
-    schedules,
     truncated_logistic,
 )
 
 _MOST_ONE_HOT = 16
 """States that a network is shown as channels; of more it sees the level."""
-
-
-def schedule_of(cfg: ProcessConfig) -> NoiseSchedule:
-    """The betas of all T steps."""
-    if cfg.schedule == "linear":
-        return schedules.linear(cfg.n_timesteps, cfg.beta_start, cfg.beta_end)
-    return getattr(schedules, cfg.schedule)(cfg.n_timesteps)
 
 
 def process_of(cfg: DiscreteConfig) -> CategoricalProcess:
@@ -38,7 +29,7 @@ def process_of(cfg: DiscreteConfig) -> CategoricalProcess:
         ValueError: it has not mixed in its steps.
     """
     process, n_values = cfg.process, cfg.n_levels + 1
-    schedule = schedule_of(process)
+    schedule = process.noise_schedule
     level = n_values // 2 if process.absorbing_level is None else process.absorbing_level
     make = {
         "uniform": lambda: Uniform(n_values, schedule),
@@ -51,7 +42,7 @@ def process_of(cfg: DiscreteConfig) -> CategoricalProcess:
     return make[process.kind]()
 
 
-class Denoiser(eqx.Module):
+class ClassDenoiser(eqx.Module):
     """Says of noisy images what they were: logits of x_0, given x_t, t and the class.
 
     Attributes:

@@ -10,13 +10,12 @@ from jaxtyping import Array, Bool, Int, Integer, Key, UInt8
 from thrmlDenoising.config import Section
 from thrmlDenoising.config.fields import Count, NonNegative, checked
 from thrmlDenoising.data import Split
+from thrmlDenoising.diffusion import BitsPerDim, Known, check_time, time_grid
 from thrmlDenoising.families.discrete.config import DiscreteConfig
-from thrmlDenoising.families.discrete.generation import Known, time_grid
-from thrmlDenoising.families.discrete.likelihood import BitsPerDim
 from thrmlDenoising.families.discrete.model import N_SPANS, DiscreteModel
 from thrmlDenoising.families.discrete.state import DiscreteState
 from thrmlDenoising.support.process_settings import library_settings
-from thrmlDenoising.training import Trainable
+from thrmlDenoising.training import ImageTrainable
 from thrmlDenoising.training.keys import UserKey
 
 Labels = int | Sequence[int] | Int[np.ndarray, " n"]
@@ -35,7 +34,7 @@ def make_cfg(**sections: Mapping[str, Any] | Section) -> DiscreteConfig:
     return DiscreteConfig().replace(**sections)
 
 
-class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
+class DiscreteDiffusion(ImageTrainable[DiscreteModel, DiscreteState]):
     """A discrete diffusion model at work; see `Trainable` for what all models do.
 
     Example:
@@ -69,7 +68,7 @@ class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
             ValueError: less than 1 image, more steps than in training, a class the model does not
                 know, or a wrong number of labels.
         """
-        times = self._times(self.model.process.n_steps, n_steps)
+        times = time_grid(self.model.process.n_steps, self._n_steps(n_steps))
         n = checked("n", n, Count)
         asked = self._asked_classes(n, labels)
         classes, walk_key = self.model.labels(self.state, self._sample_key(key), n, asked)
@@ -104,7 +103,7 @@ class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
                 f"the shape {images.shape}, or {images.shape[1:]} for all images"
             )
         where = jnp.asarray(np.broadcast_to(known, images.shape))
-        times = self._times(self.model.process.n_steps, n_steps)
+        times = time_grid(self.model.process.n_steps, self._n_steps(n_steps))
         there = Known(jnp.asarray(images, jnp.int32), where)
         asked = self._labels(len(images), labels)
         return self._generated(asked, self._sample_key(key), times, None, known=there)
@@ -132,10 +131,9 @@ class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
         """
         noisy = self._checked_images(noisy, self.model.process.n_states)
         last = self.model.process.n_steps
-        if not 1 <= checked("t", t, Count) <= last:
-            raise ValueError(f"t={t}: the process has the times 1 to {last}")
+        check_time(t, last)
         usual = max(1, round(self.cfg.n_steps * t / last))
-        times = self._times(t, usual if n_steps is None else n_steps)
+        times = time_grid(t, usual if n_steps is None else n_steps)
         start = noisy.astype(np.int32)
         asked = self._labels(len(noisy), labels)
         return self._generated(asked, self._sample_key(key), times, None, start=start)
@@ -204,12 +202,9 @@ class DiscreteDiffusion(Trainable[DiscreteModel, DiscreteState]):
         looks = [len(times) - 1]
         return self.model.generate(way, key, labels, times, looks, **given)[-1].astype(np.uint8)
 
-    def _times(self, first: int, n_steps: int | None) -> Int[np.ndarray, " _"]:
-        """From the first time to 0, in so many steps, or those of the config."""
-        steps: int = checked("n_steps", self.cfg.n_steps if n_steps is None else n_steps, Count)
-        if steps > first:
-            raise ValueError(f"n_steps={steps}: from time {first} there are {first} steps back")
-        return time_grid(first, steps)
+    def _n_steps(self, asked: int | None) -> int:
+        """Steps from pure noise, those of the config if none are asked for."""
+        return self.cfg.n_steps if asked is None else asked
 
     def _checked_images(
         self, images: Integer[np.ndarray, "image row column"], n_states: int | None = None

@@ -12,22 +12,24 @@ from jaxtyping import Array, Int, Int32, Key, UInt8
 
 from thrmlDenoising.config import Config
 from thrmlDenoising.data import Split
-from thrmlDenoising.families.discrete.building import Denoiser, process_of
-from thrmlDenoising.families.discrete.config import DiscreteConfig
-from thrmlDenoising.families.discrete.generation import (
-    Backwards,
+from thrmlDenoising.diffusion import (
+    BitsPerDim,
     Known,
+    bits_per_dim,
     blocks,
     time_grid,
     walk,
+    walk_through,
 )
-from thrmlDenoising.families.discrete.likelihood import BitsPerDim, bits_per_dim
+from thrmlDenoising.families.discrete.building import ClassDenoiser, process_of
+from thrmlDenoising.families.discrete.config import DiscreteConfig
+from thrmlDenoising.families.discrete.generation import Backwards, Told
 from thrmlDenoising.families.discrete.state import DiscreteState
 from thrmlDenoising.families.discrete.trainer import Trainer, update
 from thrmlDenoising.networks import JOULES_PER_OPERATION, n_operations
 from thrmlDenoising.plots import draw_bits_by_time
 from thrmlDenoising.processes import CategoricalProcess
-from thrmlDenoising.training import Diagnostics, Finding, Model, NotFiniteError, Samples
+from thrmlDenoising.training import Diagnostics, Finding, ImageModel, Samples
 from thrmlDenoising.training.keys import key_for, purpose_key
 from thrmlDenoising.training.model import no_look
 from thrmlDenoising.training.results import PerPart
@@ -43,7 +45,7 @@ N_STILLS = 6
 """Frames of a still picture."""
 
 
-class DiscreteModel(Model[DiscreteState]):
+class DiscreteModel(ImageModel[DiscreteState]):
     """A chain of noisier and noisier images, and a network that knows the way back.
 
     Attributes:
@@ -57,8 +59,8 @@ class DiscreteModel(Model[DiscreteState]):
         LOSS: "training loss in bits",
     }
 
-    def __init__(self, cfg: DiscreteConfig, own_images: Any = None) -> None:
-        super().__init__(cfg, own_images)
+    def __init__(self, cfg: DiscreteConfig, own_data: Any = None) -> None:
+        super().__init__(cfg, own_data)
         # Made here, so that a process that does not mix is known before anything is trained.
         self.process: CategoricalProcess = process_of(cfg)
         self.trainer = Trainer.from_config(cfg)
@@ -72,33 +74,23 @@ class DiscreteModel(Model[DiscreteState]):
 
     def init(self, key: Key[Array, ""]) -> DiscreteState:
         """An untrained network."""
-        return self.trainer.init(Denoiser.of(self.cfg, self.process, key_for(key, "parameters")))
+        parameters_key = key_for(key, "parameters")
+        return self.trainer.init(ClassDenoiser.of(self.cfg, self.process, parameters_key))
 
     def train_epoch(self, state: DiscreteState, on_batch: Callable[[], None]) -> DiscreteState:
         """One walk through the images, in random order."""
-        epoch, size = state.epoch + 1, self.cfg.optim.batch_size
-        order_key, key = jax.random.split(purpose_key(self.cfg.exp.seed, "training", epoch))
-        order = np.asarray(jax.random.permutation(order_key, self.cfg.n_train))
-        losses = []
-        state = replace(state, epoch=0)  # whose number is part of a compiled program
-        for batch in range(self.n_batches):
-            chosen = order[batch * size : (batch + 1) * size]
-            some, batch_key = self._shaped(self.data.train, chosen), jax.random.fold_in(key, batch)
-            state, loss = update((self.trainer, self.process), state, *some, batch_key)
-            if not np.isfinite(loss):
-                raise NotFiniteError(
-                    f"the loss of update {int(state.n_updates)}, in epoch {epoch}, is {loss}: "
-                    "training has diverged. Train again with a smaller optim.learning_rate"
-                )
-            losses.append(loss)
-            on_batch()
+        fixed = self.trainer, self.process
+
+        def of_batch(
+            state: DiscreteState, chosen: Int[np.ndarray, " chosen"], key: Key[Array, ""]
+        ) -> tuple[DiscreteState, Array]:
+            return update(fixed, state, *self._shaped(self.data.train, chosen), key)
+
+        key = purpose_key(self.cfg.exp.seed, "training", state.epoch + 1)
+        size = self.cfg.optim.batch_size
+        state, loss = walk_through(of_batch, state, self.cfg.n_train, size, key, on_batch)
         shares = jnp.bincount(jnp.asarray(self.data.train.classes), length=self.n_classes)
-        return replace(
-            state,
-            epoch=epoch,
-            loss=jnp.mean(jnp.stack(losses)),
-            class_shares=shares / shares.sum(),
-        )
+        return replace(state, loss=loss, class_shares=shares / shares.sum())
 
     def _shaped(
         self, split: Split, chosen: Int[np.ndarray, " image"]
@@ -118,7 +110,7 @@ class DiscreteModel(Model[DiscreteState]):
 
     def facts(self) -> dict[str, str]:
         """What an image costs on a graphics processor, by its network alone."""
-        denoiser = Denoiser.of(self.cfg, self.process, purpose_key(0, "parameters"))
+        denoiser = ClassDenoiser.of(self.cfg, self.process, purpose_key(0, "parameters"))
         one = jnp.zeros((1, *self.cfg.image_shape), jnp.int32)
         first = jnp.ones(1, jnp.int32), jnp.zeros(1, jnp.int32)
         calls = self.cfg.n_steps * (1 if self.cfg.generation.guidance == 0 else 2)
@@ -205,10 +197,9 @@ class DiscreteModel(Model[DiscreteState]):
                 else jnp.asarray(start[block])
             )
             here = None if known is None else Known(known.x_0[block], known.where[block])
-            made.append(
-                walk(backwards, walk_key, x, jnp.asarray(labels[block]), times, looks, here)
-            )
-        return np.concatenate(made, axis=1)
+            step = backwards.step(jnp.asarray(labels[block]), here)
+            made.append(walk(step, walk_key, x, times, looks))
+        return np.concatenate(made, axis=1).astype(np.int32)
 
     def _levels(
         self, states: Int32[np.ndarray, "look example row column"]
@@ -226,9 +217,14 @@ class DiscreteModel(Model[DiscreteState]):
         split: Split,
         n_spans: int = N_SPANS,
     ) -> BitsPerDim:
-        """The variational bound of images with their classes."""
+        """The variational bound of images with their classes, without guidance."""
         pixels, classes = self._shaped(split, np.arange(len(split.pixels)))
-        return bits_per_dim(key, self.backwards(state), pixels, classes, n_spans)
+        way = self.backwards(state)
+
+        def told(block: slice) -> Told:
+            return Told(way.denoiser, jnp.asarray(classes[block]))
+
+        return bits_per_dim(key, way.process, way.reverse, told, pixels, n_spans)
 
     def held_out(self, state: DiscreteState, n: int, n_spans: int = N_SPANS) -> BitsPerDim:
         """The bound of at most n held-out images, spread over all of them."""
@@ -243,7 +239,8 @@ class DiscreteModel(Model[DiscreteState]):
         """Bits per dimension of held-out images, drawn by time."""
         look()
         bits = self.held_out(state, N_HELD_OUT)
-        draw = partial(draw_bits_by_time, bits.spans, bits.by_span, f"epoch {state.epoch}: {bits}")
+        label, title = "bits per dimension, by span of time", f"epoch {state.epoch}: {bits}"
+        draw = partial(draw_bits_by_time, bits.spans, bits.by_span, label, title)
         return Diagnostics({BITS: (bits.value,)}, {}, {"bits_by_time.png": draw})
 
     def per_part(self, state: DiscreteState, diagnostics: Diagnostics | None) -> PerPart:

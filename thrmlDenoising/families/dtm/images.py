@@ -13,8 +13,8 @@ from thrmlDenoising.families.dtm.reverse import Generated
 from thrmlDenoising.processes import LabelledImages
 from thrmlDenoising.quality.accuracy import label_votes
 from thrmlDenoising.sampling import Schedule
-from thrmlDenoising.training.judging import check_drawn, class_by_class
-from thrmlDenoising.training.results import Samples
+from thrmlDenoising.training.images import Samples
+from thrmlDenoising.training.images.generating import check_drawn, class_by_class
 
 
 def samples_of(generated: Generated, n_voted: int, schedule: Schedule | None) -> Samples:

@@ -55,7 +55,8 @@ from thrmlDenoising.runs import History, RunFolder, damaged, write_arrays
 from thrmlDenoising.sampling import IsingMachine, sampler_type
 from thrmlDenoising.support.hints import counted
 from thrmlDenoising.training.devices import Stoppable
-from thrmlDenoising.training.model import Model, no_look
+from thrmlDenoising.training.images import ImageModel, Samples
+from thrmlDenoising.training.model import no_look
 from thrmlDenoising.training.results import (
     AUTOCORRELATION,
     Cost,
@@ -63,7 +64,6 @@ from thrmlDenoising.training.results import (
     Finding,
     NotFiniteError,
     PerPart,
-    Samples,
 )
 from thrmlDenoising.training.saved_run import SavedRun
 
@@ -71,12 +71,12 @@ PENALTY, DECAY = "penalty_step", "decay_step"
 """What the history calls the strengths of a step."""
 
 
-class DTMModel(Model[DTMState]):
+class DTMModel(ImageModel[DTMState]):
     """A Denoising Thermodynamic Model: a chain of steps, each an Ising machine.
 
     Args:
         cfg: the hyperparameters.
-        own_images: the images, where the config describes a user's own.
+        own_data: the images, where the config describes a user's own.
         graphs: of the steps; drawn from the config's seeds if left out.
 
     Attributes:
@@ -97,10 +97,10 @@ class DTMModel(Model[DTMState]):
     def __init__(
         self,
         cfg: DTMConfig,
-        own_images: OwnData | None = None,
+        own_data: OwnData | None = None,
         graphs: Sequence[BaseGraph] | None = None,
     ) -> None:
-        super().__init__(cfg, own_images)
+        super().__init__(cfg, own_data)
         self.manager = make_manager(cfg)
         # Drawn here, so that a graph that cannot be is known before anything is trained.
         self.graphs = draw_graphs(cfg, self.manager) if graphs is None else list(graphs)
@@ -388,13 +388,13 @@ class DTMModel(Model[DTMState]):
             write_arrays(folder / graph_file(index), graph.to_arrays())
 
     @classmethod
-    def read_static(cls, saved: SavedRun, own_images: OwnData | None = None) -> Self:
+    def read_static(cls, saved: SavedRun, own_data: OwnData | None = None) -> Self:
         """The model of a checkpoint, on the graphs that it was trained on."""
-        return cls.of_steps(saved.cfg, [saved] * saved.cfg.n_steps, own_images)
+        return cls.of_steps(saved.cfg, [saved] * saved.cfg.n_steps, own_data)
 
     @classmethod
     def of_steps(
-        cls, cfg: DTMConfig, saved: Sequence[SavedRun], own_images: OwnData | None = None
+        cls, cfg: DTMConfig, saved: Sequence[SavedRun], own_data: OwnData | None = None
     ) -> Self:
         """A model of this config, with the graph of step i from checkpoint i.
 
@@ -402,7 +402,7 @@ class DTMModel(Model[DTMState]):
             CheckpointError: a file does not fit.
             ValueError: a graph is none of the manager as it is now.
         """
-        return cls(cfg, own_images, read_graphs(cfg, make_manager(cfg), saved))
+        return cls(cfg, own_data, read_graphs(cfg, make_manager(cfg), saved))
 
     def split(self, state: DTMState) -> tuple[StepState, ...]:
         """The steps."""

@@ -14,11 +14,11 @@ from thrmlDenoising.families.dtm.replication import DTM_NAMES, GIF_ARGUMENTS
 from thrmlDenoising.families.dtm.state import DTMState
 from thrmlDenoising.support.other_names import refuse_arguments, tells
 from thrmlDenoising.support.process_settings import library_settings
-from thrmlDenoising.training import Trainable
+from thrmlDenoising.training import ImageTrainable
 from thrmlDenoising.training.keys import UserKey
 
 
-class ReplicationNames(Trainable[DTMModel, DTMState]):
+class ReplicationNames(ImageTrainable[DTMModel, DTMState]):
     """Attributes and methods of dtm-replication's class."""
 
     if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class ReplicationNames(Trainable[DTMModel, DTMState]):
         steps_per_sample: int | None = None,
         **of_dtm_replication: Any,
     ) -> Path:
-        """Animates all steps denoising in turn; see `Trainable.generate_gif`.
+        """Animates all steps denoising in turn; see `ImageTrainable.generate_gif`.
 
         Args:
             of_dtm_replication: its `frame_stride` and `fps`, which the message says more about.

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from thrmlDenoising.base_graphs import AbstractBaseGraphManager, GraphSpec
-from thrmlDenoising.config import Config
+from thrmlDenoising.config import ImageConfig
 from thrmlDenoising.families.dtm.config.learning import (
     CorrelationPenaltyConfig,
     DTMGenerationConfig,
@@ -33,7 +33,7 @@ _MOST_LABEL_CELLS = 10**8
 
 
 @dataclass(frozen=True)
-class DTMConfig(Config):
+class DTMConfig(ImageConfig):
     """Everything that defines a Denoising Thermodynamic Model and its training.
 
     Raises:
@@ -41,7 +41,7 @@ class DTMConfig(Config):
     """
 
     family: ClassVar[str] = "dtm"
-    free_to_change: ClassVar[frozenset[str]] = Config.free_to_change | {
+    free_to_change: ClassVar[frozenset[str]] = ImageConfig.free_to_change | {
         "exp.autocorr_every_epoch",
         "exp.n_cores",
     }

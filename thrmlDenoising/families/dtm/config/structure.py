@@ -26,11 +26,11 @@ from thrmlDenoising.config.fields import (
     Section,
     Seed,
 )
-from thrmlDenoising.config.sections import ExpConfig
+from thrmlDenoising.config.sections import ImageExpConfig
 
 
 @dataclass(frozen=True)
-class DTMExpConfig(ExpConfig, name="exp"):
+class DTMExpConfig(ImageExpConfig, name="exp"):
     """The experiment: seeds, its name, and what is measured and drawn on the way."""
 
     graph_seeds: tuple[Seed, ...] = ()

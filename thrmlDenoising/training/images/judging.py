@@ -1,14 +1,13 @@
-"""Generating images of a model, and judging them against its data."""
+"""Judging generated images of a model against its data."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
-from jaxtyping import Array, Float, Int, Key, Shaped, UInt8
+from jaxtyping import UInt8
 
-from thrmlDenoising.config import ExpConfig, Extractor
+from thrmlDenoising.config import Extractor
 from thrmlDenoising.data import Mode, in_turn
-from thrmlDenoising.plots.excerpts import MOST_CLASSES, evenly_spread
 from thrmlDenoising.quality import (
     HELD_OUT_PIXELS,
     Measurement,
@@ -24,128 +23,25 @@ from thrmlDenoising.quality.features import (
     named_extractor,
     own_extractor,
 )
+from thrmlDenoising.runs import image_name
 from thrmlDenoising.support.hints import shown
 from thrmlDenoising.support.imports import redefined
 from thrmlDenoising.support.warn import warn
+from thrmlDenoising.training.images.generating import check_mode, generate, grid_of
+from thrmlDenoising.training.images.pictures import grid_picture
+from thrmlDenoising.training.images.samples import Samples
 from thrmlDenoising.training.keys import purpose_key
-from thrmlDenoising.training.model import Model, State, no_look
-from thrmlDenoising.training.results import Samples
+from thrmlDenoising.training.model import State, no_look
+from thrmlDenoising.training.results import Draw, Evaluation
 
-
-class Grid(NamedTuple):
-    """A few images of every class on their way, and the votes for each class."""
-
-    pixels: UInt8[np.ndarray, "class frame drawn pixel"]
-    votes: Float[np.ndarray, "class frame drawn label_class"]
-
-
-class Evaluation(NamedTuple):
-    """Images of an epoch: judged, and laid out for drawing."""
-
-    reports: dict[Mode, QualityReport]
-    grids: dict[Mode, Grid]
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """The bare numbers, such as "free_classifier_fd"."""
-        return {
-            f"{mode}_{name}": value
-            for mode, report in self.reports.items()
-            for name, value in report.values.items()
-        }
-
-
-class Animation(NamedTuple):
-    """Images on their way, and the classes that they are of, class by class."""
-
-    samples: Samples
-    classes: Sequence[int]
-
-
-def check_mode(mode: str) -> None:
-    """Checks that there are images of this kind.
-
-    Raises:
-        ValueError: it is neither free nor clamped.
-    """
-    if mode not in get_args(Mode):
-        raise ValueError(f"mode={mode!r}: labels are 'free' or 'clamped'")
-
-
-def generate(
-    model: Model,
-    state: State,
-    key: Key[Array, ""],
-    mode: Mode,
-    n_per_class: int,
-    every: int | None = None,
-    classes: Sequence[int] | None = None,
-) -> Samples:
-    """Equally many images of every class, or of some, class by class.
-
-    Free images choose their own label: there, the class an image stands under is only a place.
-
-    Raises:
-        ValueError: an unknown mode, clamped labels of a model without labels, or less than 1
-            image.
-    """
-    n, wanted = asked_classes(model, mode, n_per_class, classes)
-    return model.sample(state, key, n, wanted, every)
-
-
-def asked_classes(
-    model: Model, mode: Mode, n_per_class: int, classes: Sequence[int] | None = None
-) -> tuple[int, Int[np.ndarray, " example"] | None]:
-    """How many images these are, and the class of each where labels are clamped.
-
-    Raises:
-        ValueError: see `generate`.
-    """
-    check_mode(mode)
-    chosen = np.arange(model.n_classes) if classes is None else np.asarray(classes)
-    if mode == "clamped":
-        model.check_classes()
-    if n_per_class < 1:
-        raise ValueError(f"{n_per_class} images a class asked for: generate at least 1")
-    return len(chosen) * n_per_class, chosen.repeat(n_per_class) if mode == "clamped" else None
-
-
-def grid_of(samples: Samples, n_classes: int, n_drawn: int) -> Grid:
-    """The first `n_drawn` images of every class.
-
-    Raises:
-        ValueError: no image asked for, or more than there are.
-    """
-    check_drawn(n_drawn, len(samples.images) // n_classes)
-    shown = (samples.frames, samples.drawn_votes)
-    return Grid(*(class_by_class(frames, n_classes)[:, :, :n_drawn] for frames in shown))
-
-
-def check_drawn(n_drawn: int, n_per_class: int) -> None:
-    """Checks that at least one image of a class is drawn, and no more than there are.
-
-    Raises:
-        ValueError: another number is asked for.
-    """
-    if not 1 <= n_drawn <= n_per_class:
-        raise ValueError(
-            f"cannot draw {n_drawn} of {n_per_class} images of a class: draw at least 1 and at "
-            "most all"
-        )
-
-
-def class_by_class(
-    frames: Shaped[np.ndarray, "frame example size"], n_classes: int
-) -> Shaped[np.ndarray, "class frame drawn size"]:
-    """Examples that stand class by class, with an axis of their own for the class."""
-    n_frames, n_examples, size = frames.shape
-    return frames.reshape(n_frames, n_classes, n_examples // n_classes, size).swapaxes(0, 1)
+if TYPE_CHECKING:
+    from thrmlDenoising.training.images.model import ImageModel
 
 
 class Judge:
     """Measures the images of a model, as its config says."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: "ImageModel") -> None:
         self._model, self._cfg = model, model.cfg
 
     @property
@@ -171,15 +67,18 @@ class Judge:
         Args:
             look: called between the parts; may raise.
         """
-        evaluation, suite = Evaluation({}, {}), self._what_can_be_measured()
+        suite = self._what_can_be_measured()
+        reports: dict[str, QualityReport] = {}
+        pictures: dict[str, Draw] = {}
         for mode in self._model.modes:
             look()
             samples = self._images(state, mode, self._cfg.generation.fid_images_per_digit)
             if n_drawn := self._cfg.exp.drawn_images_per_digit:
-                evaluation.grids[mode] = grid_of(samples, self._model.n_classes, n_drawn)
+                grid = grid_of(samples, self._model.n_classes, n_drawn)
+                pictures[image_name(state.epoch, mode)] = grid_picture(self._cfg, grid, mode)
             look()
-            evaluation.reports[mode] = self._judged(suite, samples, mode)
-        return evaluation
+            reports[mode] = self._judged(suite, samples, mode)
+        return Evaluation(reports, pictures)
 
     def report(
         self,
@@ -281,27 +180,3 @@ class Judge:
         agreement = held_out_pixels(pixels, same_conditions, counts)
         facts = "pixels", len(pixels), len(held_out), self._model.real.hash_with(None)
         report.add(Measurement(HELD_OUT_PIXELS, agreement, *facts))
-
-
-def animate(
-    model: Model,
-    state: State,
-    mode: Mode,
-    n_per_class: int | None = None,
-    every: int | None = None,
-) -> Animation:
-    """A few images of every class, or of as many as a picture can show, on their way.
-
-    As many, and as often seen, as `exp` says, by default.
-
-    Raises:
-        ValueError: less than one step between two frames, or see `generate`.
-    """
-    exp: ExpConfig = model.cfg.exp
-    n: int = exp.animated_images_per_digit if n_per_class is None else n_per_class
-    every = exp.steps_per_sample_in_gif if every is None else every
-    if every < 1:
-        raise ValueError(f"exp.steps_per_sample_in_gif={every}: give steps_per_sample instead")
-    key = purpose_key(exp.seed, "animation", state.epoch)
-    classes = evenly_spread(model.n_classes, MOST_CLASSES)
-    return Animation(generate(model, state, key, mode, n, every, classes), classes)
