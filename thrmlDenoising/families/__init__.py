@@ -14,6 +14,7 @@ from thrmlDenoising.training.model import Model
 FAMILIES = {
     "dtm": "thrmlDenoising.families.dtm.model:DTMModel",
     "discrete": "thrmlDenoising.families.discrete.model:DiscreteModel",
+    "hierarchy": "thrmlDenoising.families.hierarchy.model:HierarchyModel",
     "independent": "thrmlDenoising.families.independent:IndependentModel",
 }
 """Where the class of each family's models is; a family is imported when it is asked for."""

@@ -13,6 +13,7 @@ from thrmlDenoising.processes.bit_flips import (
     time_grid,
 )
 from thrmlDenoising.processes.categorical import CategoricalProcess
+from thrmlDenoising.processes.gaussian import Gaussian
 from thrmlDenoising.processes.importance import TimeImportance
 from thrmlDenoising.processes.levels import ByDistance, NearestNeighbour
 from thrmlDenoising.processes.logistic import truncated_logistic
@@ -32,6 +33,7 @@ __all__ = [
     "ByDistance",
     "CategoricalProcess",
     "Flips",
+    "Gaussian",
     "Interval",
     "LabelledImages",
     "NearestNeighbour",

@@ -16,6 +16,7 @@ _ACCURACIES = {
     ("exact_accuracy",): "exactly the image of their class (%)",
     ("accuracy", "agreement"): "images of their label's class (%)",
     (HELD_OUT_PIXELS,): "pixels as in the held-out image (%)",
+    ("valid_strings",): "strings that keep to the grammar (%)",
 }
 """Endings of their names, the most telling first, and what they are called on an axis."""
 
@@ -60,7 +61,7 @@ def _lowest(values: Float[np.ndarray, " epoch"]) -> int | None:
 
 def headline(metric_names: Collection[str]) -> Headline | None:
     """FID if it was measured, else classifier FD, another Fréchet distance, or an accuracy: of
-    labels or, of images that are conditioned on bits, of pixels.
+    labels, of pixels where images are conditioned on bits, or of strings.
 
     Args:
         metric_names: such as "free_fid"; of several other Fréchet distances the first counts.
