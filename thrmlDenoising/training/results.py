@@ -10,7 +10,7 @@ PerPart = Mapping[str, tuple[float | None, ...]]
 """Numbers of every part of a model, as in `EpochRecord.per_part`."""
 
 
-Draw = Callable[[Path], None]
+Draw = Callable[[Path], object]
 """Draws a picture into a file."""
 
 AUTOCORRELATION = "autocorr_step"
