@@ -83,8 +83,8 @@ class Conv(eqx.Module):
     """Looks at windows of tokens, with zeros around the string: a product of matrices.
 
     Args:
-        size: tokens of a window, at least as many as `stride`; of an even rest the first token more
-            lies behind.
+        size: tokens of a window, at least `stride`; what cannot be seen on both sides alike is seen
+            behind.
         stride: from one window to the next; it divides the number of tokens.
     """
 

@@ -18,8 +18,8 @@ BODIES = {"tree": TreeNet, "unet": StringUNet, "mlp": StringMLP}
 class StringNetwork(eqx.Module):
     """Answers one string; `jax.vmap` makes it answer many, each by itself.
 
-    Its parameters are float32. Answers are small until it has been trained: of variance 1 over the
-    channels of its last layer.
+    Its parameters are float32. Until it has been trained its answers are small, of a mean square
+    below 1 over the width.
 
     Attributes:
         precision: in which it computes.
