@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from tiny import TINY
 
-from benchmarks import networks, samplers, tables, workloads
+from benchmarks import networks, samplers, string_networks, tables, workloads
 from benchmarks.child import run_in_child
 from benchmarks.records import Machine, Record, n_cores, write
 from benchmarks.timing import interleaved
 from thrmlDenoising.base_graphs import BaseGraph
 from thrmlDenoising.families.dtm.model import draw_graphs, make_manager
-from thrmlDenoising.networks import NetworkConfig
+from thrmlDenoising.networks import NetworkConfig, StringNetworkConfig
 from thrmlDenoising.sampling import free_nodes
 from thrmlDenoising.sampling.thrml.sampler import ThrmlSampler
 
@@ -222,3 +222,9 @@ def test_a_call_of_a_network_is_a_training_step():
     trained, _ = networks.calls(made, n_images=3, side=4)["tiny"]()
     assert np.abs(trained.body.read_out.last.weight).all()  # it was 0
     assert all(timing.warm > 0 for timing in interleaved(networks.calls(made, 3, 4), 1).values())
+
+
+def test_a_step_of_a_network_on_strings_changes_it():
+    made = string_networks.networks({"tiny": StringNetworkConfig(kind="mlp", width=4)})
+    trained, _ = string_networks.calls(made, n_strings=3)["tiny"]()
+    assert (trained.body.last.weight != made["tiny"].body.last.weight).all()
