@@ -61,8 +61,8 @@ def test_what_was_added_and_what_it_was_added_to_follow_from_each_other():
 def test_sharpness_is_that_of_densities():
     points, x = np.array([[0.6, 0.8], [1.0, 0.0]]), np.array([0.3, -0.4])
     for t in (1, 17, 40):
-        law = norm(np.sqrt(ABAR[t]) * points, np.sqrt(1 - ABAR[t]))
-        wanted = np.subtract(*law.logpdf(x).sum(axis=1))
+        log_p = norm.logpdf(x, np.sqrt(ABAR[t]) * points, np.sqrt(1 - ABAR[t]))
+        wanted = np.subtract(*log_p.sum(axis=1))
         found = float(PROCESS.sharpness(t)) * np.subtract(*(points @ x))
         assert found == pytest.approx(wanted, rel=1e-4)
 

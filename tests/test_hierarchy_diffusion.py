@@ -18,6 +18,7 @@ from thrmlDenoising.diffusion import CategoricalStep, time_grid, walk
 from thrmlDenoising.evaluate.checkpoint import checkpoint_command
 from thrmlDenoising.families.hierarchy import HierarchyConfig, HierarchyDiffusion, make_cfg
 from thrmlDenoising.families.hierarchy.judging import judged
+from thrmlDenoising.families.hierarchy.noise import OneHotNoise
 from thrmlDenoising.train.arguments import parse_any
 from thrmlDenoising.train.command import train
 
@@ -104,10 +105,8 @@ def test_what_is_exact_is_nowhere_from_exact_and_bounds_what_strings_take(exact)
     assert exact.gap_to_exact().value == pytest.approx(0, abs=1e-6)
     bits = exact.bits_per_dim(all_strings(exact), n_spans=4)
     assert bits.value > np.log2(16) / 4 - 4 * bits.standard_error
-    ((_, finding, *_),) = [
-        (f.key, f.content) for f in exact.model.findings(exact.state) if f.key == "bits_per_dim"
-    ] or [(None, None)]
-    assert finding["exact"] == pytest.approx(1)
+    (finding,) = (f for f in exact.model.findings(exact.state) if f.key == "bits_per_dim")
+    assert finding.content["exact"] == pytest.approx(1)
 
 
 def continuous(**sections) -> HierarchyConfig:
@@ -119,6 +118,7 @@ def continuous(**sections) -> HierarchyConfig:
 def test_the_exact_denoiser_is_exact_where_noise_is_continuous(tmp_path, seed):
     model = HierarchyDiffusion(continuous(**EXACT), tmp_path)
     strings, noise = all_strings(model), model.model.noise
+    assert isinstance(noise, OneHotNoise)
     points = np.asarray(noise.one_hots(strings), float)
     t = 4
     x_t = noise.noise(jax.random.key(seed), jnp.asarray(strings), jnp.full(16, t))

@@ -37,12 +37,7 @@ class Denoiser(Protocol):
 
 @dataclass(frozen=True)
 class LossConfig(Section, name="loss"):
-    """What is minimised in training."""
-
-    kind: Literal["bound", "cross_entropy", "hybrid"] = "hybrid"
-    """The variational "bound", the "cross_entropy" of x_0, or a "hybrid", the
-    bound plus cross_entropy_weight times the other. With masked pixels
-    the bound is the weighted cross-entropy of MDLM and MD4."""
+    """What is minimised in training; a family has its kinds of it."""
 
     cross_entropy_weight: NonNegative = 0.01
     """lambda of the hybrid loss: at least 0."""
@@ -70,9 +65,13 @@ class CategoricalLoss:
     by_importance: bool
 
     @classmethod
-    def from_config(cls, loss: LossConfig) -> Self:
-        """The loss that a config describes."""
-        return cls(loss.kind, loss.cross_entropy_weight, loss.reverse, loss.times == "importance")
+    def from_config(cls, kind: str, loss: LossConfig) -> Self:
+        """The loss that a config describes.
+
+        Args:
+            kind: "bound", "cross_entropy" or "hybrid".
+        """
+        return cls(kind, loss.cross_entropy_weight, loss.reverse, loss.times == "importance")
 
     def bits(
         self,

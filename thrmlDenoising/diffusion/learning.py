@@ -120,7 +120,7 @@ class LearnedState(State):
 
     denoiser: Any
     average: Any
-    optimizer: optax.OptState
+    optimizer: Any
     n_updates: Int[Array, ""]
 
 

@@ -42,6 +42,11 @@ class ProcessConfig(NoiseConfig, name="process"):
 class DiscreteLossConfig(LossConfig, name="loss"):
     """What is minimised in training, and what the network says."""
 
+    kind: Literal["bound", "cross_entropy", "hybrid"] = "hybrid"
+    """The variational "bound", the "cross_entropy" of x_0, or a "hybrid", the
+    bound plus cross_entropy_weight times the other. With masked pixels
+    the bound is the weighted cross-entropy of MDLM and MD4."""
+
     output: Literal["logits", "logistic"] = "logits"
     """What the network says of x_0: a logit for each level, or the location
     and scale of a truncated discretised logistic distribution."""

@@ -33,7 +33,7 @@ class Trainer:
     def from_config(cls, cfg: DiscreteConfig) -> Self:
         """The trainer that a config describes."""
         return cls(
-            CategoricalLoss.from_config(cfg.loss),
+            CategoricalLoss.from_config(cfg.loss.kind, cfg.loss),
             Optimizer.from_config(cfg.optim),
             cfg.optim.classless_share,
         )

@@ -86,5 +86,5 @@ class SquaredError:
 def objective_of(cfg: HierarchyConfig) -> Objective:
     """What a config says to minimise."""
     if cfg.process.kind == "discrete":
-        return Bits(CategoricalLoss.from_config(cfg.loss))
+        return Bits(CategoricalLoss.from_config(cfg.loss.kind, cfg.loss))
     return SquaredError() if cfg.loss.kind == "squared_error" else CrossEntropy()
