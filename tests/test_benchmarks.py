@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from tiny import TINY
 
-from benchmarks import networks, samplers, tables, workloads
+from benchmarks import hierarchy, networks, samplers, tables, workloads
 from benchmarks.child import run_in_child
 from benchmarks.records import Machine, Record, n_cores, write
 from benchmarks.timing import interleaved
 from thrmlDenoising.base_graphs import BaseGraph
+from thrmlDenoising.data.hierarchy import RandomHierarchy
 from thrmlDenoising.families.dtm.model import draw_graphs, make_manager
 from thrmlDenoising.networks import NetworkConfig
 from thrmlDenoising.sampling import free_nodes
@@ -222,3 +223,12 @@ def test_a_call_of_a_network_is_a_training_step():
     trained, _ = networks.calls(made, n_images=3, side=4)["tiny"]()
     assert np.abs(trained.body.read_out.last.weight).all()  # it was 0
     assert all(timing.warm > 0 for timing in interleaved(networks.calls(made, 3, 4), 1).values())
+
+
+def test_plain_programs_find_what_the_library_finds():
+    timed = hierarchy.calls(RandomHierarchy(5, 3, 2, 3, 2), n_strings=7, n_slow=2)
+    wanted = np.asarray(timed["denoised"][1]())
+    for name in ("NumPy, all at once", "NumPy, one by one"):
+        n, call = timed[name]
+        np.testing.assert_allclose(call(), wanted[:n], atol=1e-5)
+    assert all(timing.warm > 0 for timing in interleaved({"one": timed["denoised"][1]}, 1).values())
