@@ -51,7 +51,7 @@ def test_beliefs_are_exact(name, seed):
 
 def transposed(rhm: RandomHierarchy, log_likelihood: np.ndarray) -> Posterior:
     """Rules put their symbols in the other place."""
-    return Posterior.of(Tree.of([table[..., ::-1] for table in rhm.rules]), log_likelihood)
+    return Posterior.of(Tree.of([table[..., ::-1] for table in rhm.rules], rhm.n_symbols), log_likelihood)
 
 
 def of_another_time(rhm: RandomHierarchy, log_likelihood: np.ndarray) -> Posterior:
@@ -62,11 +62,12 @@ def of_another_time(rhm: RandomHierarchy, log_likelihood: np.ndarray) -> Posteri
 def without_siblings(rhm: RandomHierarchy, log_likelihood: np.ndarray) -> Posterior:
     """A node tells its parent what the first below it says, and nothing of the others."""
 
-    def read_first(rules, up):
-        return up.reshape(len(up), -1, rules.shape[2], up.shape[2])[:, :, 0][rules[:, :, 0]]
+    def at_first_place(joined, rules, below):
+        first = below.reshape(-1, rules.shape[-1], *below.shape[1:])[:, 0]
+        return first[:, rules[..., 0]]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(messages, "_read", read_first)
+        patch.setattr(messages, "_at_places", at_first_place)
         jax.clear_caches()
         found = rhm.posterior_of(log_likelihood)
     jax.clear_caches()
@@ -75,7 +76,7 @@ def without_siblings(rhm: RandomHierarchy, log_likelihood: np.ndarray) -> Poster
 
 def with_one_synonym(rhm: RandomHierarchy, log_likelihood: np.ndarray) -> Posterior:
     """The last rule of every symbol is forgotten."""
-    return Posterior.of(Tree.of([table[:, :-1] for table in rhm.rules]), log_likelihood)
+    return Posterior.of(Tree.of([table[:, :-1] for table in rhm.rules], rhm.n_symbols), log_likelihood)
 
 
 @pytest.mark.parametrize("twin", [transposed, of_another_time, without_siblings, with_one_synonym])

@@ -276,7 +276,7 @@ class RandomHierarchy:
         """The grammar as belief propagation takes it."""
         k = self.filtered
         top = reading.conditionals(self.rules[:k], self.n_symbols) if k else None
-        return Tree.of(self.rules[k:], top)
+        return Tree.of(self.rules[k:], self.n_symbols, top)
 
     def posterior(
         self,

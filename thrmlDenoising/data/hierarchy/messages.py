@@ -13,27 +13,36 @@ is ln p(seen | symbol). From the root to the tokens, what all data say:
 
 These are the beliefs of messages up and down (Sclocchi, Favero & Wyart, arXiv 2402.16991). What
 goes up are logarithms in float32, in which the likeliest symbol of a node has 0: what is unlikely
-stays so, however unlikely, and nothing is lost. What cannot be has `_NEVER`, so that there is no
+stays so, however unlikely. Products of probabilities are faster than sums of logarithms and take
+their place in every level where none can vanish. What cannot be has `_NEVER`, so that there is no
 NaN. If filtered, the class and its nodes of level k are joined by p(symbol | class) in place of
 rules.
 
-Arrays are (symbol, node, string): strings stand last, so that one instruction treats many.
+Arrays are (node, symbol, string): strings stand last, so that one instruction treats many.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import NamedTuple, Self, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 _BLOCK = 64
 """Strings whose messages are sent together: so many fit a processor's cache."""
 
 _NEVER = -1e30
 """The logarithm of what cannot be, which may be added to itself; minus infinity may not be."""
+
+_SMALLEST = -80.0
+"""The logarithm of a number that float32 does not take for 0, and nor for its inverse."""
+
+_UNROLLED = 32
+"""Terms of a sum up to which they are written out, which is faster and takes longer to compile."""
+
+Messages = Float[Array, "node symbol string"]
 
 
 class Tree(NamedTuple):
@@ -42,16 +51,20 @@ class Tree(NamedTuple):
     Attributes:
         rules: of each level, the tuples that its symbols become; the classes', or if filtered
             those of level k, first.
+        takers: of each level, which rules put a symbol in a place, by head * m + synonym; n m
+            where there are no more.
         top: ln p(symbol of a node of level k | class), if filtered.
     """
 
     rules: tuple[Int[Array, "head synonym place"], ...]
+    takers: tuple[Int[Array, "place symbol most"], ...]
     top: Float[Array, "node class symbol"] | None
 
     @classmethod
     def of(
         cls,
         rules: Sequence[Int[np.ndarray, "head synonym place"]],
+        n_symbols: int,
         top: Float[np.ndarray, "node class symbol"] | None = None,
     ) -> Self:
         """The same as arrays of JAX.
@@ -60,10 +73,28 @@ class Tree(NamedTuple):
             top: p(symbol of a node of level k | class), if filtered.
         """
         tables = tuple(jnp.asarray(table, jnp.int32) for table in rules)
+        takers = tuple(jnp.asarray(_takers(table, n_symbols), jnp.int32) for table in rules)
         if top is None:
-            return cls(tables, None)
+            return cls(tables, takers, None)
         with np.errstate(divide="ignore"):
-            return cls(tables, jnp.asarray(np.maximum(np.log(top), _NEVER), jnp.float32))
+            log_top = np.maximum(np.log(top), _NEVER)
+        return cls(tables, takers, jnp.asarray(log_top, jnp.float32))
+
+
+def _takers(
+    rules: Int[np.ndarray, "head synonym place"], n_symbols: int
+) -> Int[np.ndarray, "place symbol most"]:
+    """The rules that put each symbol in each place, as in `Tree`.
+
+    They are filled up to a multiple of 4, for grammars of one size to share compiled programs.
+    """
+    flat = rules.reshape(-1, rules.shape[2]).T
+    counts = np.stack([np.bincount(of_place, minlength=n_symbols) for of_place in flat])
+    found = np.full((*counts.shape, -(-counts.max() // 4) * 4), flat.shape[1])
+    for place, of_place in enumerate(flat):
+        for symbol in range(n_symbols):
+            found[place, symbol, : counts[place, symbol]] = np.flatnonzero(of_place == symbol)
+    return found
 
 
 class Beliefs(NamedTuple):
@@ -92,9 +123,10 @@ def beliefs(tree: Tree, log_likelihood: Float[Array, "string token symbol"]) -> 
             minus infinity for what cannot be.
     """
 
-    def of_block(leaves: Float[Array, "symbol token string"], _: None) -> Beliefs:
-        ups, log_evidence = _upwards(tree, leaves)
-        return Beliefs(tuple(map(jnp.transpose, _downwards(tree, ups))), log_evidence)
+    def of_block(leaves: Float[Array, "token symbol string"], _: None) -> Beliefs:
+        levels, log_evidence = _upwards(tree, leaves)
+        found = _downwards(tree, levels)
+        return Beliefs(tuple(jnp.moveaxis(level, -1, 0) for level in found), log_evidence)
 
     return _by_blocks(of_block, log_likelihood)
 
@@ -105,8 +137,9 @@ def denoised(
 ) -> Float[Array, "string token symbol"]:
     """p(token | data): what an exact denoiser says. Arguments are those of `beliefs`."""
 
-    def of_block(leaves: Float[Array, "symbol token string"], _: None) -> Array:
-        return jnp.transpose(_downwards(tree, _upwards(tree, leaves)[0])[-1])
+    def of_block(leaves: Float[Array, "token symbol string"], _: None) -> Array:
+        levels, _ = _upwards(tree, leaves)
+        return jnp.moveaxis(_downwards(tree, levels)[-1], -1, 0)
 
     return _by_blocks(of_block, log_likelihood)
 
@@ -121,12 +154,12 @@ def drawn(
         log_likelihood: as of `beliefs`.
     """
 
-    def of_block(leaves: Float[Array, "symbol token string"], key: Key[Array, ""]) -> Array:
-        ups, _ = _upwards(tree, leaves)
-        draw = partial(_drawn_down, tree, ups)
-        return jnp.moveaxis(jax.lax.map(draw, jax.random.split(key, n), batch_size=_BLOCK), 2, 0)
+    def of_block(leaves: Float[Array, "token symbol string"], key: Key[Array, ""]) -> Array:
+        levels, _ = _upwards(tree, leaves)
+        draw, keys = partial(_drawn_down, tree, levels), jax.random.split(key, n)
+        return jnp.moveaxis(jax.lax.map(draw, keys, batch_size=_BLOCK), -1, 0)
 
-    return jnp.swapaxes(_by_blocks(of_block, log_likelihood, key), 0, 1)
+    return jnp.moveaxis(_by_blocks(of_block, log_likelihood, key), 1, 0)
 
 
 T = TypeVar("T")
@@ -145,89 +178,153 @@ def _by_blocks(
     padded = jnp.pad(log_likelihood, ((0, n_blocks * size - n), (0, 0), (0, 0)))
     blocks = padded.reshape(n_blocks, size, *log_likelihood.shape[1:])
     keys = None if key is None else jax.random.split(key, n_blocks)
-    found = jax.lax.map(lambda block: of_block(jnp.transpose(block[0]), block[1]), (blocks, keys))
+    found = jax.lax.map(
+        lambda block: of_block(jnp.moveaxis(block[0], 0, -1), block[1]), (blocks, keys)
+    )
     return jax.tree.map(lambda x: x.reshape(n_blocks * size, *x.shape[2:])[:n], found)
 
 
 # ---------------------------------------------------------------------- messages
 
 
+class _Level(NamedTuple):
+    """What is below the nodes of a level says of their symbols.
+
+    Attributes:
+        said: ln p(seen below a node | its symbol), up to what nodes below were shifted by.
+        up: the same, shifted again: the message upwards.
+        p: exp(up).
+        least: the least of `up` that can be.
+    """
+
+    said: Messages
+    up: Messages
+    p: Messages
+    least: Float[Array, ""]
+
+    @classmethod
+    def of(cls, said: Messages) -> tuple[Self, Float[Array, " string"]]:
+        """With what all nodes have been shifted by, for the likeliest symbol of each to have 0."""
+        said = jnp.maximum(said, _NEVER)
+        largest = said.max(axis=1)
+        up = said - largest[:, None]
+        least = jnp.where(up > 0.1 * _NEVER, up, 0).min(axis=1).min()
+        return cls(said, up, jnp.exp(up), least), largest.sum(axis=0)
+
+    def fits(self, n_places: int) -> Bool[Array, ""]:
+        """Whether no product of what nodes say vanishes, but for what cannot be."""
+        return n_places * self.least > _SMALLEST
+
+
 def _upwards(
-    tree: Tree, leaves: Float[Array, "symbol token string"]
-) -> tuple[list[Float[Array, "_ _ string"]], Float[Array, " string"]]:
-    """What is below every node says of its symbol, the root's first; and ln p(data)."""
-    up, log_evidence = _shifted(leaves)
-    ups = [up]
+    tree: Tree, leaves: Float[Array, "token symbol string"]
+) -> tuple[list[_Level], Float[Array, " string"]]:
+    """Every level, the root first; and ln p(data)."""
+    level, log_evidence = _Level.of(leaves)
+    levels = [level]
     for rules in reversed(tree.rules):
-        said = _log_sum(_read(rules, ups[-1]), axis=1) - np.log(rules.shape[1])
-        up, shift = _shifted(said)
-        ups.append(up)
+        level, shift = _Level.of(_said(rules, level))
+        levels.append(level)
         log_evidence += shift
     if tree.top is not None:
-        said = _log_sum(_read_top(tree.top, ups[-1]), axis=1).sum(axis=1, keepdims=True)
-        up, shift = _shifted(said)
-        ups.append(up)
+        said = _log_sum(_read_top(tree.top, level.up), axis=2).sum(axis=0, keepdims=True)
+        level, shift = _Level.of(said)
+        levels.append(level)
         log_evidence += shift
-    ups.reverse()
-    log_evidence += _log_sum(ups[0][:, 0], axis=0) - np.log(len(ups[0]))
-    return ups, jnp.where(log_evidence > 0.1 * _NEVER, log_evidence, -jnp.inf)
+    levels.reverse()
+    log_evidence += _log_sum(level.up[0], axis=0) - np.log(level.up.shape[1])
+    return levels, jnp.where(log_evidence > 0.1 * _NEVER, log_evidence, -jnp.inf)
 
 
-def _downwards(
-    tree: Tree, ups: list[Float[Array, "_ _ string"]]
-) -> list[Float[Array, "_ _ string"]]:
+def _downwards(tree: Tree, levels: list[_Level]) -> list[Messages]:
     """p(symbol | data) of every node, the root's first."""
-    root, *below = ups
-    found = [jax.nn.softmax(root, axis=0)]
+    found = [jax.nn.softmax(levels[0].up, axis=1)]
     if tree.top is not None:
-        read = _read_top(tree.top, below[0])
-        given = jnp.exp(read - _log_sum(read, axis=1)[:, None])
-        found.append(jnp.einsum("hs,hvns->vns", found[-1][:, 0], given))
-        below = below[1:]
-    for rules, up in zip(tree.rules, below, strict=True):
-        read = _read(rules, up)
-        chosen = found[-1][:, None] * jnp.exp(read - _log_sum(read, axis=1)[:, None])
-        found.append(_told_below(rules, chosen, len(up)))
+        read = _read_top(tree.top, levels[1].up)
+        given = jnp.exp(read - _log_sum(read, axis=2)[:, :, None])
+        found.append(jnp.einsum("hs,nhvs->nvs", found[0][0], given))
+    above = levels[len(found) - 1 :]
+    for rules, takers, level, below in zip(tree.rules, tree.takers, above, above[1:], strict=False):
+        found.append(_told(rules, takers, found[-1], level.said, below))
     return found
 
 
-def _told_below(
+def _said(
+    rules: Int[Array, "head synonym place"], below: _Level
+) -> Float[Array, "node head string"]:
+    """ln 1/m sum_r exp read(a, r)."""
+
+    def by_products(below: _Level) -> Array:
+        def seen(rule: int | Int[Array, ""]) -> Float[Array, "node head string"]:
+            return _at_places(jnp.multiply, rules[:, rule], below.p)
+
+        return jnp.log(_sum_of(seen, rules.shape[1]))
+
+    def by_logarithms(below: _Level) -> Array:
+        return _log_sum(_at_places(jnp.add, rules, below.up), axis=2)
+
+    said = jax.lax.cond(below.fits(rules.shape[2]), by_products, by_logarithms, below)
+    return said - np.log(rules.shape[1])
+
+
+def _told(
     rules: Int[Array, "head synonym place"],
-    chosen: Float[Array, "head synonym node string"],
-    n_symbols: int,
-) -> Float[Array, "symbol below string"]:
-    """The symbols that rules put in the places below, by the chances of rules."""
-    places = jax.nn.one_hot(rules, n_symbols, axis=0)
-    told = jnp.einsum("vhmp,hmns->vnps", places, chosen)
-    return told.reshape(n_symbols, -1, chosen.shape[-1])
+    takers: Int[Array, "place symbol most"],
+    heads: Float[Array, "node head string"],
+    said: Float[Array, "node head string"],
+    below: _Level,
+) -> Float[Array, "below symbol string"]:
+    """p(symbol of a node below | data), from p(symbol of the node above it | data)."""
+    log_total = said + np.log(rules.shape[1])
+    share = jnp.where(said > 0.1 * _NEVER, heads * jnp.exp(-log_total), 0)
+
+    def by_products(share: Array, heads: Array, log_total: Array, below: _Level) -> Array:
+        return _taken(takers, share[:, :, None] * _at_places(jnp.multiply, rules, below.p))
+
+    def by_logarithms(share: Array, heads: Array, log_total: Array, below: _Level) -> Array:
+        seen = jnp.exp(_at_places(jnp.add, rules, below.up) - log_total[:, :, None])
+        return _taken(takers, heads[:, :, None] * seen)
+
+    fits, operands = below.fits(rules.shape[2]), (share, heads, log_total, below)
+    return jax.lax.cond(fits, by_products, by_logarithms, *operands)
 
 
-def _read(
-    rules: Int[Array, "head synonym place"], up: Float[Array, "symbol below string"]
-) -> Float[Array, "head synonym node string"]:
-    """ln p(seen below a node | rule), up to a number of each node."""
-    n_places = rules.shape[2]
-    places = up.reshape(len(up), up.shape[1] // n_places, n_places, up.shape[2])
-    return sum(
-        (places[:, :, place][rules[:, :, place]] for place in range(1, n_places)),
-        places[:, :, 0][rules[:, :, 0]],
-    )
+def _taken(
+    takers: Int[Array, "place symbol most"], chosen: Float[Array, "node head synonym string"]
+) -> Float[Array, "below symbol string"]:
+    """p(symbol of a node below | data), from p(rule of the node above it | data)."""
+    _, n_symbols, most = takers.shape
+    flat = chosen.reshape(len(chosen), -1, chosen.shape[-1])
+    flat = jnp.pad(flat, ((0, 0), (0, 1), (0, 0)))  # the rule that there is not
+    taken = _sum_of(lambda i: flat[:, takers[:, :, i]], most)
+    return taken.reshape(-1, n_symbols, chosen.shape[-1])
+
+
+def _at_places(
+    joined: Callable[[Array, Array], Array],
+    rules: Int[Array, "*choice place"],
+    below: Float[Array, "below symbol string"],
+) -> Float[Array, "node *choice string"]:
+    """What nodes below say of the symbols that rules put there, joined by a sum or product."""
+    n_places = rules.shape[-1]
+    nodes = below.reshape(-1, n_places, *below.shape[1:])
+    return reduce(joined, (nodes[:, i][:, rules[..., i]] for i in range(n_places)))
+
+
+def _sum_of(
+    term: Callable[[int | Int[Array, ""]], Float[Array, "..."]], n: int
+) -> Float[Array, "..."]:
+    """Of terms 0 to n - 1, written out if they are few."""
+    if n <= _UNROLLED:
+        return reduce(jnp.add, map(term, range(n)))
+    return jax.lax.fori_loop(1, n, lambda i, total: total + term(i), term(0))
 
 
 def _read_top(
-    top: Float[Array, "node class symbol"], up: Float[Array, "symbol node string"]
-) -> Float[Array, "class symbol node string"]:
+    top: Float[Array, "node class symbol"], up: Float[Array, "node symbol string"]
+) -> Float[Array, "node class symbol string"]:
     """ln p(seen below a node, its symbol | class), up to a number of each node."""
-    return jnp.maximum(jnp.transpose(top, (1, 2, 0))[..., None] + up, _NEVER)
-
-
-def _shifted(
-    said: Float[Array, "symbol node string"],
-) -> tuple[Float[Array, "symbol node string"], Float[Array, " string"]]:
-    """With 0 for the likeliest symbol of each node; and what all nodes have been shifted by."""
-    said = jnp.maximum(said, _NEVER)
-    largest = said.max(axis=0)
-    return said - largest, largest.sum(axis=0)
+    return jnp.maximum(top[..., None] + up[:, None], _NEVER)
 
 
 def _log_sum(terms: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
@@ -240,17 +337,15 @@ def _log_sum(terms: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
 # ---------------------------------------------------------------------- strings
 
 
-def _drawn_down(
-    tree: Tree, ups: list[Float[Array, "_ _ string"]], key: Key[Array, ""]
-) -> Int[Array, "token string"]:
+def _drawn_down(tree: Tree, levels: list[_Level], key: Key[Array, ""]) -> Int[Array, "token string"]:
     """One string for each: a class, then what is below nodes, which know no more than it."""
-    root, *below = ups
+    root, *below = (level.up for level in levels)
     root_key, top_key, *keys = jax.random.split(key, 2 + len(tree.rules))
-    heads = jax.random.categorical(root_key, root, axis=0)
+    heads = jax.random.categorical(root_key, root, axis=1)
     if tree.top is not None:
-        of_class = jnp.transpose(tree.top, (1, 2, 0))[heads[0]]  # string, symbol, node
-        weights = jnp.transpose(of_class, (1, 2, 0)) + below[0]
-        heads, below = jax.random.categorical(top_key, weights, axis=0), below[1:]
+        of_class = jnp.swapaxes(tree.top[:, heads[0]], 1, 2)  # node, symbol, string
+        heads = jax.random.categorical(top_key, of_class + below[0], axis=1)
+        below = below[1:]
     for rules, up, level_key in zip(tree.rules, below, keys, strict=True):
         heads = _drawn_below(rules, heads, up, level_key)
     return heads
@@ -259,12 +354,13 @@ def _drawn_down(
 def _drawn_below(
     rules: Int[Array, "head synonym place"],
     heads: Int[Array, "node string"],
-    up: Float[Array, "symbol below string"],
+    up: Float[Array, "below symbol string"],
     key: Key[Array, ""],
 ) -> Int[Array, "below string"]:
     """The symbols below nodes, by a rule of each."""
-    tuples = jnp.transpose(rules[heads], (2, 0, 3, 1))  # synonym, node, place, string
-    flat = tuples.reshape(len(tuples), -1, tuples.shape[-1])
-    said = jnp.take_along_axis(up, flat, axis=0).reshape(tuples.shape)
-    rule = jax.random.categorical(key, said.sum(axis=2), axis=0)
-    return jnp.take_along_axis(tuples, rule[None, :, None], axis=0)[0].reshape(-1, rule.shape[-1])
+    tuples = jnp.transpose(rules[heads], (0, 3, 2, 1))  # node, place, synonym, string
+    flat = tuples.reshape(-1, *tuples.shape[2:])
+    said = jnp.take_along_axis(up, flat, axis=1).reshape(tuples.shape)
+    rule = jax.random.categorical(key, said.sum(axis=1), axis=1)
+    chosen = jnp.take_along_axis(tuples, rule[:, None, None], axis=2)
+    return chosen.reshape(-1, rule.shape[-1])
