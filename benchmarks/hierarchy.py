@@ -8,6 +8,7 @@ strings at once. All take turns, so that their ratios stay right on a busy machi
 import argparse
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -74,7 +75,7 @@ def one_by_one(
 
 def calls(
     rhm: RandomHierarchy, n_strings: int, n_slow: int
-) -> dict[str, tuple[int, Callable[[], object]]]:
+) -> dict[str, tuple[int, Callable[[], Any]]]:
     """What is timed, by name, with how many strings it treats.
 
     Args:

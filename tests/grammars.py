@@ -1,7 +1,7 @@
 """Grammars that are small enough to list all that they make, and what follows from the lists."""
 
 from functools import cached_property
-from itertools import product
+from itertools import chain, product
 
 import numpy as np
 
@@ -58,7 +58,7 @@ class Listed:
             for parts in product(*(self.below(symbol, k, rhm.n_layers) for symbol in top)):
                 levels = [[label], *joined([ways for ways, _ in parts])]
                 p = p_top * np.prod([p for _, p in parts])
-                found.append((sum(levels, []), float(p)))
+                found.append((list(chain.from_iterable(levels)), float(p)))
         return found
 
     def below(self, symbol: int, level: int, last: int) -> list[tuple[list[list[int]], float]]:
@@ -114,11 +114,11 @@ class Listed:
 
 def joined(parts: list[list[list[int]]]) -> list[list[int]]:
     """Level by level, the nodes of several trees side by side."""
-    return [sum(level, []) for level in zip(*parts, strict=True)]
+    return [list(chain.from_iterable(level)) for level in zip(*parts, strict=True)]
 
 
 def by_level(levels: list[list[int]]) -> list[int]:
-    return sum(levels, [])
+    return list(chain.from_iterable(levels))
 
 
 def random_likelihood(rhm: RandomHierarchy, seed: int, n: int = 5) -> np.ndarray:

@@ -21,9 +21,9 @@ from thrmlDenoising.data.hierarchy import (
     denoised,
     drawn,
     gaussian_log_likelihood,
+    messages,
     uniform_log_likelihood,
 )
-from thrmlDenoising.data.hierarchy import messages
 
 SEEDS = (0, 1, 2)
 ALL = SMALL | FILTERED
@@ -51,7 +51,9 @@ def test_beliefs_are_exact(name, seed):
 
 def transposed(rhm: RandomHierarchy, log_likelihood: np.ndarray) -> Posterior:
     """Rules put their symbols in the other place."""
-    return Posterior.of(Tree.of([table[..., ::-1] for table in rhm.rules], rhm.n_symbols), log_likelihood)
+    return Posterior.of(
+        Tree.of([table[..., ::-1] for table in rhm.rules], rhm.n_symbols), log_likelihood
+    )
 
 
 def of_another_time(rhm: RandomHierarchy, log_likelihood: np.ndarray) -> Posterior:
@@ -76,7 +78,9 @@ def without_siblings(rhm: RandomHierarchy, log_likelihood: np.ndarray) -> Poster
 
 def with_one_synonym(rhm: RandomHierarchy, log_likelihood: np.ndarray) -> Posterior:
     """The last rule of every symbol is forgotten."""
-    return Posterior.of(Tree.of([table[:, :-1] for table in rhm.rules], rhm.n_symbols), log_likelihood)
+    return Posterior.of(
+        Tree.of([table[:, :-1] for table in rhm.rules], rhm.n_symbols), log_likelihood
+    )
 
 
 @pytest.mark.parametrize("twin", [transposed, of_another_time, without_siblings, with_one_synonym])
@@ -94,15 +98,15 @@ def test_a_filter_changes_what_data_say():
     assert abs(whole.tokens - rhm.posterior_of(log_likelihood).tokens).max() > 0.01
 
 
-@pytest.mark.parametrize("n", [0, 1, 63, 64, 65, 200])
+@pytest.mark.parametrize("n", [0, 1, 65])
 def test_strings_do_not_know_of_each_other(n):
-    """However many there are, in blocks that are full or not."""
-    rhm = SMALL["deep"]
-    log_likelihood = random_likelihood(rhm, 0, n=200)
+    """However many there are, in one block or in several."""
+    rhm = SMALL["fewer classes"]
+    log_likelihood = random_likelihood(rhm, 0, n=130)
     every, some = rhm.posterior_of(log_likelihood), rhm.posterior_of(log_likelihood[:n])
     np.testing.assert_allclose(some.tokens, every.tokens[:n], atol=1e-6)
     np.testing.assert_allclose(some.log_evidence, every.log_evidence[:n], rtol=1e-5)
-    assert some.sample(jax.random.key(0), 3).shape == (3, n, 8)
+    assert some.sample(jax.random.key(0), 3).shape == (3, n, 4)
 
 
 def test_programs_may_call_it():
@@ -142,7 +146,8 @@ def counts_of_strings(
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(
-    "name", ["fewer classes", "ambiguous and deep", "one level of triples", *FILTERED]
+    "name",
+    rest_slow(["fewer classes", "ambiguous", *FILTERED, "one level of triples"], 3),
 )
 def test_strings_are_drawn_from_the_posterior(name, seed):
     rhm = ALL[name]
@@ -183,7 +188,7 @@ def test_noise_that_cannot_be_is_refused():
         rhm.posterior(tokens, noise=np.zeros(3))
     with pytest.raises(ValueError, match="tokens from 0 to 5: give 0 to 4"):
         rhm.posterior(np.array([[0, 5, 1, 1]]))
-    with pytest.raises(ValueError, match="alpha_bar=1.0: give at least 0 and less than 1"):
+    with pytest.raises(ValueError, match=r"alpha_bar=1.0: give at least 0 and less than 1"):
         gaussian_log_likelihood(np.zeros((1, 4, 4)), 1.0)
     with pytest.raises(ValueError, match=r"alpha_bar of shape \(2,\)"):
         gaussian_log_likelihood(np.zeros((1, 4, 4)), np.zeros(2))
@@ -202,7 +207,7 @@ def test_gaussian_noise_has_its_densities():
     np.testing.assert_allclose(gaussian_log_likelihood(x, 0.3)[0], found[0])
 
 
-@pytest.mark.parametrize("name", ["fewer classes", "ambiguous", "at level 1"])
+@pytest.mark.parametrize("name", rest_slow(["fewer classes", "ambiguous", "at level 1"]))
 def test_what_cannot_be_is_named(name):
     rhm = ALL[name]
     good = rhm.strings([0, 1]).tokens
@@ -278,3 +283,66 @@ def theory(noise: float, v: int, m: int, n_layers: int) -> float:
 def test_theory_has_its_published_numbers():
     found = [theory(noise, 32, 8, 7) for noise in (0.5, 0.6, 0.7, 0.75, 0.8)]
     np.testing.assert_allclose(found, [0.983, 0.952, 0.664, 0.113, 0.034], atol=6e-4)
+
+
+N_GRAMMARS, N_STRINGS = 8, 50
+
+
+def known_of_roots(v: int, m: int, n_layers: int, noise: float) -> float:
+    """p(class | tokens that say they may be wrong, and are right), over grammars and strings."""
+    found = []
+    for seed in range(N_GRAMMARS):
+        rhm = RandomHierarchy(v, v, m, 2, n_layers, seed=seed)
+        tokens, classes = rhm.strings(rhm.sample_indices(N_STRINGS, seed))
+        found.append(rhm.posterior(tokens, noise).root[np.arange(N_STRINGS), classes].mean())
+    return float(np.mean(found))
+
+
+@pytest.mark.parametrize(
+    "case",
+    rest_slow(
+        [
+            (8, 3, 3, (0.3, 0.5, 0.6, 0.7, 0.8)),
+            (8, 2, 3, (0.5, 0.7, 0.8, 0.9, 0.95)),
+            (16, 4, 5, (0.5, 0.6, 0.7, 0.75, 0.8)),
+            (32, 8, 7, (0.5, 0.6, 0.7, 0.75, 0.8)),
+        ]
+    ),
+    ids=str,
+)
+def test_roots_are_known_as_well_as_theory_says(case):
+    """Within 4 binomial errors of as many strings; theory with one synonym more is further away.
+
+    Theory averages over the rules of each level by itself, and misses what is found over 4,000
+    strings of 8 grammars by at most DEVIATIONS: less than the errors here.
+    """
+    *numbers, noises = case
+    distances = []
+    for noise in noises:
+        found, p = known_of_roots(*numbers, noise), theory(noise, *numbers)
+        error = 4 * np.sqrt(p * (1 - p) / (N_GRAMMARS * N_STRINGS))
+        assert found == pytest.approx(p, abs=error)
+        v, m, n_layers = numbers
+        distances.append(abs(found - theory(noise, v, m + 1, n_layers)) / error)
+    assert max(distances) > 1, "the twin"
+
+
+@pytest.mark.slow
+def test_the_class_is_lost_at_once_and_tokens_little_by_little():
+    """Tokens that are wrong now and then: the share that is known of the class, and of tokens."""
+    shares = []
+    for noise in (0.05, 0.1, 0.2, 0.3, 0.4):
+        found = []
+        for seed in SEEDS:
+            rhm, rng = RandomHierarchy(32, 32, 8, 2, 7, seed=seed), np.random.default_rng(seed)
+            tokens, classes = rhm.strings(rhm.sample_indices(64, seed))
+            anew = rng.random(tokens.shape) < noise
+            noisy = np.where(anew, rng.integers(0, 32, tokens.shape), tokens)
+            posterior = rhm.posterior(noisy, noise)
+            right = np.take_along_axis(posterior.tokens, tokens[..., None], axis=2).mean()
+            found.append((posterior.root[np.arange(64), classes].mean(), right))
+        shares.append(np.mean(found, axis=0))
+    print(np.round(shares, 3))
+    roots, leaves = np.transpose(shares)
+    np.testing.assert_allclose(roots, [0.985, 0.898, 0.262, 0.054, 0.033], atol=0.08)
+    np.testing.assert_allclose(leaves, [0.978, 0.928, 0.783, 0.619, 0.475], atol=0.02)

@@ -211,7 +211,7 @@ class RandomHierarchy:
             reached = reading.conditionals(self.rules[: self.filtered], self.n_symbols) > 0
             agree = np.einsum("snv,ncv->snc", found[-1], reached)
             found.append(agree.all(axis=1, keepdims=True))
-        return [symbols.any(axis=-1) for symbols in found[1:]]
+        return [np.any(symbols, axis=-1) for symbols in found[1:]]
 
     def validity(self, tokens: Integer[np.ndarray, "string token"]) -> Float[np.ndarray, " level"]:
         """The share of symbols of each level below which the tokens keep to the grammar.

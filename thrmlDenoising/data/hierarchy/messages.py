@@ -51,8 +51,8 @@ class Tree(NamedTuple):
     Attributes:
         rules: of each level, the tuples that its symbols become; the classes', or if filtered
             those of level k, first.
-        takers: of each level, which rules put a symbol in a place, by head * m + synonym; n m
-            where there are no more.
+        takers: of each level, which rules put a symbol in a place, numbered head * m + synonym;
+            the number of all rules where there are no more.
         top: ln p(symbol of a node of level k | class), if filtered.
     """
 
@@ -73,7 +73,7 @@ class Tree(NamedTuple):
             top: p(symbol of a node of level k | class), if filtered.
         """
         tables = tuple(jnp.asarray(table, jnp.int32) for table in rules)
-        takers = tuple(jnp.asarray(_takers(table, n_symbols), jnp.int32) for table in rules)
+        takers = _takers(rules, n_symbols)
         if top is None:
             return cls(tables, takers, None)
         with np.errstate(divide="ignore"):
@@ -82,19 +82,24 @@ class Tree(NamedTuple):
 
 
 def _takers(
-    rules: Int[np.ndarray, "head synonym place"], n_symbols: int
-) -> Int[np.ndarray, "place symbol most"]:
+    rules: Sequence[Int[np.ndarray, "head synonym place"]], n_symbols: int
+) -> tuple[Int[Array, "place symbol most"], ...]:
     """The rules that put each symbol in each place, as in `Tree`.
 
-    They are filled up to a multiple of 4, for grammars of one size to share compiled programs.
+    They are filled up to a multiple of 4, the same on all levels, for grammars of one size to
+    share compiled programs.
     """
-    flat = rules.reshape(-1, rules.shape[2]).T
-    counts = np.stack([np.bincount(of_place, minlength=n_symbols) for of_place in flat])
-    found = np.full((*counts.shape, -(-counts.max() // 4) * 4), flat.shape[1])
-    for place, of_place in enumerate(flat):
-        for symbol in range(n_symbols):
-            found[place, symbol, : counts[place, symbol]] = np.flatnonzero(of_place == symbol)
-    return found
+    flat = [table.reshape(-1, table.shape[2]).T for table in rules]
+    counts = [np.bincount(place, minlength=n_symbols) for table in flat for place in table]
+    most = -(-max((count.max() for count in counts), default=0) // 4) * 4
+    found = []
+    for table in flat:
+        taken = np.full((len(table), n_symbols, most), table.shape[1], np.int32)
+        for place, symbol in np.ndindex(taken.shape[:2]):
+            numbers = np.flatnonzero(table[place] == symbol)
+            taken[place, symbol, : len(numbers)] = numbers
+        found.append(jnp.asarray(taken))
+    return tuple(found)
 
 
 class Beliefs(NamedTuple):
@@ -125,8 +130,7 @@ def beliefs(tree: Tree, log_likelihood: Float[Array, "string token symbol"]) -> 
 
     def of_block(leaves: Float[Array, "token symbol string"], _: None) -> Beliefs:
         levels, log_evidence = _upwards(tree, leaves)
-        found = _downwards(tree, levels)
-        return Beliefs(tuple(jnp.moveaxis(level, -1, 0) for level in found), log_evidence)
+        return Beliefs(tuple(_downwards(tree, levels)), log_evidence)
 
     return _by_blocks(of_block, log_likelihood)
 
@@ -138,8 +142,7 @@ def denoised(
     """p(token | data): what an exact denoiser says. Arguments are those of `beliefs`."""
 
     def of_block(leaves: Float[Array, "token symbol string"], _: None) -> Array:
-        levels, _ = _upwards(tree, leaves)
-        return jnp.moveaxis(_downwards(tree, levels)[-1], -1, 0)
+        return _downwards(tree, _upwards(tree, leaves)[0])[-1]
 
     return _by_blocks(of_block, log_likelihood)
 
@@ -157,7 +160,7 @@ def drawn(
     def of_block(leaves: Float[Array, "token symbol string"], key: Key[Array, ""]) -> Array:
         levels, _ = _upwards(tree, leaves)
         draw, keys = partial(_drawn_down, tree, levels), jax.random.split(key, n)
-        return jnp.moveaxis(jax.lax.map(draw, keys, batch_size=_BLOCK), -1, 0)
+        return jax.lax.map(draw, keys)
 
     return jnp.moveaxis(_by_blocks(of_block, log_likelihood, key), 1, 0)
 
@@ -170,7 +173,7 @@ def _by_blocks(
     log_likelihood: Float[Array, "string token symbol"],
     key: Key[Array, ""] | None = None,
 ) -> T:
-    """Block after block of strings; in what a block gives, strings are the first axis."""
+    """Block after block of strings, which stand last in a block and in what it gives."""
     n = len(log_likelihood)
     n_blocks = max(1, -(-n // _BLOCK))
     size = max(1, -(-n // n_blocks))
@@ -178,9 +181,14 @@ def _by_blocks(
     padded = jnp.pad(log_likelihood, ((0, n_blocks * size - n), (0, 0), (0, 0)))
     blocks = padded.reshape(n_blocks, size, *log_likelihood.shape[1:])
     keys = None if key is None else jax.random.split(key, n_blocks)
-    found = jax.lax.map(
-        lambda block: of_block(jnp.moveaxis(block[0], 0, -1), block[1]), (blocks, keys)
-    )
+
+    def found_of(block: tuple[Array, Key[Array, ""] | None]) -> T:
+        # without barriers, loops over what was moved would be in the order that it had before
+        leaves = jax.lax.optimization_barrier(jnp.moveaxis(block[0], 0, -1))
+        found = jax.lax.optimization_barrier(of_block(leaves, block[1]))
+        return jax.tree.map(lambda x: jnp.moveaxis(x, -1, 0), found)
+
+    found = jax.lax.map(found_of, (blocks, keys))
     return jax.tree.map(lambda x: x.reshape(n_blocks * size, *x.shape[2:])[:n], found)
 
 
@@ -337,30 +345,52 @@ def _log_sum(terms: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
 # ---------------------------------------------------------------------- strings
 
 
-def _drawn_down(tree: Tree, levels: list[_Level], key: Key[Array, ""]) -> Int[Array, "token string"]:
+def _drawn_down(
+    tree: Tree, levels: list[_Level], key: Key[Array, ""]
+) -> Int[Array, "token string"]:
     """One string for each: a class, then what is below nodes, which know no more than it."""
     root, *below = (level.up for level in levels)
-    root_key, top_key, *keys = jax.random.split(key, 2 + len(tree.rules))
-    heads = jax.random.categorical(root_key, root, axis=1)
+    class_noise, *noises = _gumbel_noise(tree, levels, key)
+    heads = (root + class_noise).argmax(axis=1)
     if tree.top is not None:
         of_class = jnp.swapaxes(tree.top[:, heads[0]], 1, 2)  # node, symbol, string
-        heads = jax.random.categorical(top_key, of_class + below[0], axis=1)
-        below = below[1:]
-    for rules, up, level_key in zip(tree.rules, below, keys, strict=True):
-        heads = _drawn_below(rules, heads, up, level_key)
+        heads = (of_class + below[0] + noises[0]).argmax(axis=1)
+        below, noises = below[1:], noises[1:]
+    for rules, up, noise in zip(tree.rules, below, noises, strict=True):
+        heads = _drawn_below(rules, heads, up, noise)
     return heads
+
+
+def _gumbel_noise(
+    tree: Tree, levels: list[_Level], key: Key[Array, ""]
+) -> list[Float[Array, "node choice string"]]:
+    """For all that is drawn: the largest of ln p + noise is drawn with chance p.
+
+    It comes from one call, as each takes long to compile.
+    """
+    shapes = [levels[0].up.shape[:2]]
+    if tree.top is not None:
+        shapes.append(levels[1].up.shape[:2])
+    above = levels[len(shapes) - 1 :]
+    shapes += [
+        (len(level.up), rules.shape[1]) for level, rules in zip(above, tree.rules, strict=False)
+    ]
+    ends = np.cumsum([n_nodes * n_choices for n_nodes, n_choices in shapes])
+    noise = jax.random.gumbel(key, (ends[-1], levels[0].up.shape[2]))
+    parts = zip(jnp.split(noise, ends[:-1]), shapes, strict=True)
+    return [part.reshape(*shape, noise.shape[1]) for part, shape in parts]
 
 
 def _drawn_below(
     rules: Int[Array, "head synonym place"],
     heads: Int[Array, "node string"],
     up: Float[Array, "below symbol string"],
-    key: Key[Array, ""],
+    noise: Float[Array, "node synonym string"],
 ) -> Int[Array, "below string"]:
     """The symbols below nodes, by a rule of each."""
     tuples = jnp.transpose(rules[heads], (0, 3, 2, 1))  # node, place, synonym, string
     flat = tuples.reshape(-1, *tuples.shape[2:])
     said = jnp.take_along_axis(up, flat, axis=1).reshape(tuples.shape)
-    rule = jax.random.categorical(key, said.sum(axis=1), axis=1)
+    rule = (said.sum(axis=1) + noise).argmax(axis=1)
     chosen = jnp.take_along_axis(tuples, rule[:, None, None], axis=2)
-    return chosen.reshape(-1, rule.shape[-1])
+    return chosen.reshape(-1, heads.shape[1])

@@ -40,8 +40,8 @@ class Posterior:
         wrong = ~(log_likelihood < np.inf).all(axis=(1, 2))
         if wrong.any():
             raise ValueError(
-                f"string {int(np.argmax(wrong))} ({int(wrong.sum())} in all): log_likelihood is NaN "
-                "or infinite: give numbers, and minus infinity for what cannot be"
+                f"string {int(np.argmax(wrong))} ({int(wrong.sum())} in all): log_likelihood is "
+                "NaN or infinite: give numbers, and minus infinity for what cannot be"
             )
         leaves = jnp.asarray(log_likelihood)
         found = beliefs(tree, leaves)

@@ -95,7 +95,7 @@ def possible(
         fits = np.ones((len(tokens), n_nodes, *table.shape[:2]), bool)
         for place in range(tuple_size):
             fits &= below[:, :, place][..., table[:, :, place]]
-        found.append(fits.any(axis=-1))
+        found.append(np.any(fits, axis=-1))
     return found
 
 
