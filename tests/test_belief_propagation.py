@@ -313,23 +313,27 @@ def known_of_roots(v: int, m: int, n_layers: int, noise: float) -> float:
 def test_roots_are_known_as_well_as_theory_says(case):
     """Within 4 binomial errors of as many strings; theory with one synonym more is further away.
 
-    Theory averages over the rules of each level by itself, and misses what is found over 4,000
-    strings of 8 grammars by at most DEVIATIONS: less than the errors here.
+    Theory averages over the rules of each level by itself. What 4,000 strings of 8 grammars are
+    found to say is up to 0.045 more (v = 8, m = 2) or 0.02 (the others), with 0.02 and 0.01 of
+    standard error: less than is allowed here.
     """
-    *numbers, noises = case
+    v, m, n_layers, noises = case
     distances = []
     for noise in noises:
-        found, p = known_of_roots(*numbers, noise), theory(noise, *numbers)
+        found, p = known_of_roots(v, m, n_layers, noise), theory(noise, v, m, n_layers)
         error = 4 * np.sqrt(p * (1 - p) / (N_GRAMMARS * N_STRINGS))
         assert found == pytest.approx(p, abs=error)
-        v, m, n_layers = numbers
         distances.append(abs(found - theory(noise, v, m + 1, n_layers)) / error)
     assert max(distances) > 1, "the twin"
 
 
 @pytest.mark.slow
 def test_the_class_is_lost_at_once_and_tokens_little_by_little():
-    """Tokens that are wrong now and then: the share that is known of the class, and of tokens."""
+    """Tokens that are wrong now and then: how much is known of the class, and of tokens.
+
+    The numbers were measured on few strings, as these are; whether a class is known differs much
+    from one to the next.
+    """
     shares = []
     for noise in (0.05, 0.1, 0.2, 0.3, 0.4):
         found = []
@@ -342,7 +346,6 @@ def test_the_class_is_lost_at_once_and_tokens_little_by_little():
             right = np.take_along_axis(posterior.tokens, tokens[..., None], axis=2).mean()
             found.append((posterior.root[np.arange(64), classes].mean(), right))
         shares.append(np.mean(found, axis=0))
-    print(np.round(shares, 3))
     roots, leaves = np.transpose(shares)
     np.testing.assert_allclose(roots, [0.985, 0.898, 0.262, 0.054, 0.033], atol=0.08)
     np.testing.assert_allclose(leaves, [0.978, 0.928, 0.783, 0.619, 0.475], atol=0.02)

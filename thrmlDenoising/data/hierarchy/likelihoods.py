@@ -34,11 +34,12 @@ def uniform_log_likelihood(
             "0 to 1"
         )
     noise = noise.reshape(-1, 1, 1)
-    seen = np.eye(n_symbols + 1, n_symbols)[tokens]
     with np.errstate(divide="ignore"):
-        known = np.log((1 - noise) * seen + noise / n_symbols)
-    masked = (tokens == n_symbols)[..., None]
-    return np.where(masked, 0, known).astype(np.float32)
+        same = np.log(1 - noise + noise / n_symbols).astype(np.float32)
+        other = np.log(noise / n_symbols).astype(np.float32)
+    found = np.where(tokens[..., None] == np.arange(n_symbols), same, other)
+    found[tokens == n_symbols] = 0
+    return found
 
 
 def gaussian_log_likelihood(

@@ -210,33 +210,33 @@ class _Level(NamedTuple):
     p: Messages
     least: Float[Array, ""]
 
-    @classmethod
-    def of(cls, said: Messages) -> tuple[Self, Float[Array, " string"]]:
-        """With what all nodes have been shifted by, for the likeliest symbol of each to have 0."""
-        said = jnp.maximum(said, _NEVER)
-        largest = said.max(axis=1)
-        up = said - largest[:, None]
-        least = jnp.where(up > 0.1 * _NEVER, up, 0).min(axis=1).min()
-        return cls(said, up, jnp.exp(up), least), largest.sum(axis=0)
-
     def fits(self, n_places: int) -> Bool[Array, ""]:
         """Whether no product of what nodes say vanishes, but for what cannot be."""
         return n_places * self.least > _SMALLEST
+
+
+def _level_of(said: Messages) -> tuple[_Level, Float[Array, " string"]]:
+    """With what all nodes have been shifted by, for the likeliest symbol of each to have 0."""
+    said = jnp.maximum(said, _NEVER)
+    largest = said.max(axis=1)
+    up = said - largest[:, None]
+    least = jnp.where(up > 0.1 * _NEVER, up, 0).min(axis=1).min()
+    return _Level(said, up, jnp.exp(up), least), largest.sum(axis=0)
 
 
 def _upwards(
     tree: Tree, leaves: Float[Array, "token symbol string"]
 ) -> tuple[list[_Level], Float[Array, " string"]]:
     """Every level, the root first; and ln p(data)."""
-    level, log_evidence = _Level.of(leaves)
+    level, log_evidence = _level_of(leaves)
     levels = [level]
     for rules in reversed(tree.rules):
-        level, shift = _Level.of(_said(rules, level))
+        level, shift = _level_of(_said(rules, level))
         levels.append(level)
         log_evidence += shift
     if tree.top is not None:
         said = _log_sum(_read_top(tree.top, level.up), axis=2).sum(axis=0, keepdims=True)
-        level, shift = _Level.of(said)
+        level, shift = _level_of(said)
         levels.append(level)
         log_evidence += shift
     levels.reverse()
