@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from tiny import TINY
 
-from benchmarks import networks, samplers, string_networks, tables, workloads
+from benchmarks import hierarchy, networks, samplers, string_networks, tables, workloads
 from benchmarks.child import run_in_child
 from benchmarks.records import Machine, Record, n_cores, write
 from benchmarks.timing import interleaved
 from thrmlDenoising.base_graphs import BaseGraph
+from thrmlDenoising.data.hierarchy import RandomHierarchy
 from thrmlDenoising.families.dtm.model import draw_graphs, make_manager
 from thrmlDenoising.networks import NetworkConfig, StringNetworkConfig
 from thrmlDenoising.sampling import free_nodes
@@ -228,3 +229,12 @@ def test_a_step_of_a_network_on_strings_changes_it():
     made = string_networks.networks({"tiny": StringNetworkConfig(kind="mlp", width=4)})
     trained, _ = string_networks.calls(made, n_strings=3)["tiny"]()
     assert (trained.body.last.weight != made["tiny"].body.last.weight).all()
+
+
+def test_plain_programs_find_what_the_library_finds():
+    timed = hierarchy.calls(RandomHierarchy(5, 3, 2, 3, 2), n_strings=7, n_slow=2)
+    wanted = np.asarray(timed["denoised"][1]())
+    for name in ("NumPy, all at once", "NumPy, one by one"):
+        n, call = timed[name]
+        np.testing.assert_allclose(call(), wanted[:n], atol=1e-5)
+    assert all(timing.warm > 0 for timing in interleaved({"one": timed["denoised"][1]}, 1).values())
