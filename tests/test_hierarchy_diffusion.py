@@ -119,7 +119,7 @@ def test_the_exact_denoiser_is_exact_where_noise_is_continuous(tmp_path, seed):
     model = HierarchyDiffusion(continuous(**EXACT), tmp_path)
     strings, noise = all_strings(model), model.model.noise
     assert isinstance(noise, OneHotNoise)
-    points = np.asarray(noise.one_hots(strings), float)
+    points = np.asarray(noise.one_hots(jnp.asarray(strings)), float)
     t = 4
     x_t = noise.noise(jax.random.key(seed), jnp.asarray(strings), jnp.full(16, t))
     left = noise.process.kept.log_between(0, t)

@@ -58,7 +58,8 @@ def grown(
     """The symbols of every level below nodes that take these rules, and of the nodes."""
     symbols = [top]
     for table, numbers in zip(rules, chosen, strict=True):
-        symbols.append(table[symbols[-1], numbers].reshape(len(top), -1))
+        below = table[symbols[-1], numbers]
+        symbols.append(below.reshape(len(top), below.shape[1] * below.shape[2]))
     return symbols
 
 
