@@ -9,13 +9,14 @@ are compiled.
 """
 
 from thrmlDenoising.data.hierarchy.grammar import RandomHierarchy
+from thrmlDenoising.data.hierarchy.inference import Beliefs, beliefs, denoised, drawn
 from thrmlDenoising.data.hierarchy.likelihoods import (
     gaussian_log_likelihood,
     uniform_log_likelihood,
 )
-from thrmlDenoising.data.hierarchy.messages import Beliefs, Tree, beliefs, denoised, drawn
 from thrmlDenoising.data.hierarchy.posterior import Posterior
 from thrmlDenoising.data.hierarchy.reading import Strings, Trees
+from thrmlDenoising.data.hierarchy.tree import Tree
 
 __all__ = [
     "Beliefs",

@@ -14,10 +14,10 @@ from jaxtyping import Bool, Float, Int, Integer
 
 from thrmlDenoising.data.hierarchy import reading
 from thrmlDenoising.data.hierarchy.likelihoods import uniform_log_likelihood
-from thrmlDenoising.data.hierarchy.messages import Tree
 from thrmlDenoising.data.hierarchy.numbering import checked_numbers, digits, draw_numbers
 from thrmlDenoising.data.hierarchy.posterior import Posterior
 from thrmlDenoising.data.hierarchy.reading import Strings, Trees
+from thrmlDenoising.data.hierarchy.tree import Tree
 
 _MOST_TUPLES = 2**62
 """Tuples of s symbols: their numbers are int64."""

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from thrmlDenoising.data.hierarchy.messages import Beliefs, Tree, beliefs, drawn
+from thrmlDenoising.data.hierarchy.inference import Beliefs, beliefs, drawn
+from thrmlDenoising.data.hierarchy.tree import Tree
 
 
 @dataclass(frozen=True)
