@@ -49,6 +49,24 @@ def test_beliefs_are_exact(name, seed):
     assert_exact(rhm.posterior_of(log_likelihood), rhm, log_likelihood)
 
 
+@pytest.mark.parametrize("scale", [20, 60])
+@pytest.mark.parametrize("name", ["deep", "ambiguous and deep", "at level 1 of three"])
+def test_beliefs_are_exact_where_products_would_vanish(name, scale):
+    """In some levels, or in all."""
+    rhm = ALL[name]
+    log_likelihood = scale * random_likelihood(rhm, 0)
+    assert log_likelihood.min(axis=(1, 2)).max() < -2 * scale
+    assert_exact(rhm.posterior_of(log_likelihood), rhm, log_likelihood)
+
+
+def test_products_alone_would_take_the_unlikely_for_impossible(monkeypatch):
+    monkeypatch.setattr(messages, "_SMALLEST", -1e9)
+    jax.clear_caches()
+    with pytest.raises(ValueError, match="no string of the grammar"):
+        SMALL["deep"].posterior_of(60 * random_likelihood(SMALL["deep"], 0))
+    jax.clear_caches()
+
+
 def transposed(rhm: RandomHierarchy, log_likelihood: np.ndarray) -> Posterior:
     """Rules put their symbols in the other place."""
     return Posterior.of(
