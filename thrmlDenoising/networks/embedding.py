@@ -3,7 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, ArrayLike, Float, Int
 
 from thrmlDenoising.networks.layers import Linear, Rng, spread
 
@@ -11,6 +11,21 @@ FASTEST = 1000.0
 """The rate of the fastest sine of an embedding, where the whole process takes the time 1."""
 RANGE_OF_RATES = 10_000.0
 """How many times slower the slowest is."""
+
+
+def checked_time(time: Float[ArrayLike, ""] | Int[ArrayLike, ""]) -> Float[Array, ""]:
+    """A time as networks take it, from 0 to 1.
+
+    Raises:
+        ValueError: it is an integer, such as the number of a step.
+    """
+    time = jnp.asarray(time)
+    if not jnp.issubdtype(time.dtype, jnp.floating):
+        raise ValueError(
+            f"a network's time runs from 0 to 1, it cannot be of type {time.dtype}: divide "
+            "the number of the step by that of all steps"
+        )
+    return time
 
 
 def sinusoidal(time: Float[Array, ""], n: int) -> Float[Array, " {n}"]:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from thrmlDenoising.networks.config import NetworkConfig
-from thrmlDenoising.networks.embedding import Condition
+from thrmlDenoising.networks.embedding import Condition, checked_time
 from thrmlDenoising.networks.patches import PatchNet
 from thrmlDenoising.networks.score import ScoreNet
 from thrmlDenoising.networks.unet import UNet
@@ -63,12 +63,7 @@ class Network(eqx.Module):
                 f"this network takes one image of shape (channel, row, column) = {self.in_shape}, "
                 f"not {x.shape}: use jax.vmap for many"
             )
-        time = jnp.asarray(time)
-        if not jnp.issubdtype(time.dtype, jnp.floating):
-            raise ValueError(
-                f"a network's time runs from 0 to 1, it cannot be of type {time.dtype}: divide "
-                "the number of the step by that of all steps"
-            )
+        time = checked_time(time)
         label = self.no_class if label is None else label
         condition, body = jax.tree.map(
             lambda parameter: parameter.astype(self.precision), (self.condition, self.body)

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Key
 
+from thrmlDenoising.networks.embedding import checked_time
 from thrmlDenoising.networks.strings.config import StringNetworkConfig
 from thrmlDenoising.networks.strings.mlp import StringMLP
 from thrmlDenoising.networks.strings.tree import TreeNet
@@ -52,14 +53,8 @@ class StringNetwork(eqx.Module):
                 f"this network takes one string of shape (token, channel) = {self.in_shape}, "
                 f"not {x.shape}: use jax.vmap for many"
             )
-        time = jnp.asarray(time)
-        if not jnp.issubdtype(time.dtype, jnp.floating):
-            raise ValueError(
-                f"a network's time runs from 0 to 1, it cannot be of type {time.dtype}: divide "
-                "the number of the step by that of all steps"
-            )
         body = jax.tree.map(lambda parameter: parameter.astype(self.precision), self.body)
-        return body(x.astype(self.precision), time).astype(jnp.float32)
+        return body(x.astype(self.precision), checked_time(time)).astype(jnp.float32)
 
 
 def build_string_network(
