@@ -29,7 +29,9 @@ from thrmlDenoising.experiments import (
     train_command,
     train_run,
 )
+from thrmlDenoising.families.hierarchy import HierarchyConfig
 from thrmlDenoising.families.independent import IndependentConfig
+from thrmlDenoising.quality import DISTANCE_METRICS
 from thrmlDenoising.runs import EpochRecord, History, InUseError, complete_epochs
 
 VARIANTS = {"plain": dict(cp=dict(adaptive_cp=False)), "adaptive": {}}
@@ -97,6 +99,22 @@ class TestTraining:
             )
             assert list(table.columns) == ["epoch", "seconds", "autocorr_step_0", "autocorr_step_1"]
             assert table.columns["epoch"][-1] == 3
+
+    def test_of_strings_a_table_has_all_that_was_measured(self, tmp_path):
+        cfg = HierarchyConfig().replace(
+            hierarchy=dict(n_symbols=3, n_classes=2, n_synonyms=2, n_layers=1, n_train=4, n_test=0),
+            denoiser=dict(kind="exact"),
+            process=dict(n_timesteps=2, schedule="cosine_squared"),
+            optim=dict(batch_size=4),
+            generation=dict(n_judged=20),
+        )
+        (run,) = Experiment(cfg, {"strings": {}}, n_epochs=1, evaluate_every=1).runs()
+        places = Places(tmp_path / "tables", tmp_path / "runs")
+        train_all([run], places, n_jobs=1)
+        table = RunTable.read(places.table(run))
+        assert table.facts["data"].startswith("hierarchy of 1 layers")
+        assert table.columns["free_validity_1"].tolist() == [100, 100]
+        assert {"training strings", "strings judged", "seconds per sample"} < set(table.facts)
 
     def test_tables_hold_what_the_models_remember(self, trained):
         run = SCALE.runs()[1]
@@ -317,7 +335,8 @@ class TestTable:
 
     def test_has_the_columns_of_the_figures_in_their_order(self, tmp_path):
         path = tmp_path / "new" / "a.csv"
-        RunTable.of(self.HISTORY, {"config hash": "abc", "note": "with: colon"}).write(path)
+        facts = {"config hash": "abc", "note": "with: colon"}
+        RunTable.of(self.HISTORY, facts, DISTANCE_METRICS).write(path)
         assert path.read_text(encoding="utf-8").splitlines() == [
             "# config hash: abc",
             "# note: with: colon",

@@ -2,7 +2,7 @@
 
 import csv
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, get_args
@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from thrmlDenoising.config import FIRST_FAMILY, Config
 from thrmlDenoising.data import Mode
-from thrmlDenoising.quality import DISTANCES, at_best_epoch
+from thrmlDenoising.quality import at_best_epoch
 from thrmlDenoising.runs import History
 from thrmlDenoising.support.files import written_aside
 from thrmlDenoising.support.hints import shortened
@@ -22,7 +22,6 @@ from thrmlDenoising.training.results import AUTOCORRELATION
 _LARGEST = 2**24
 """Bytes of a table: tens of thousands of epochs."""
 
-_COLUMNS = tuple(f"{mode}_{name}" for name in DISTANCES for mode in get_args(Mode))
 _NO_PART_OF_HASH = ("exp.descriptor", "data.data_dir")
 """Fields that change nothing in a table. `Config.free_to_change` lists those that change nothing in
 training, such as how images are measured, which does change a table."""
@@ -47,9 +46,9 @@ class RunTable:
 
     Attributes:
         facts: what the comments say, such as "config hash" or "pixel threshold".
-        columns: "epoch", "seconds" of training up to it, "autocorr_step_0", ..., "free_fid",
-            "clamped_fid" where they were measured, "free_classifier_fd", "clamped_classifier_fd";
-            NaN where a row has no value.
+        columns: "epoch", "seconds" of training up to it, "autocorr_step_0", ..., and metrics: of
+            images "free_fid", "clamped_fid" where they were measured, "free_classifier_fd",
+            "clamped_classifier_fd"; NaN where a row has no value.
 
     Example:
         >>> table = RunTable({"seed": "0"}, {"epoch": np.array([0.0, 1.0])})
@@ -61,8 +60,15 @@ class RunTable:
     columns: Mapping[str, Float[np.ndarray, " row"]]
 
     @classmethod
-    def of(cls, history: History, facts: Mapping[str, str]) -> Self:
-        """The epochs of a history in which anything was measured."""
+    def of(
+        cls, history: History, facts: Mapping[str, str], metrics: Sequence[str] | None = None
+    ) -> Self:
+        """The epochs of a history in which anything was measured.
+
+        Args:
+            metrics: their names, in the order of the columns, all if left out; what was never
+                measured has none.
+        """
         chains = history.of_parts(AUTOCORRELATION)
         records = [record for record in history.records if record.metrics or record.epoch in chains]
         spent = dict(
@@ -79,7 +85,7 @@ class RunTable:
         for part in range(max(map(len, chains.values()), default=0)):
             values = [chains[r.epoch][part] if r.epoch in chains else None for r in records]
             columns[f"{AUTOCORRELATION}_{part}"] = _as_column(values)
-        for name in _COLUMNS:
+        for name in history.metric_names if metrics is None else metrics:
             if name in history.metric_names:
                 columns[name] = _as_column(record.metrics.get(name) for record in records)
         return cls(dict(facts), columns)

@@ -180,7 +180,9 @@ def _train_run(run: Run, places: Places) -> float:
         with _timed(model):
             model.train(n_epochs, run.evaluate_every, resume=folder)
     seconds = _seconds_spent(folder or model.logging_and_saving_dir)
-    RunTable.of(model.history, _facts(run, model, seconds)).write(places.table(run))
+    RunTable.of(
+        model.history, _facts(run, model, seconds), model.model.tabled(model.history)
+    ).write(places.table(run))
     return seconds
 
 

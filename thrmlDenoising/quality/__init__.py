@@ -5,6 +5,7 @@ from thrmlDenoising.quality.bootstrap import Estimate
 from thrmlDenoising.quality.controls import WRONG_THRESHOLD, Control, control_images
 from thrmlDenoising.quality.frechet import FeatureMoments, frechet_distance
 from thrmlDenoising.quality.headline import (
+    DISTANCE_METRICS,
     DISTANCES,
     Headline,
     at_best_epoch,
@@ -17,6 +18,7 @@ from thrmlDenoising.quality.suite import QualitySuite
 
 __all__ = [
     "DISTANCES",
+    "DISTANCE_METRICS",
     "HELD_OUT_PIXELS",
     "WRONG_THRESHOLD",
     "Control",

@@ -12,6 +12,9 @@ from thrmlDenoising.quality.agreement import HELD_OUT_PIXELS
 DISTANCES = {"fid": "FID", "classifier_fd": "classifier FD"}
 """Endings of the names of the distances that all know, the best known first, and their labels."""
 
+DISTANCE_METRICS = tuple(f"{mode}_{name}" for name in DISTANCES for mode in get_args(Mode))
+"""These distances of free and of clamped images, as the history calls them."""
+
 _ACCURACIES = {
     ("exact_accuracy",): "exactly the image of their class (%)",
     ("accuracy", "agreement"): "images of their label's class (%)",

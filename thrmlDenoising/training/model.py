@@ -180,6 +180,10 @@ class Model(ABC, Generic[S]):
         """What a reader of its numbers has to know besides its config, by name."""
         return {}
 
+    def tabled(self, history: History) -> Sequence[str]:
+        """The metrics that tables of experiments keep, in order; by default all."""
+        return history.metric_names
+
     @property
     def always_diagnosed(self) -> bool:
         """Whether `diagnose` is wanted after every epoch, and not at evaluations alone."""

@@ -1,7 +1,7 @@
 """What every family of image models is, besides what every model is."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import ClassVar, get_args
 
@@ -10,7 +10,8 @@ from jaxtyping import Array, Int, Key
 
 from thrmlDenoising.config import ImageConfig
 from thrmlDenoising.data import ImageDataset, Mode, OwnData
-from thrmlDenoising.quality import QualityReport, RealImages
+from thrmlDenoising.quality import DISTANCE_METRICS, QualityReport, RealImages
+from thrmlDenoising.runs import History
 from thrmlDenoising.training.images.dataset import check_same_images, read_dataset
 from thrmlDenoising.training.images.judging import Judge
 from thrmlDenoising.training.images.pictures import animations
@@ -109,6 +110,10 @@ class ImageModel(Model[S]):
     def cost(self) -> Cost:
         """What an epoch costs; by default in training images seen."""
         return Cost("training images", self.cfg.n_train)
+
+    def tabled(self, history: History) -> Sequence[str]:
+        """Distances, which all comparisons rest on."""
+        return DISTANCE_METRICS
 
     # ------------------------------------------------------------------ how it is judged
 
