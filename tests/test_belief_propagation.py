@@ -116,7 +116,7 @@ def test_a_filter_changes_what_data_say():
     assert abs(whole.tokens - rhm.posterior_of(log_likelihood).tokens).max() > 0.01
 
 
-@pytest.mark.parametrize("n", [0, 1, 65])
+@pytest.mark.parametrize("n", rest_slow([1, 0, 65]))
 def test_strings_do_not_know_of_each_other(n):
     """However many there are, in one block or in several."""
     rhm = SMALL["fewer classes"]
@@ -127,6 +127,7 @@ def test_strings_do_not_know_of_each_other(n):
     assert some.sample(jax.random.key(0), 3).shape == (3, n, 4)
 
 
+@pytest.mark.slow
 def test_programs_may_call_it():
     """Under jit, with a grammar as an argument, and with noise of each string."""
     rhm = SMALL["fewer classes"]
@@ -225,7 +226,7 @@ def test_gaussian_noise_has_its_densities():
     np.testing.assert_allclose(gaussian_log_likelihood(x, 0.3)[0], found[0])
 
 
-@pytest.mark.parametrize("name", rest_slow(["fewer classes", "ambiguous", "at level 1"]))
+@pytest.mark.parametrize("name", rest_slow(["fewer classes", "ambiguous", "at level 1"], 0))
 def test_what_cannot_be_is_named(name):
     rhm = ALL[name]
     good = rhm.strings([0, 1]).tokens
@@ -262,7 +263,7 @@ def test_the_unlikely_is_not_impossible(noise):
 
 
 @pytest.mark.parametrize(
-    "numbers", [(8, 8, 3, 4, 3), *rest_slow([(32, 32, 8, 2, 7), (8, 8, 100, 4, 4)], 0)], ids=str
+    "numbers", rest_slow([(8, 8, 3, 4, 3), (32, 32, 8, 2, 7), (8, 8, 100, 4, 4)], 0), ids=str
 )
 def test_deep_and_wide_trees_lose_nothing(numbers):
     """Clean data are known, and what must have changed is found: one token, if one is wrong."""

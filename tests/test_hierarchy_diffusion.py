@@ -71,7 +71,7 @@ def all_strings(model: HierarchyDiffusion) -> np.ndarray:
 # --- the exact denoiser --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("t", [1, 2, 4])
+@pytest.mark.parametrize("t", rest_slow([1, 2, 4]))
 def test_the_exact_denoiser_knows_what_listing_all_strings_says(exact, t):
     process, strings = exact.model.noise.process, all_strings(exact)
     forward = np.exp(np.asarray(process.log_cumulative(t), float))
@@ -83,7 +83,7 @@ def test_the_exact_denoiser_knows_what_listing_all_strings_says(exact, t):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("n_steps", [1, 4])
+@pytest.mark.parametrize("n_steps", rest_slow([1, 4]))
 def test_with_the_exact_denoiser_every_string_is_drawn_as_often(exact, seed, n_steps):
     drawn = exact.sample(2000, jax.random.key(seed), n_steps)
     assert exact.cfg.hierarchy.grammar.validity(drawn).tolist() == [1, 1]
@@ -92,6 +92,7 @@ def test_with_the_exact_denoiser_every_string_is_drawn_as_often(exact, seed, n_s
     assert fit_p_value(counts[None], np.full((1, 16), 1 / 16)) > ALARM
 
 
+@pytest.mark.slow
 def test_tokens_that_are_drawn_by_themselves_do_not_go_together(exact):
     """The twin: the same denoiser, without drawing whole strings."""
     model = exact.model
@@ -101,6 +102,7 @@ def test_tokens_that_are_drawn_by_themselves_do_not_go_together(exact):
     assert exact.cfg.hierarchy.grammar.validity(tokens)[-1] < 0.5
 
 
+@pytest.mark.slow
 def test_what_is_exact_is_nowhere_from_exact_and_bounds_what_strings_take(exact):
     assert exact.gap_to_exact().value == pytest.approx(0, abs=1e-6)
     bits = exact.bits_per_dim(all_strings(exact), n_spans=4)
@@ -114,6 +116,7 @@ def continuous(**sections) -> HierarchyConfig:
     return tiny_cfg(process=process | dict(beta_end=0.99), **sections)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_exact_denoiser_is_exact_where_noise_is_continuous(tmp_path, seed):
     model = HierarchyDiffusion(continuous(**EXACT), tmp_path)
@@ -145,7 +148,7 @@ SAID = [
 ]
 
 
-@pytest.mark.parametrize("said", rest_slow(SAID, 1), ids=" ".join)
+@pytest.mark.parametrize("said", rest_slow(SAID, 0), ids=" ".join)
 def test_continuous_noise_is_learnt_whatever_the_network_says(tmp_path, said):
     says, loss = said
     cfg = continuous(
@@ -175,6 +178,7 @@ def test_continuous_noise_is_learnt_whatever_the_network_says(tmp_path, said):
 # --- training ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_training_comes_nearer_to_exact_and_says_so(trained, tmp_path):
     gaps = trained.history.of_parts("kl_to_exact")
     assert gaps[60][0] < 0.7 * gaps[0][0]
@@ -192,6 +196,7 @@ def test_training_comes_nearer_to_exact_and_says_so(trained, tmp_path):
         assert (folder / name).stat().st_size > 500
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_the_one_that_never_stopped(tmp_path):
     whole, first = (HierarchyDiffusion(tiny_cfg(), tmp_path / name) for name in ("whole", "parts"))
     whole.train(4, evaluate_every=2)
@@ -207,6 +212,7 @@ def test_a_resumed_run_is_the_one_that_never_stopped(tmp_path):
     np.testing.assert_array_equal(loaded.sample(5), whole.sample(5))
 
 
+@pytest.mark.slow
 def test_trajectories_are_noisy_versions_of_the_same_strings(tmp_path):
     more = tiny_cfg(optim=dict(n_trajectories=8))
     model = HierarchyDiffusion(more, tmp_path)
@@ -214,6 +220,7 @@ def test_trajectories_are_noisy_versions_of_the_same_strings(tmp_path):
     assert int(model.state.times.visits.sum()) == 8 * 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optim", [dict(kind="sgd", momentum=0.9), dict(n_decay_updates=6)])
 def test_other_ways_down(tmp_path, optim):
     model = HierarchyDiffusion(tiny_cfg(optim=optim), tmp_path)
@@ -223,6 +230,7 @@ def test_other_ways_down(tmp_path, optim):
     assert max(moved) > 1e-4
 
 
+@pytest.mark.slow
 def test_a_rate_that_has_decayed_changes_nothing_more(tmp_path):
     optim = dict(n_warmup_updates=2, n_decay_updates=3)
     model = HierarchyDiffusion(tiny_cfg(optim=optim), tmp_path)
@@ -263,6 +271,7 @@ def test_where_nothing_is_valid_nothing_is_said_of_rules(exact):
     assert "rule_usage_1: no tokens below are valid" in report.notes
 
 
+@pytest.mark.slow
 def test_a_time_of_little_noise_changes_nothing_and_one_of_all_noise_changes_all(exact):
     strings = all_strings(exact).repeat(50, axis=0)
     few = HierarchyDiffusion(tiny_cfg(**EXACT, process=dict(n_timesteps=200, schedule="linear")))
@@ -272,6 +281,7 @@ def test_a_time_of_little_noise_changes_nothing_and_one_of_all_noise_changes_all
     assert tokens == pytest.approx(2 / 3, abs=0.15)
 
 
+@pytest.mark.slow
 def test_an_ambiguous_grammar_is_learnt_and_judged_too(tmp_path):
     ambiguous = SMALL | dict(ambiguous=True, n_train=8, n_test=4)
     model = HierarchyDiffusion(tiny_cfg(hierarchy=ambiguous), tmp_path)
@@ -321,6 +331,7 @@ def test_wrong_times_and_strings_are_refused(exact):
         exact.gap_to_exact(EVERY[:0])
 
 
+@pytest.mark.slow
 def test_it_is_trained_and_evaluated_on_the_command_line(tmp_path, capsys):
     words = ["hierarchy", "--epochs", "2", "--evaluate-every", "1", "--output-dir", str(tmp_path)]
     words += ["--hierarchy.n-layers", "2", "--hierarchy.n-train", "64", "--hierarchy.n-test", "20"]

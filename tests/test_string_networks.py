@@ -115,7 +115,7 @@ def test_the_examples_are_true():
     assert not result.failed
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", rest_slow(KINDS))
 def test_a_key_draws_one_network_and_another_key_another(kind):
     one, same, other = tiny(kind), tiny(kind), tiny(kind, seed=1)
     np.testing.assert_array_equal(answer(one), answer(same))

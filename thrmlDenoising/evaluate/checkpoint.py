@@ -51,7 +51,9 @@ def _parse(words: list[str]) -> Namespace:
     arguments = parser("")
     arguments.add_argument("run", type=user_path, help="run folder")
     arguments.add_argument("--epoch", type=int, help="the last complete one if left out")
-    arguments.add_argument("--images-per-class", type=int, help="that of the config")
+    arguments.add_argument(
+        "--images-per-class", type=int, help="or strings in all; as the config says if left out"
+    )
     arguments.add_argument("--extractors", nargs="+", help="those of the config")
     arguments.add_argument("--inception-weights", help="file with the weights of FID's network")
     arguments.add_argument("--data-dir", help="folder with the full data sets on this machine")

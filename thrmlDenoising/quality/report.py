@@ -111,7 +111,7 @@ class QualityReport:
 
 _IN_A_LINE = 3
 
-_HEAD = ("measurement", "value", "95 % interval", "extractor", "images", "real", "reference")
+_HEAD = ("measurement", "value", "95 % interval", "extractor", "generated", "real", "reference")
 
 
 def _row(found: Measurement) -> tuple[str, ...]:
