@@ -1,7 +1,7 @@
 """Generating images of every class, to be judged, laid out or animated."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 from jaxtyping import Array, Float, Int, Key, Shaped, UInt8
@@ -9,12 +9,10 @@ from jaxtyping import Array, Float, Int, Key, Shaped, UInt8
 from thrmlDenoising.config import ImageExpConfig
 from thrmlDenoising.data import Mode
 from thrmlDenoising.plots.excerpts import MOST_CLASSES, evenly_spread
+from thrmlDenoising.training.images.maker import ImageMaker
 from thrmlDenoising.training.images.samples import Samples
 from thrmlDenoising.training.keys import purpose_key
 from thrmlDenoising.training.model import State
-
-if TYPE_CHECKING:
-    from thrmlDenoising.training.images.model import ImageModel
 
 
 class Grid(NamedTuple):
@@ -42,7 +40,7 @@ def check_mode(mode: str) -> None:
 
 
 def generate(
-    model: "ImageModel",
+    model: ImageMaker,
     state: State,
     key: Key[Array, ""],
     mode: Mode,
@@ -63,7 +61,7 @@ def generate(
 
 
 def asked_classes(
-    model: "ImageModel", mode: Mode, n_per_class: int, classes: Sequence[int] | None = None
+    model: ImageMaker, mode: Mode, n_per_class: int, classes: Sequence[int] | None = None
 ) -> tuple[int, Int[np.ndarray, " example"] | None]:
     """How many images these are, and the class of each where labels are clamped.
 
@@ -112,7 +110,7 @@ def class_by_class(
 
 
 def animate(
-    model: "ImageModel",
+    model: ImageMaker,
     state: State,
     mode: Mode,
     n_per_class: int | None = None,

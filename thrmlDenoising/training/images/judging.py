@@ -1,7 +1,7 @@
 """Judging generated images of a model against its data."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import numpy as np
 from jaxtyping import UInt8
@@ -28,20 +28,18 @@ from thrmlDenoising.support.hints import shown
 from thrmlDenoising.support.imports import redefined
 from thrmlDenoising.support.warn import warn
 from thrmlDenoising.training.images.generating import check_mode, generate, grid_of
+from thrmlDenoising.training.images.maker import ImageMaker
 from thrmlDenoising.training.images.pictures import grid_picture
 from thrmlDenoising.training.images.samples import Samples
 from thrmlDenoising.training.keys import purpose_key
 from thrmlDenoising.training.model import State, no_look
 from thrmlDenoising.training.results import Draw, Evaluation
 
-if TYPE_CHECKING:
-    from thrmlDenoising.training.images.model import ImageModel
-
 
 class Judge:
     """Measures the images of a model, as its config says."""
 
-    def __init__(self, model: "ImageModel") -> None:
+    def __init__(self, model: ImageMaker) -> None:
         self._model, self._cfg = model, model.cfg
 
     @property

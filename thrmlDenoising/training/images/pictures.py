@@ -2,18 +2,15 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from thrmlDenoising.config import ImageConfig
 from thrmlDenoising.data import Mode
 from thrmlDenoising.plots import draw_grid, write_gif
 from thrmlDenoising.runs import gif_name
 from thrmlDenoising.training.images.generating import Animation, Grid, animate
+from thrmlDenoising.training.images.maker import ImageMaker
 from thrmlDenoising.training.model import State
 from thrmlDenoising.training.results import Draw
-
-if TYPE_CHECKING:
-    from thrmlDenoising.training.images.model import ImageModel
 
 
 def grid_picture(cfg: ImageConfig, grid: Grid, mode: Mode) -> Draw:
@@ -29,14 +26,14 @@ def write_animation(cfg: ImageConfig, animation: Animation, mode: Mode, path: Pa
     write_gif(frames, votes, captions, *_facts(cfg), path, titles, classes=classes)
 
 
-def animations(model: "ImageModel", state: State) -> dict[str, Draw]:
+def animations(model: ImageMaker, state: State) -> dict[str, Draw]:
     """Images on their way in every mode, generated when they are drawn."""
     return {
         gif_name(state.epoch, mode): partial(_animate, model, state, mode) for mode in model.modes
     }
 
 
-def _animate(model: "ImageModel", state: State, mode: Mode, path: Path) -> None:
+def _animate(model: ImageMaker, state: State, mode: Mode, path: Path) -> None:
     write_animation(model.cfg, animate(model, state, mode), mode, path)
 
 
