@@ -37,6 +37,7 @@ PUBLISHED = {
         "animated_images_per_digit": 2,
         "steps_per_sample_in_gif": 10,
         "checkpoint_every": 1,
+        "checkpoint_growth": 1.0,
         "n_cores": None,
     },
     "data": {

@@ -95,15 +95,15 @@ def test_a_config_is_shown_by_what_differs_from_the_defaults():
     cfg = make_cfg(sampling=dict(batch_size=100), exp=dict(seed=7))
     assert repr(cfg) == "DTMConfig().replace(exp=dict(seed=7), sampling=dict(batch_size=100))"
     words = seen(cfg)
-    assert words[0] == "DTMConfig: 2 of 68 fields differ from their defaults"
+    assert words[0] == "DTMConfig: 2 of 69 fields differ from their defaults"
     assert words[1:10] == [
         *("field", "value", "default"),
         *("exp.seed", "7", "42"),
         *("sampling.batch_size", "100", str(DTMConfig().sampling.batch_size)),
     ]
-    assert words[10] == "all 68 fields"
+    assert words[10] == "all 69 fields"
     assert words.count("wd.weight_decay") == 1
-    assert seen(DTMConfig())[:2] == ["DTMConfig: all fields have their defaults", "all 68 fields"]
+    assert seen(DTMConfig())[:2] == ["DTMConfig: all fields have their defaults", "all 69 fields"]
 
 
 @pytest.mark.parametrize("cfg", [TINY, DTMConfig(), make_cfg(exp=dict(descriptor="x"))])

@@ -14,6 +14,7 @@ from tiny import REPOSITORY, TINY, assert_same_states, python, rest_slow, tiny_c
 from tqdm import tqdm
 
 from thrmlDenoising import DTM, DTMConfig
+from thrmlDenoising.config import ExpConfig
 from thrmlDenoising.families.dtm.model import NotFiniteError
 from thrmlDenoising.families.independent import IndependentConfig, IndependentPixels
 from thrmlDenoising.runs import EpochRecord
@@ -65,6 +66,20 @@ def test_checkpoints_are_kept_as_often_as_is_wanted_and_resumed_with_another_fre
     ):
         IndependentPixels.load(resumed.logging_and_saving_dir, epoch=7)
     assert not list((resumed.logging_and_saving_dir / "model_saving").glob("*.saving"))
+
+
+def test_checkpoints_are_kept_at_epochs_that_grow(tmp_path):
+    growing = {"checkpoint_growth": 2.0}
+    cfg = IndependentConfig().replace(
+        data=dict(dataset_name="smoke_testing_3_2_5"), exp=growing | dict(checkpoint_every=2)
+    )
+    model = IndependentPixels(cfg, tmp_path)
+    model.train(11, evaluate_every=0)
+    assert saved_epochs(model) == [0, 2, 4, 8, 11]
+    slowly = ExpConfig(checkpoint_growth=1.5)
+    assert [n for n in range(30) if slowly.keeps(n)] == [0, 1, 2, 3, 5, 8, 11, 17, 26]
+    with pytest.raises(ValueError, match=r"checkpoint_growth must be .* at least 1, not 0.5"):
+        ExpConfig(checkpoint_growth=0.5)
 
 
 def test_a_checkpoint_that_cannot_be_removed_is_only_warned_about(tmp_path, monkeypatch):

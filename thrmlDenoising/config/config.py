@@ -46,6 +46,7 @@ class Config:
         {
             "exp.descriptor",
             "exp.checkpoint_every",
+            "exp.checkpoint_growth",
         }
     )
     exp: ExpConfig = field(default_factory=ExpConfig)

@@ -3,6 +3,7 @@
 Every field is documented once, below it; the command line shows the same text.
 """
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,6 +59,19 @@ class ExpConfig(Section, name="exp"):
     checkpoint_every: Count = 1
     """Epochs between two checkpoints that are kept: at least 1. Every epoch is
     saved, and kept until the next one is."""
+
+    checkpoint_growth: Annotated[float, Must("of at least 1", lambda x: x >= 1)] = 1.0
+    """How many times later each kept checkpoint is than the one before: at
+    least 1; 2 keeps the epochs 1, 2, 4, 8, ... of those that
+    checkpoint_every keeps."""
+
+    def keeps(self, epoch: int) -> bool:
+        """Whether the checkpoint of an epoch stays when the next one is there."""
+        if epoch % self.checkpoint_every or epoch == 0 or self.checkpoint_growth == 1:
+            return epoch % self.checkpoint_every == 0
+        power = round(math.log(epoch) / math.log(self.checkpoint_growth))
+        near = (self.checkpoint_growth**k for k in (power - 1, power, power + 1))
+        return epoch in map(round, near)
 
 
 @dataclass(frozen=True)

@@ -146,11 +146,11 @@ class RunRecorder:
         return save_model(self.folder.model_saving, self._model, state, history, made_with)
 
     def drop_checkpoint(self, epoch: int) -> None:
-        """Removes an epoch's checkpoint if it is none of those that `exp.checkpoint_every` keeps.
+        """Removes an epoch's checkpoint if it is none of those that `exp.keeps`.
 
         One that cannot be removed costs a warning.
         """
-        if epoch % self._model.cfg.exp.checkpoint_every == 0:
+        if self._model.cfg.exp.keeps(epoch):
             return
         try:
             remove_checkpoint(self.folder.model_saving, epoch)
