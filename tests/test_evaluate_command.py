@@ -278,7 +278,7 @@ def test_runs_measured_in_different_ways_are_pointed_out(evaluate, run, tmp_path
     file.write_text(file.read_text().replace('"n_images": 12', '"n_images": 13'))
     out = evaluate("compare", run, other)[1]
     assert "perhaps not measured in the same way" in out
-    assert "other: 13 images by exact match against dataset smoke_testing_3_1_3" in out
+    assert "other: 13 generated, by exact match against dataset smoke_testing_3_1_3" in out
     shutil.rmtree(other / "evaluations")
     assert "other: no longer written down" in evaluate("compare", run, other)[1]
 

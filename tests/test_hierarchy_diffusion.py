@@ -5,6 +5,7 @@ Statistical comparisons raise a false alarm with chance 1e-7 each (`exactness.AL
 
 import json
 import re
+from functools import partial
 from itertools import product
 
 import jax
@@ -17,8 +18,13 @@ from tiny import measured, rest_slow
 from thrmlDenoising.diffusion import CategoricalStep, time_grid, walk
 from thrmlDenoising.evaluate.checkpoint import checkpoint_command
 from thrmlDenoising.families.hierarchy import HierarchyConfig, HierarchyDiffusion, make_cfg
+from thrmlDenoising.families.hierarchy.config import GrammarConfig
+from thrmlDenoising.families.hierarchy.denoisers import StringDenoiser
 from thrmlDenoising.families.hierarchy.judging import judged
+from thrmlDenoising.families.hierarchy.model import HierarchyModel
 from thrmlDenoising.families.hierarchy.noise import OneHotNoise
+from thrmlDenoising.families.hierarchy.strings import draw_strings
+from thrmlDenoising.processes import kl_bits
 from thrmlDenoising.train.arguments import parse_any
 from thrmlDenoising.train.command import train
 
@@ -64,6 +70,10 @@ def leaves_of(model: HierarchyDiffusion) -> list[np.ndarray]:
 
 
 def all_strings(model: HierarchyDiffusion) -> np.ndarray:
+    return all_strings_of(model.model)
+
+
+def all_strings_of(model: HierarchyModel) -> np.ndarray:
     grammar = model.cfg.hierarchy.grammar
     return grammar.strings(range(grammar.n_strings)).tokens
 
@@ -175,6 +185,35 @@ def test_continuous_noise_is_learnt_whatever_the_network_says(tmp_path, said):
     assert gap < 0.5 * model.gap_to_exact(strings).value
 
 
+def test_the_network_is_shown_what_is_known_of_every_token_by_itself(tmp_path):
+    model = HierarchyDiffusion(tiny_cfg(), tmp_path).model
+    denoiser = StringDenoiser(None, model.noise, model.trainer.meaning)  # pyright: ignore[reportArgumentType]  # not asked
+    x_t, t = jnp.asarray(EVERY[:27]), jnp.full(27, 2)
+    kept = float(np.exp(model.noise.process.kept.log_between(0, 2)))
+    p = kept * np.eye(3)[EVERY[:27]] + (1 - kept) / 3
+    np.testing.assert_allclose(denoiser._known(x_t, t), (p - 1 / 3) / np.sqrt(2 / 9), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_the_gap_is_the_mean_over_all_times(tmp_path):
+    """With windows of unequal width, and times within them; by hand at every time."""
+    process = dict(n_timesteps=23, schedule="cosine_squared")
+    model = HierarchyDiffusion(tiny_cfg(process=process), tmp_path).model
+    state, strings = model.init(jax.random.key(0)), np.tile(all_strings_of(model), (60, 1))
+    tokens, denoiser = jnp.asarray(strings), model.denoiser(state)
+    by_time = []
+    for t in range(1, 24):
+        times = jnp.full(len(tokens), t)
+        x_t = model.noise.noise(jax.random.key(t), tokens, times)
+        said = jax.nn.log_softmax(denoiser(x_t, times))
+        by_time.append(float(kl_bits(model.exact(x_t, times), said).mean()))
+    gap = model.measuring(state, jax.random.key(5), strings).gap()
+    assert gap.value == pytest.approx(np.mean(by_time), abs=5 * gap.standard_error)
+    assert gap.standard_error < 0.02 * gap.value
+    for (first, last), found in zip(gap.spans, gap.by_span, strict=True):
+        assert found == pytest.approx(np.mean(by_time[first - 1 : last]), rel=0.15)
+
+
 # --- training ------------------------------------------------------------------------------
 
 
@@ -231,6 +270,19 @@ def test_other_ways_down(tmp_path, optim):
 
 
 @pytest.mark.slow
+def test_times_are_drawn_by_importance_if_that_is_wanted(tmp_path):
+    chances = []
+    for times in ("uniform", "importance"):
+        cfg = tiny_cfg(loss=dict(times=times), optim=dict(n_trajectories=64))
+        model = HierarchyDiffusion(cfg, tmp_path)
+        model.train(12, evaluate_every=0)
+        visits = np.asarray(model.state.times.visits)
+        chances.append(visits / visits.sum())
+    assert abs(chances[0] - 1 / 4).max() < 0.03
+    assert abs(chances[1] - 1 / 4).max() > 0.05
+
+
+@pytest.mark.slow
 def test_a_rate_that_has_decayed_changes_nothing_more(tmp_path):
     optim = dict(n_warmup_updates=2, n_decay_updates=3)
     model = HierarchyDiffusion(tiny_cfg(optim=optim), tmp_path)
@@ -281,16 +333,43 @@ def test_a_time_of_little_noise_changes_nothing_and_one_of_all_noise_changes_all
     assert tokens == pytest.approx(2 / 3, abs=0.15)
 
 
+UNREADABLE = [
+    dict(ambiguous=True, n_train=8, n_test=2),
+    dict(filtered=1, n_train=8, n_test=4),
+    dict(filtered=2, n_train=8, n_test=4),
+]
+
+
 @pytest.mark.slow
-def test_an_ambiguous_grammar_is_learnt_and_judged_too(tmp_path):
-    ambiguous = SMALL | dict(ambiguous=True, n_train=8, n_test=4)
-    model = HierarchyDiffusion(tiny_cfg(hierarchy=ambiguous), tmp_path)
+@pytest.mark.parametrize("kind", UNREADABLE, ids=str)
+def test_grammars_that_cannot_be_parsed_are_learnt_and_judged_too(tmp_path, kind):
+    model = HierarchyDiffusion(tiny_cfg(hierarchy=SMALL | kind), tmp_path)
     model.train(1, evaluate_every=1)
     report = model.quality(20)
-    assert "validity_2" in report.values
-    assert any("ambiguous" in note for note in report.notes)
-    with pytest.raises(ValueError, match="ambiguous"):
+    assert {"valid_strings", "validity_1", "copies"} <= set(report.values)
+    assert "classes: in an ambiguous or filtered grammar" in " ".join(report.notes)
+    assert (model.logging_and_saving_dir / "images" / "epoch1_free.png").is_file()
+    with pytest.raises(ValueError, match=r"ambiguous|filtered"):
         model.forward_backward(1)
+
+
+@pytest.mark.parametrize("kind", UNREADABLE, ids=str)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_string_is_held_out_that_is_learnt(kind, seed):
+    cfg = tiny_cfg(hierarchy=SMALL | kind | dict(strings_seed=seed)).hierarchy
+    train, test = (set(map(tuple, split.tokens.tolist())) for split in draw_strings(cfg))
+    assert len(test) > 0
+    assert not train & test
+
+
+def test_too_few_strings_to_hold_out_are_refused():
+    """Two classes of one rule each, which is the same."""
+    pairs = dict(n_symbols=2, n_classes=2, n_synonyms=1, n_layers=1, ambiguous=True)
+    small = dict(n_train=1, n_test=0)
+    grammars = (GrammarConfig().replace(**pairs, **small, rules_seed=seed) for seed in range(99))
+    same = next(cfg for cfg in grammars if not np.ptp(cfg.grammar.rules[0], axis=0).any())
+    with pytest.raises(ValueError, match=r"n_test=1: of 1 strings that were drawn only 0 are none"):
+        draw_strings(same.replace(n_train=1, n_test=1))
 
 
 # --- what users say ------------------------------------------------------------------------
@@ -304,6 +383,8 @@ def test_an_ambiguous_grammar_is_learnt_and_judged_too(tmp_path):
         (dict(generation=dict(n_steps=9)), "n_steps=9 are more than process.n_timesteps=4"),
         (dict(optim=dict(batch_size=9)), "batch_size=9 is more than the 8 training strings"),
         (dict(optim=dict(momentum=0.5)), "only 'sgd'"),
+        (dict(hierarchy=dict(n_layers=40)), "n_layers must be an integer from 1 to 16, not 40"),
+        (dict(hierarchy=dict(tuple_size=9, n_layers=9)), "387,420,489 tokens: use at most 65,536"),
         (dict(denoiser=dict(says="noise")), "'discrete' does not go with denoiser.says='noise'"),
         (dict(process=dict(kind="continuous")), "use denoiser.says='start' with loss.kind="),
         (dict(process=dict(schedule="linear", beta_start=1e-4, beta_end=0.01)), "has not mixed"),
@@ -327,8 +408,24 @@ def test_wrong_times_and_strings_are_refused(exact):
     broken = EVERY[exact.cfg.hierarchy.grammar.parse(EVERY).broken]
     with pytest.raises(ValueError, match="string 0 breaks the grammar"):
         exact.forward_backward(1, broken)
-    with pytest.raises(ValueError, match="no strings"):
-        exact.gap_to_exact(EVERY[:0])
+    for ask in (
+        exact.gap_to_exact,
+        partial(exact.denoise, t=1),
+        partial(exact.forward_backward, 1),
+    ):
+        with pytest.raises(ValueError, match="no strings"):
+            ask(EVERY[:0])
+    with pytest.raises(ValueError, match="n must be an integer of at least 1"):
+        exact.quality(0)
+
+
+def test_noisy_strings_have_to_be_such_where_noise_is_continuous(tmp_path):
+    model = HierarchyDiffusion(continuous(**EXACT), tmp_path)
+    good = np.zeros((2, 4, 3))
+    for wrong in (good[:, :3], good[0], good[:0], good.astype(int), good * np.nan):
+        with pytest.raises(ValueError, match=r"give finite numbers of shape \(string, 4, 3\)"):
+            model.denoise(wrong, 3)
+    assert model.denoise(good, 3).shape == (2, 4)
 
 
 @pytest.mark.slow

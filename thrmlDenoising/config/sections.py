@@ -62,16 +62,17 @@ class ExpConfig(Section, name="exp"):
 
     checkpoint_growth: Annotated[float, Must("of at least 1", lambda x: x >= 1)] = 1.0
     """How many times later each kept checkpoint is than the one before: at
-    least 1; 2 keeps the epochs 1, 2, 4, 8, ... of those that
+    least 1; 2 keeps the first, second, fourth, eighth, ... of those that
     checkpoint_every keeps."""
 
     def keeps(self, epoch: int) -> bool:
         """Whether the checkpoint of an epoch stays when the next one is there."""
-        if epoch % self.checkpoint_every or epoch == 0 or self.checkpoint_growth == 1:
-            return epoch % self.checkpoint_every == 0
-        power = round(math.log(epoch) / math.log(self.checkpoint_growth))
+        number, rest = divmod(epoch, self.checkpoint_every)
+        if rest or number == 0 or self.checkpoint_growth == 1:
+            return rest == 0
+        power = round(math.log(number) / math.log(self.checkpoint_growth))
         near = (self.checkpoint_growth**k for k in (power - 1, power, power + 1))
-        return epoch in map(round, near)
+        return number in map(round, near)
 
 
 @dataclass(frozen=True)

@@ -95,8 +95,8 @@ def _common_headline(saved: dict[str, SavedRun]) -> Headline:
     chosen = headline([name for name in first if all(name in metrics for metrics in others)])
     if chosen is None:
         raise ValueError(
-            f"the runs {', '.join(saved)} have no image metric in common: compare runs with the "
-            "same evaluation.extractors"
+            f"the runs {', '.join(saved)} have no metric in common: compare runs on the same "
+            "kind of data, and of images with the same evaluation.extractors"
         )
     return chosen
 
@@ -183,7 +183,7 @@ def _how_measured(model: SavedRun, mode: Mode, metric: str) -> str | None:
     real = ", ".join(
         f"{name} {shortened(row['real'][name])}" for name in shown if name in row["real"]
     )
-    return f"{row['n_images']} images by {row['extractor']} against {real} ({row['reference']})"
+    return f"{row['n_images']} generated, by {row['extractor']} against {real} ({row['reference']})"
 
 
 def _largest_autocorrelation(history: History) -> Curve | None:

@@ -15,6 +15,7 @@ from thrmlDenoising.diffusion import LossConfig, NoiseConfig, OptimConfig, Steps
 from thrmlDenoising.diffusion.noise import Beta, Schedule
 from thrmlDenoising.networks.strings import StringNetworkConfig
 
+_MOST_TOKENS = 2**16
 _SIZE = Annotated[int, Must("from 2 to 4096", lambda n: 2 <= n <= 4096)]
 
 
@@ -34,8 +35,9 @@ class GrammarConfig(Section, name="hierarchy"):
     tuple_size: _SIZE = 2
     """s, the symbols that a rule makes: at least 2."""
 
-    n_layers: Count = 3
-    """L, the levels of rules: at least 1. Strings have s^L tokens."""
+    n_layers: Annotated[int, Must("from 1 to 16", lambda n: 1 <= n <= 16)] = 3
+    """L, the levels of rules: 1 to 16. Strings have s^L tokens, at most
+    65536."""
 
     rules_seed: Seed = 42
     """Seed of the rules: 0 to 2**32 - 1."""
@@ -52,7 +54,7 @@ class GrammarConfig(Section, name="hierarchy"):
     """P, the strings that are learnt: at least 1."""
 
     n_test: CountOrZero = 1000
-    """Other strings, which are held out: at least 0."""
+    """Other strings, which are held out: at least 0. None of them is learnt."""
 
     strings_seed: Seed = 0
     """Seed of which strings are learnt and held out: 0 to 2**32 - 1."""
@@ -73,6 +75,12 @@ class GrammarConfig(Section, name="hierarchy"):
 
     def check_together(self) -> None:
         """There is such a grammar, and it makes so many strings."""
+        n_tokens = self.tuple_size**self.n_layers
+        if n_tokens > _MOST_TOKENS:
+            raise ValueError(
+                f"hierarchy.tuple_size={self.tuple_size} and hierarchy.n_layers={self.n_layers} "
+                f"make strings of {n_tokens:,} tokens: use at most {_MOST_TOKENS:,}"
+            )
         n = self.grammar.n_strings
         if self.n_train + self.n_test > n:
             raise ValueError(

@@ -99,8 +99,7 @@ class HierarchyDiffusion(Trainable[HierarchyModel, StringState]):
         Raises:
             ValueError: they are no strings of this length, or a time that is none.
         """
-        if self.cfg.process.kind == "discrete":
-            noisy = self.cfg.hierarchy.grammar.checked(noisy)
+        noisy = self.model.noise.checked(noisy, self.cfg.hierarchy.grammar)
         check_time(t, self.model.noise.n_steps)
         usual = max(1, round(self.cfg.n_steps * t / self.model.noise.n_steps))
         times = time_grid(t, usual if n_steps is None else n_steps)
@@ -123,11 +122,11 @@ class HierarchyDiffusion(Trainable[HierarchyModel, StringState]):
             strings: of the grammar; the held-out ones if left out.
 
         Raises:
-            ValueError: a time that is none, strings that break the grammar, or an ambiguous
-                grammar, in which symbols cannot be told.
+            ValueError: a time that is none, no strings or such as break the grammar, or an
+                ambiguous or filtered grammar, in which symbols cannot be told.
         """
         check_time(t, self.model.noise.n_steps)
-        tokens = self.model.data.test.tokens if strings is None else np.asarray(strings)
+        tokens = self._strings(strings)
         before = self.cfg.hierarchy.grammar.parse(tokens)
         if before.broken.any():
             raise ValueError(f"string {int(np.argmax(before.broken))} breaks the grammar")
@@ -145,8 +144,10 @@ class HierarchyDiffusion(Trainable[HierarchyModel, StringState]):
 
         Args:
             n: `generation.n_judged` if left out.
+
+        Raises:
+            ValueError: less than 1 string.
         """
-        n = checked("n", n, Count | None)
         ((_, report),) = self.model.reports(self.state, n)
         return report
 
@@ -191,9 +192,16 @@ class HierarchyDiffusion(Trainable[HierarchyModel, StringState]):
     def _measuring(
         self, strings: Integer[np.ndarray, "string token"] | None, key: UserKey | None
     ) -> Measuring:
-        """On strings as given, or on the held-out ones; at least one."""
+        """On strings as given, or on the held-out ones."""
+        tokens = self._strings(strings)
+        return self.model.measuring(self.state, self._sample_key(key), tokens)
+
+    def _strings(
+        self, strings: Integer[np.ndarray, "string token"] | None
+    ) -> Integer[np.ndarray, "string token"]:
+        """Strings as given, or the held-out ones; at least one."""
         held_out = self.model.data.test.tokens
         tokens = held_out if strings is None else self.cfg.hierarchy.grammar.checked(strings)
         if not len(tokens):
             raise ValueError("no strings: give some, or hold some out with hierarchy.n_test")
-        return self.model.measuring(self.state, self._sample_key(key), tokens)
+        return tokens

@@ -1,12 +1,10 @@
 """What strings are worth that a model has made: all of it is known exactly."""
 
 import hashlib
-import json
 from collections.abc import Iterator
-from dataclasses import asdict
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from thrmlDenoising.data.hierarchy import RandomHierarchy, Strings
 from thrmlDenoising.families.hierarchy.config import GrammarConfig
@@ -41,15 +39,28 @@ def judged(
 ) -> QualityReport:
     """How far strings keep to the grammar, use all of it, and are more than training strings."""
     grammar = cfg.grammar
-    identity = asdict(cfg)
-    reference = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
-    report = QualityReport({"grammar": repr(grammar), "hash": reference}, {"grammar": None})
+    of_grammar = _hash(grammar)
+    report = QualityReport({"dataset": repr(grammar), "hash": of_grammar}, {"grammar": None})
     counts = draw_counts(np.random.default_rng(seed), len(tokens), N_REPLICATES)
-    for name, estimate in _estimates(grammar, train, tokens, counts):
-        n_reference = len(train.tokens) if name == "copies" else 0
-        report.add(Measurement(name, estimate, "grammar", len(tokens), n_reference, reference))
+    for name, estimate in _estimates(grammar, tokens, counts):
+        report.add(Measurement(name, estimate, "grammar", len(tokens), 0, of_grammar))
+    learnt = {string.tobytes() for string in train.tokens.astype(np.int64)}
+    copied = np.array([string.tobytes() in learnt for string in tokens.astype(np.int64)])
+    of_train = _hash((grammar, len(train.tokens), cfg.strings_seed))
+    facts = "grammar", len(tokens), len(train.tokens), of_train
+    report.add(Measurement("copies", per_cent(share_estimate(copied)), *facts))
     report.notes.extend(_missing(grammar, report))
     return report
+
+
+def _hash(what: object) -> str:
+    """A short hash of what strings are held against."""
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
+
+
+def can_be_parsed(grammar: RandomHierarchy) -> bool:
+    """Whether tokens say by which symbols and rules they were made."""
+    return not (grammar.ambiguous or grammar.filtered)
 
 
 def _missing(grammar: RandomHierarchy, report: QualityReport) -> list[str]:
@@ -57,9 +68,9 @@ def _missing(grammar: RandomHierarchy, report: QualityReport) -> list[str]:
     usages = [usage_name(level) for level in range(1, grammar.n_layers + 1)]
     missing = [name for name in (*usages, "classes") if name not in report.measurements]
     reason = (
-        "in an ambiguous grammar a string may be made in several ways"
-        if grammar.ambiguous
-        else "no tokens below are valid"
+        "no tokens below are valid"
+        if can_be_parsed(grammar)
+        else "in an ambiguous or filtered grammar tokens do not say by which rules they were made"
     )
     return [f"{name}: {reason}" for name in missing]
 
@@ -68,16 +79,15 @@ def symbols_of(
     grammar: RandomHierarchy, tokens: Int[np.ndarray, "string token"]
 ) -> list[Int[np.ndarray, "string _"]]:
     """Symbols from the root to the tokens; -1 where these break the grammar, -2 where a symbol
-    cannot be told, as in an ambiguous one.
+    cannot be told, as in an ambiguous grammar or a filtered one, of which levels are left out.
     """
-    if not grammar.ambiguous:
+    if can_be_parsed(grammar):
         return list(grammar.parse(tokens).symbols)
     return [np.where(valid, -2, -1) for valid in reversed(grammar.valid(tokens))] + [tokens]
 
 
 def _estimates(
     grammar: RandomHierarchy,
-    train: Strings,
     tokens: Int[np.ndarray, "string token"],
     counts: Int[np.ndarray, "replicate string"],
 ) -> Iterator[tuple[str, Estimate]]:
@@ -85,12 +95,8 @@ def _estimates(
     valid = grammar.valid(tokens)
     yield VALID, per_cent(share_estimate(valid[-1][:, 0]))
     for level, of_level in enumerate(valid, 1):
-        share = per_cent(_share_of_nodes(of_level, counts))
-        yield validity_name(level), share
-    learnt = {string.tobytes() for string in train.tokens.astype(np.int64)}
-    copied = np.array([string.tobytes() in learnt for string in tokens.astype(np.int64)])
-    yield "copies", per_cent(share_estimate(copied))
-    if grammar.ambiguous:
+        yield validity_name(level), per_cent(_share_of_nodes(of_level, counts))
+    if not can_be_parsed(grammar):
         return
     trees, usual = grammar.parse(tokens), frequencies(grammar)
     for level in range(1, grammar.n_layers + 1):
@@ -115,8 +121,18 @@ def frequencies(grammar: RandomHierarchy) -> list[Float[np.ndarray, " symbol"]]:
     return [level[0].mean(axis=0) for level in grammar.posterior(unknown).marginals]
 
 
-def _share_of_nodes(held: np.ndarray, counts: Int[np.ndarray, "replicate string"]) -> Estimate:
-    """The share of nodes of which something holds; nodes of a string are not independent."""
+def _share_of_nodes(
+    held: Bool[np.ndarray, "string node"], counts: Int[np.ndarray, "replicate string"]
+) -> Estimate:
+    """The share of nodes of which something holds; nodes of a string are not independent.
+
+    Where all nodes are alike, or a string has one, resampling would say nothing: there whole
+    strings count.
+    """
+    if held.shape[1] == 1 or held.all():
+        return share_estimate(np.asarray(held.all(axis=1)))
+    if not held.any():
+        return share_estimate(np.asarray(held.any(axis=1)))
     return mean_estimate(held.mean(axis=1), counts)
 
 
@@ -132,7 +148,9 @@ def _distance(
     Args:
         used: -1 where nothing was.
     """
-    of_strings = (used[:, :, None] == np.arange(len(usual))).sum(axis=1)
+    n_strings, n = len(used), len(usual)
+    place = np.arange(n_strings)[:, None] * n + used
+    of_strings = np.bincount(place[used >= 0], minlength=n_strings * n).reshape(n_strings, n)
 
     def distance(total: Int[np.ndarray, "*replicate thing"]) -> Float[np.ndarray, "*replicate"]:
         shares = total / total.sum(axis=-1, keepdims=True)

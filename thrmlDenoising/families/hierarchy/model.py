@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Int, Key, Shaped
 
 from thrmlDenoising.config import Config
+from thrmlDenoising.config.fields import Count, checked
 from thrmlDenoising.diffusion import (
     CategoricalStep,
     Denoiser,
@@ -198,7 +199,7 @@ class HierarchyModel(Model[StringState]):
         self, state: StringState, n: int | None = None
     ) -> Iterator[tuple[str, QualityReport]]:
         """Strings, held against the grammar."""
-        n_judged: int = self.cfg.generation.n_judged if n is None else n
+        n_judged: int = checked("n", self.cfg.generation.n_judged if n is None else n, Count)
         yield "free", self._report(self._judged_strings(state, n_judged))
 
     def _judged_strings(self, state: StringState, n: int) -> Int[np.ndarray, "string token"]:

@@ -10,8 +10,10 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, Key, Shaped
 
+from thrmlDenoising.data.hierarchy import RandomHierarchy
 from thrmlDenoising.families.hierarchy.config import HierarchyConfig
 from thrmlDenoising.processes import CategoricalProcess, Gaussian, Uniform
 
@@ -58,6 +60,16 @@ class StringNoise(eqx.Module):
         """Draws x_s from q(x_s | x_t, x_0), s < t."""
 
     @abc.abstractmethod
+    def checked(
+        self, x_t: Shaped[np.ndarray, "*axis"], grammar: RandomHierarchy
+    ) -> Shaped[np.ndarray, " string *token"]:
+        """A user's noisy strings, at least one.
+
+        Raises:
+            ValueError: they are none, or not of the strings of this grammar.
+        """
+
+    @abc.abstractmethod
     def tokens(self, x_0: Shaped[Array, " string *token"]) -> Int[Array, "string token"]:
         """What is left at time 0, as tokens."""
 
@@ -93,6 +105,15 @@ class TokenNoise(StringNoise):
     ) -> Int[Array, "string token"]:
         """See `StringNoise`."""
         return jax.random.categorical(key, self.process.posterior(x_t, tokens, s, t))
+
+    def checked(
+        self, x_t: Shaped[np.ndarray, "*axis"], grammar: RandomHierarchy
+    ) -> Int[np.ndarray, "string token"]:
+        """See `StringNoise`."""
+        tokens = grammar.checked(x_t)
+        if not len(tokens):
+            raise ValueError("no strings: give at least one")
+        return tokens
 
     def tokens(self, x_0: Int[Array, "string token"]) -> Int[Array, "string token"]:
         """They are tokens."""
@@ -144,6 +165,20 @@ class OneHotNoise(StringNoise):
     ) -> Float[Array, "string token symbol"]:
         """See `StringNoise`."""
         return self.process.bridge(key, x_t, self.one_hots(tokens), s, t)
+
+    def checked(
+        self, x_t: Shaped[np.ndarray, "*axis"], grammar: RandomHierarchy
+    ) -> Float[np.ndarray, "string token symbol"]:
+        """See `StringNoise`."""
+        shape = grammar.n_tokens, self.n_symbols
+        x_t = np.asarray(x_t)
+        right = x_t.shape[1:] == shape and len(x_t) and np.issubdtype(x_t.dtype, np.floating)
+        if not right or not np.isfinite(x_t).all():
+            raise ValueError(
+                f"noisy strings of shape {x_t.shape} and type {x_t.dtype}: give finite numbers of "
+                f"shape (string, {shape[0]}, {shape[1]}), at least one string"
+            )
+        return x_t.astype(np.float32)
 
     def tokens(self, x_0: Float[Array, "string token symbol"]) -> Int[Array, "string token"]:
         """The symbols that they are nearest to."""

@@ -11,7 +11,7 @@ class StringState(LearnedState):
 
     Attributes:
         times: how large the losses of each time are.
-        loss: mean of the last epoch, in bits a token; NaN would have ended training.
+        loss: mean of the last epoch, of what is minimised; NaN would have ended training.
     """
 
     times: TimeImportance
