@@ -42,6 +42,7 @@ def checked(call: Callable) -> Callable:
         return call
     hints, owner = call.__annotations__, call.__qualname__.rpartition(".")[0]
     hints |= {name: owner for name, hint in hints.items() if hint is Self}
+    hints |= {name: type for name, hint in hints.items() if hint == type[Self]}
     return _HOLDS(call)
 
 

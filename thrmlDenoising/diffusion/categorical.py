@@ -1,7 +1,7 @@
 """Diffusion of categorical variables: what is minimised, and a step back."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol, Self
+from typing import Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -25,6 +25,7 @@ REVERSE: dict[str, Reverse] = {
 """How p(x_s | x_t) follows from logits of x_0, by the name the config knows it by."""
 
 
+@runtime_checkable
 class Denoiser(Protocol):
     """Says of noisy examples what they were: an Equinox module, so that it may hold arrays."""
 

@@ -1,7 +1,7 @@
 """The way back from noise to data, in all steps of training or in fewer."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -15,6 +15,7 @@ BLOCK = 250
 """Examples that are made together; their numbers do not depend on those of another block."""
 
 
+@runtime_checkable
 class Step(Protocol):
     """What leads from one time to an earlier one: an Equinox module, so that it may hold arrays."""
 

@@ -1,7 +1,7 @@
 """What is minimised, of every string of a batch."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, Int, Shaped
 
@@ -12,6 +12,7 @@ from thrmlDenoising.families.hierarchy.noise import OneHotNoise, TokenNoise
 from thrmlDenoising.processes import cross_entropy_bits
 
 
+@runtime_checkable
 class Objective(Protocol):
     """What is minimised; equal ones are the same to JAX, so that programs are shared."""
 
