@@ -187,11 +187,12 @@ def test_continuous_noise_is_learnt_whatever_the_network_says(tmp_path, said):
 
 def test_the_network_is_shown_what_is_known_of_every_token_by_itself(tmp_path):
     model = HierarchyDiffusion(tiny_cfg(), tmp_path).model
-    denoiser = StringDenoiser(None, model.noise, model.trainer.meaning)  # pyright: ignore[reportArgumentType]  # not asked
+    denoiser = model.denoiser(model.init(jax.random.key(0)))
+    assert isinstance(denoiser, StringDenoiser)
     x_t, t = jnp.asarray(EVERY[:27]), jnp.full(27, 2)
     kept = float(np.exp(model.noise.process.kept.log_between(0, 2)))
     p = kept * np.eye(3)[EVERY[:27]] + (1 - kept) / 3
-    np.testing.assert_allclose(denoiser._known(x_t, t), (p - 1 / 3) / np.sqrt(2 / 9), atol=1e-5)
+    np.testing.assert_allclose(denoiser.known(x_t, t), (p - 1 / 3) / np.sqrt(2 / 9), atol=1e-5)
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from thrmlDenoising.plots import (
     draw_bits_by_time,
     draw_grid,
     draw_metric_vs_epoch,
+    draw_trees,
     grids,
     tile_images,
     write_gif,
@@ -279,6 +280,19 @@ def test_bits_by_time(tmp_path, drawn):
     assert axes.get_title() == "0.4 bits"
     with pytest.raises(ValueError, match="1 values do not fit"):
         draw_bits_by_time(spans, bits[:1], "", "", tmp_path / "b.png")
+
+
+def test_strings_with_their_trees(tmp_path):
+    levels = [np.array([[3], [-1]]), np.array([[1, 2], [1, -1]]), np.array([[0, 1, 2, 3]] * 2)]
+    figure = draw_trees(levels, tmp_path / "a.png")
+    assert [axes.get_title() for axes in figure.axes] == ["valid", "broken"]
+    numbers = [[text.get_text() for text in axes.texts] for axes in figure.axes]
+    assert numbers == [list("3120123"), list("10123")]
+    assert (tmp_path / "a.png").stat().st_size > 1000
+    unknown = draw_trees([np.array([[-2]]), np.array([[0, 1]])])
+    assert [text.get_text() for text in unknown.axes[0].texts] == ["0", "1"]
+    with pytest.raises(ValueError, match=r"2 strings of levels \[2, 4\]: give some, from the root"):
+        draw_trees(levels[1:])
 
 
 def test_a_failed_drawing_leaves_the_older_picture(tmp_path, monkeypatch):

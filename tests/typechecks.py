@@ -10,7 +10,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from io import IOBase
 from types import ModuleType
-from typing import IO, Self
+from typing import IO, Self, get_args
 
 import numpy as np
 from beartype import BeartypeConf, FrozenDict, beartype
@@ -42,7 +42,7 @@ def checked(call: Callable) -> Callable:
         return call
     hints, owner = call.__annotations__, call.__qualname__.rpartition(".")[0]
     hints |= {name: owner for name, hint in hints.items() if hint is Self}
-    hints |= {name: type for name, hint in hints.items() if hint == type[Self]}
+    hints |= {name: type for name, hint in hints.items() if get_args(hint) == (Self,)}
     return _HOLDS(call)
 
 

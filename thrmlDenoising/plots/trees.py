@@ -73,7 +73,7 @@ def _draw_tree(axes: "Axes", levels: Sequence[Int[np.ndarray, " _"]], numbered: 
         size = 110 if numbered else 20
         at = np.full(len(level), -depth)
         axes.scatter(x[broken], at[broken], size / 2, "0.3", marker="x", zorder=3)
-        colours = [_colour(symbol) for symbol in level[~broken]]
+        colours = [_colour(symbol) for symbol in level[~broken].tolist()]
         axes.scatter(x[~broken], at[~broken], size, colours, zorder=2)
         if numbered:
             for at, symbol in zip(x[level >= 0], level[level >= 0], strict=True):
@@ -85,4 +85,4 @@ def _draw_tree(axes: "Axes", levels: Sequence[Int[np.ndarray, " _"]], numbered: 
 
 def _colour(symbol: int) -> str | tuple[float, ...]:
     """Twenty light and dark colours in turn; the numbers tell apart what shares one."""
-    return _UNKNOWN if symbol < 0 else mpl.colormaps["tab20"](int(symbol) % 20)
+    return _UNKNOWN if symbol < 0 else mpl.colormaps["tab20"](symbol % 20)

@@ -56,7 +56,7 @@ class StringDenoiser(eqx.Module):
         self, x_t: Shaped[Array, " string *token"], t: Int[Array, " string"]
     ) -> Float[Array, "string token symbol"]:
         """What the network says."""
-        shown = x_t if isinstance(self.noise, OneHotNoise) else self._known(x_t, t)
+        shown = x_t if isinstance(self.noise, OneHotNoise) else self.known(x_t, t)
         return jax.vmap(self.network)(shown, t / self.noise.n_steps)
 
     def __call__(
@@ -70,7 +70,7 @@ class StringDenoiser(eqx.Module):
         answer = self.answer(x_t, t)
         return self.noise.log_evidence(answer, t) if self.meaning.says == "exact_score" else answer
 
-    def _known(
+    def known(
         self, x_t: Int[Array, "string token"], t: Int[Array, " string"]
     ) -> Float[Array, "string token symbol"]:
         """p(x_0 of a token | that token of x_t), were all symbols as frequent, with mean 0, and
