@@ -103,6 +103,24 @@ def test_with_the_exact_denoiser_every_string_is_drawn_as_often(exact, seed, n_s
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("n_steps", [1, 2, 3])
+def test_a_noisy_string_becomes_what_it_was_as_often_as_it_was(tmp_path, seed, n_steps):
+    """From one noisy string, in strides of 6, 3 and 2 times: p(x_0 | x_t), listed."""
+    process = dict(n_timesteps=12, schedule="cosine_squared")
+    exact = HierarchyDiffusion(tiny_cfg(**EXACT, process=process), tmp_path)
+    process, strings = exact.model.noise.process, all_strings(exact)
+    noisy, t = np.array([0, 1, 2, 0]), 6
+    p = np.exp(np.asarray(process.log_evidence(jnp.asarray(noisy)[None], t), float))[0]
+    wanted = p[np.arange(4), strings].prod(axis=1)
+    drawn = exact.denoise(np.tile(noisy, (4000, 1)), t, jax.random.key(seed), n_steps)
+    counts = (numbers_of(drawn)[:, None] == numbers_of(strings)).sum(axis=0)
+    assert counts.sum() == 4000
+    assert fit_p_value(counts[None], wanted[None] / wanted.sum()) > ALARM
+    assert fit_p_value(counts[None], np.full((1, 16), 1 / 16)) < ALARM, "the twin"
+
+
+@pytest.mark.slow
 def test_tokens_that_are_drawn_by_themselves_do_not_go_together(exact):
     """The twin: the same denoiser, without drawing whole strings."""
     model = exact.model
@@ -211,6 +229,11 @@ def test_the_gap_is_the_mean_over_all_times(tmp_path):
     gap = model.measuring(state, jax.random.key(5), strings).gap()
     assert gap.value == pytest.approx(np.mean(by_time), abs=5 * gap.standard_error)
     assert gap.standard_error < 0.02 * gap.value
+    widths = np.diff(gap.spans, axis=1)[:, 0] + 1
+    assert sorted(set(widths)) == [2, 3]
+    weighted = np.average(gap.by_span, weights=widths)
+    assert gap.value == pytest.approx(weighted, rel=1e-5)
+    assert abs(gap.by_span.mean() - weighted) > 1e-4 * weighted, "the twin"
     for (first, last), found in zip(gap.spans, gap.by_span, strict=True):
         assert found == pytest.approx(np.mean(by_time[first - 1 : last]), rel=0.15)
 
