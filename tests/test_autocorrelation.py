@@ -256,6 +256,7 @@ def test_a_slow_pair_decays_as_its_transition_matrix_says(beta):
     assert np.abs(curve - rho ** np.arange(len(curve))).max() < SIGMAS * error + bias
 
 
+@pytest.mark.slow
 def test_independent_spins_forget_at_once():
     step, machine = pair_machine(0.0, bias=0.3)
     curve = measure_autocorrelation(

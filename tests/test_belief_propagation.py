@@ -163,7 +163,7 @@ def counts_of_strings(
     return np.stack(counts), shares
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", rest_slow(SEEDS))
 @pytest.mark.parametrize(
     "name",
     rest_slow(["fewer classes", "ambiguous", *FILTERED, "one level of triples"], 3),

@@ -185,6 +185,7 @@ def test_everything_is_measured_and_drawn(small):
     assert small.eval_epoch(2)["clamped_held_out_pixels"] >= 0
 
 
+@pytest.mark.slow
 def test_without_label_spots_conditions_play_no_part(tmp_path):
     images = inverted()
     dtm = DTM(inverted_cfg(images, graph=dict(num_label_spots=0)), tmp_path, data=images)

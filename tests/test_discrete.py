@@ -322,6 +322,7 @@ def test_mistakes_are_explained(untrained, ask, message):
         ask(untrained)
 
 
+@pytest.mark.slow
 def test_a_network_that_always_knew_the_class_makes_nothing_without_one(tmp_path):
     told = model(tmp_path, optim=dict(classless_share=0.0))
     asked = [

@@ -245,6 +245,7 @@ def test_classifiers_differ_between_clothes_and_digits(images: np.ndarray):
     assert not np.allclose(shirts(images), digits(images))
 
 
+@pytest.mark.slow
 def test_weights_that_are_written_anew_are_read_anew(tmp_path: Path, monkeypatch):
     (tmp_path / "weights").mkdir()
     monkeypatch.setattr(resources, "files", lambda _: tmp_path)

@@ -133,6 +133,7 @@ def test_classes_are_learnt(seed, tmp_path):
     assert n_right(dtm, images, "free") <= by_guessing < n_right(dtm, images, "clamped")
 
 
+@pytest.mark.slow
 def test_some_of_the_classes(tmp_path):
     images = bars(class_names=("lying", "standing", "cross"))
     cfg = bars_cfg(images).replace(data=dict(target_classes=(2, 0)))

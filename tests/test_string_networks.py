@@ -187,6 +187,7 @@ def test_the_tree_is_its_formula(depth):
     np.testing.assert_allclose(answer(network), expected, rtol=0, atol=20 * 6e-8)
 
 
+@pytest.mark.slow
 def test_the_tree_does_not_hear_the_time_and_the_others_do():
     for kind in KINDS:
         early, late = (answer(tiny(kind), time=time) for time in (0.1, 0.9))

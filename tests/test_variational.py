@@ -147,6 +147,7 @@ def test_masked_cross_entropy_is_the_bound(schedule):
     assert steps + toy.p_0 @ np.asarray(prior) == pytest.approx(toy.written_bound(), abs=ROUNDING)
 
 
+@pytest.mark.slow
 def test_masked_cross_entropy_has_one_time_a_chain():
     process = Absorbing.by_mask(3, cosine(12))
     x_0, x_t = jnp.array([[0, 1, 2]] * 2), jnp.array([[0, 3, 3]] * 2)
