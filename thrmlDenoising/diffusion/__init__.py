@@ -14,7 +14,15 @@ from thrmlDenoising.diffusion.categorical import (
     LossConfig,
 )
 from thrmlDenoising.diffusion.epochs import walk_through
-from thrmlDenoising.diffusion.going_back import BLOCK, Step, blocks, check_time, time_grid, walk
+from thrmlDenoising.diffusion.going_back import (
+    BLOCK,
+    Step,
+    blocks,
+    check_time,
+    time_grid,
+    times_from,
+    walk,
+)
 from thrmlDenoising.diffusion.learning import (
     LearnedState,
     OptimConfig,
@@ -46,6 +54,7 @@ __all__ = [
     "descend",
     "mean_of_parts",
     "time_grid",
+    "times_from",
     "walk",
     "walk_through",
 ]

@@ -55,6 +55,24 @@ def check_time(t: int, last: int) -> None:
         raise ValueError(f"t={t}: the process has the times 1 to {last}")
 
 
+def times_from(t: int, last: int, usual: int, asked: int | None = None) -> Int[np.ndarray, " _"]:
+    """Times from t to 0, in so many steps as are asked for.
+
+    Args:
+        last: T.
+        usual: steps from T to 0; where none are asked for, as many of them as there are from t.
+
+    Raises:
+        ValueError: a time that is none, no step, or more steps than there are.
+
+    Example:
+        >>> times_from(5, 10, usual=4).tolist()
+        [5, 3, 0]
+    """
+    check_time(t, last)
+    return time_grid(t, max(1, round(usual * t / last)) if asked is None else asked)
+
+
 @eqx.filter_jit
 def go_back(
     step: Step,

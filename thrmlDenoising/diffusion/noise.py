@@ -31,6 +31,20 @@ class NoiseConfig(Section, name="process"):
     beta_end: Beta = 0.02
     """beta of the last step of a linear schedule: above 0 and below 1."""
 
+    def steps(self, asked: int | None) -> int:
+        """Steps of generation: as many as asked for, or all T.
+
+        Raises:
+            ValueError: there are not so many.
+        """
+        if asked is not None and asked > self.n_timesteps:
+            raise ValueError(
+                f"generation.n_steps={asked} are more than process.n_timesteps="
+                f"{self.n_timesteps}: generation leaves out steps of training, and has none of its "
+                "own"
+            )
+        return asked or self.n_timesteps
+
     @property
     def noise_schedule(self) -> NoiseSchedule:
         """The betas of all T steps."""

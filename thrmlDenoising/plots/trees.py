@@ -21,7 +21,7 @@ _MOST_IN_A_ROW = 4
 _MOST_NUMBERED = 32
 """Tokens of a string up to which symbols are numbered."""
 
-_BROKEN, _UNKNOWN = "white", "0.75"
+_UNKNOWN = "0.75"
 
 
 @our_style()
@@ -76,8 +76,8 @@ def _draw_tree(axes: "Axes", levels: Sequence[Int[np.ndarray, " _"]], numbered: 
         colours = [_colour(symbol) for symbol in level[~broken].tolist()]
         axes.scatter(x[~broken], at[~broken], size, colours, zorder=2)
         if numbered:
-            for at, symbol in zip(x[level >= 0], level[level >= 0], strict=True):
-                text = axes.text(at, -depth, "", ha="center", va="center", fontsize=6, zorder=4)
+            for place, symbol in zip(x[level >= 0], level[level >= 0], strict=True):
+                text = axes.text(place, -depth, "", ha="center", va="center", fontsize=6, zorder=4)
                 write(text, str(symbol))
     axes.set_xlim(0, n_tokens)
     axes.set_ylim(0.5 - len(levels), 0.5)

@@ -98,7 +98,7 @@ class DiscreteConfig(ImageConfig):
     @property
     def n_steps(self) -> int:
         """Steps of generation."""
-        return self.generation.n_steps or self.process.n_timesteps
+        return self.process.steps(self.generation.n_steps)
 
     def check_together(self) -> None:
         """Images, process, network and batches have to fit each other."""
@@ -108,12 +108,7 @@ class DiscreteConfig(ImageConfig):
             raise ValueError(
                 f"process.absorbing_level={level}: images have the levels 0 to {self.n_levels}"
             )
-        if self.n_steps > self.process.n_timesteps:
-            raise ValueError(
-                f"generation.n_steps={self.n_steps} are more than process.n_timesteps="
-                f"{self.process.n_timesteps}: generation leaves out steps of training, and has none"
-                " of its own"
-            )
+        self.process.steps(self.generation.n_steps)
         if self.optim.batch_size > self.n_train:
             raise ValueError(
                 f"optim.batch_size={self.optim.batch_size} is more than the {self.n_train} "

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Int, Integer, Key, UInt8
 from thrmlDenoising.config import Section
 from thrmlDenoising.config.fields import Count, NonNegative, checked
 from thrmlDenoising.data import Split
-from thrmlDenoising.diffusion import BitsPerDim, Known, check_time, time_grid
+from thrmlDenoising.diffusion import BitsPerDim, Known, times_from
 from thrmlDenoising.families.discrete.config import DiscreteConfig
 from thrmlDenoising.families.discrete.model import N_SPANS, DiscreteModel
 from thrmlDenoising.families.discrete.state import DiscreteState
@@ -68,7 +68,7 @@ class DiscreteDiffusion(ImageTrainable[DiscreteModel, DiscreteState]):
             ValueError: less than 1 image, more steps than in training, a class the model does not
                 know, or a wrong number of labels.
         """
-        times = time_grid(self.model.process.n_steps, self._n_steps(n_steps))
+        times = self._times(n_steps)
         n = checked("n", n, Count)
         asked = self._asked_classes(n, labels)
         classes, walk_key = self.model.labels(self.state, self._sample_key(key), n, asked)
@@ -103,7 +103,7 @@ class DiscreteDiffusion(ImageTrainable[DiscreteModel, DiscreteState]):
                 f"the shape {images.shape}, or {images.shape[1:]} for all images"
             )
         where = jnp.asarray(np.broadcast_to(known, images.shape))
-        times = time_grid(self.model.process.n_steps, self._n_steps(n_steps))
+        times = self._times(n_steps)
         there = Known(jnp.asarray(images, jnp.int32), where)
         asked = self._labels(len(images), labels)
         return self._generated(asked, self._sample_key(key), times, None, known=there)
@@ -130,10 +130,7 @@ class DiscreteDiffusion(ImageTrainable[DiscreteModel, DiscreteState]):
             ValueError: images of another shape, a time that is none, or see `sample`.
         """
         noisy = self._checked_images(noisy, self.model.process.n_states)
-        last = self.model.process.n_steps
-        check_time(t, last)
-        usual = max(1, round(self.cfg.n_steps * t / last))
-        times = time_grid(t, usual if n_steps is None else n_steps)
+        times = self._times(n_steps, t)
         start = noisy.astype(np.int32)
         asked = self._labels(len(noisy), labels)
         return self._generated(asked, self._sample_key(key), times, None, start=start)
@@ -202,9 +199,10 @@ class DiscreteDiffusion(ImageTrainable[DiscreteModel, DiscreteState]):
         looks = [len(times) - 1]
         return self.model.generate(way, key, labels, times, looks, **given)[-1].astype(np.uint8)
 
-    def _n_steps(self, asked: int | None) -> int:
-        """Steps from pure noise, those of the config if none are asked for."""
-        return self.cfg.n_steps if asked is None else asked
+    def _times(self, n_steps: int | None, t: int | None = None) -> Int[np.ndarray, " _"]:
+        """From a time, or else from pure noise, to 0."""
+        last = self.model.process.n_steps
+        return times_from(last if t is None else t, last, self.cfg.n_steps, n_steps)
 
     def _checked_images(
         self, images: Integer[np.ndarray, "image row column"], n_states: int | None = None

@@ -178,7 +178,7 @@ class HierarchyConfig(Config):
     @property
     def n_steps(self) -> int:
         """Steps of generation."""
-        return self.generation.n_steps or self.process.n_timesteps
+        return self.process.steps(self.generation.n_steps)
 
     @property
     def data_name(self) -> str:
@@ -200,12 +200,7 @@ class HierarchyConfig(Config):
     def check_together(self) -> None:
         """Strings, process, network and batches have to fit each other."""
         self._check_loss()
-        if self.n_steps > self.process.n_timesteps:
-            raise ValueError(
-                f"generation.n_steps={self.n_steps} are more than process.n_timesteps="
-                f"{self.process.n_timesteps}: generation leaves out steps of training, and has none"
-                " of its own"
-            )
+        self.process.steps(self.generation.n_steps)
         if self.optim.batch_size > self.hierarchy.n_train:
             raise ValueError(
                 f"optim.batch_size={self.optim.batch_size} is more than the "

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, Integer, Shaped
 
 from thrmlDenoising.config import Section
 from thrmlDenoising.config.fields import Count, checked
-from thrmlDenoising.diffusion import BitsPerDim, check_time, time_grid
+from thrmlDenoising.diffusion import BitsPerDim, check_time, times_from
 from thrmlDenoising.families.hierarchy.comparing import ExactGap
 from thrmlDenoising.families.hierarchy.config import HierarchyConfig
 from thrmlDenoising.families.hierarchy.measuring import N_SPANS, Measuring
@@ -74,8 +74,7 @@ class HierarchyDiffusion(Trainable[HierarchyModel, StringState]):
         Raises:
             ValueError: less than 1 string, or more steps than in training.
         """
-        steps: int = self.cfg.n_steps if n_steps is None else n_steps
-        times = time_grid(self.model.noise.n_steps, steps)
+        times = self._times(n_steps)
         n = checked("n", n, Count)
         return self.model.sample(self.state, self._sample_key(key), n, times)
 
@@ -100,9 +99,7 @@ class HierarchyDiffusion(Trainable[HierarchyModel, StringState]):
             ValueError: they are no strings of this length, or a time that is none.
         """
         noisy = self.model.noise.checked(noisy, self.cfg.hierarchy.grammar)
-        check_time(t, self.model.noise.n_steps)
-        usual = max(1, round(self.cfg.n_steps * t / self.model.noise.n_steps))
-        times = time_grid(t, usual if n_steps is None else n_steps)
+        times = self._times(n_steps, t)
         return self.model.sample(self.state, self._sample_key(key), len(noisy), times, noisy)
 
     @library_settings()
@@ -188,6 +185,11 @@ class HierarchyDiffusion(Trainable[HierarchyModel, StringState]):
                 no symbols.
         """
         return self._measuring(strings, key).gap()
+
+    def _times(self, n_steps: int | None, t: int | None = None) -> Int[np.ndarray, " _"]:
+        """From a time, or else from pure noise, to 0."""
+        last = self.model.noise.n_steps
+        return times_from(last if t is None else t, last, self.cfg.n_steps, n_steps)
 
     def _measuring(
         self, strings: Integer[np.ndarray, "string token"] | None, key: UserKey | None

@@ -240,16 +240,14 @@ class HierarchyModel(Model[StringState]):
 
     def pictures_over_epochs(self, history: History) -> dict[str, Draw]:
         """Validity, level by level."""
-        names = [f"free_{validity_name(level)}" for level in range(1, self._n_layers + 1)]
+        names = [
+            f"free_{validity_name(level)}" for level in range(1, self.cfg.hierarchy.n_layers + 1)
+        ]
         series = {name: history.series(name) for name in names if name in history.metric_names}
         if not series:
             return {}
         style = MetricStyle("symbols with valid tokens below (%)", inverted=False)
         return {"validity_vs_epoch.png": partial(draw_metric_vs_epoch, series, style)}
-
-    @property
-    def _n_layers(self) -> int:
-        return self.cfg.hierarchy.n_layers
 
     def findings(self, state: StringState) -> Iterator[Finding]:
         """The same of all held-out strings."""
