@@ -386,6 +386,13 @@ def test_no_string_is_held_out_that_is_learnt(kind, seed):
     assert not train & test
 
 
+def test_what_is_learnt_does_not_depend_on_how_much_is_held_out():
+    splits = [draw_strings(tiny_cfg(hierarchy=SMALL | dict(n_test=n)).hierarchy) for n in (0, 3, 8)]
+    for split in splits:
+        np.testing.assert_array_equal(split.train.tokens, splits[0].train.tokens)
+    assert [len(split.test.tokens) for split in splits] == [0, 3, 8]
+
+
 def test_too_few_strings_to_hold_out_are_refused():
     """Two classes of one rule each, which is the same."""
     pairs = dict(n_symbols=2, n_classes=2, n_synonyms=1, n_layers=1, ambiguous=True)

@@ -33,8 +33,8 @@ def draw_strings(cfg: GrammarConfig) -> StringSplits:
     grammar, n_train, n_test = cfg.grammar, cfg.n_train, cfg.n_test
     one_way = not (grammar.ambiguous or grammar.filtered)
     n_others = n_test if one_way else min(_CANDIDATES * n_test, grammar.n_strings - n_train)
-    indices = grammar.sample_indices(n_train + n_others, cfg.strings_seed)
-    train, others = grammar.strings(indices[:n_train]), grammar.strings(indices[n_train:])
+    indices = grammar.split_indices(n_train, n_others, cfg.strings_seed)
+    train, others = map(grammar.strings, indices)
     learnt = {string.tobytes() for string in train.tokens}
     new = np.flatnonzero([string.tobytes() not in learnt for string in others.tokens])[:n_test]
     if len(new) < n_test:
