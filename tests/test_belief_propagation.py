@@ -116,6 +116,7 @@ def test_a_filter_changes_what_data_say():
     assert abs(whole.tokens - rhm.posterior_of(log_likelihood).tokens).max() > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", rest_slow([1, 0, 65]))
 def test_strings_do_not_know_of_each_other(n):
     """However many there are, in one block or in several."""

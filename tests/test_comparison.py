@@ -137,6 +137,7 @@ def counted_updates(monkeypatch, dtm: DTM, graphs: list[BaseGraph]) -> int:
     return sum(spent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("negative_start", "steps_warmup"), [("fresh", 4), ("persistent", 4), ("data", 4), ("data", 0)]
 )

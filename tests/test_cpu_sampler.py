@@ -129,6 +129,7 @@ def test_without_compilation_the_results_are_the_same():
     assert report("digests()", NUMBA_DISABLE_JIT="1") == digests()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "method", [method for method in multiprocessing.get_all_start_methods() if method != "fork"]
 )

@@ -138,6 +138,7 @@ def test_the_command_writes_a_pdf_and_a_png_and_prints_the_energy(with_fid, tmp_
     assert 'E_cell "program"' in printed
 
 
+@pytest.mark.slow
 def test_the_file_runs_as_a_program(tmp_path):
     script = REPOSITORY / "figures" / "energy_vs_quality" / "plot.py"
     assert "a.png" in finished(python(script, "--output", tmp_path / "a.png"))

@@ -282,6 +282,7 @@ def uniformity(words: Rows) -> Float[np.ndarray, " statistic"]:
     return np.concatenate([means, bits, *lags])
 
 
+@pytest.mark.slow
 def test_words_are_uniform_and_forget():
     for seed in SEEDS:
         words = words_of(random_streams(seed), 2**15)

@@ -24,6 +24,7 @@ def test_truncated_logistic_is_a_difference_of_sigmoids(k):
     np.testing.assert_allclose(found, wanted, rtol=2e-4, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_tails_of_the_logistic_are_numbers_and_fall_with_distance():
     def log_p(log_scale):
         return truncated_logistic(jnp.array([0, 255]), jnp.zeros(2), log_scale, 256)

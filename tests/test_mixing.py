@@ -251,6 +251,7 @@ def measured(seed: int, beta: float, n_samples: int) -> Mixing:
     return measure_mixing(jax.random.key(seed), step, machine, images, beta, n_samples)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_machine_decays_as_its_second_eigenvalue_says(seed):
     graph, _, machine = magnet()

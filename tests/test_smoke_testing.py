@@ -76,6 +76,7 @@ def test_every_set_and_manager_is_learnt(sizes, manager, seed, tmp_path):
     assert conditional_accuracy(learnt(sizes, seed, tmp_path, base_graph_manager=manager)) >= 95
 
 
+@pytest.mark.slow
 def test_an_untrained_model_knows_nothing(tmp_path):
     # One image in 2**4 is right by chance.
     assert conditional_accuracy(untrained("4_1_4", 0, tmp_path)) < 15

@@ -46,6 +46,7 @@ def test_bound_of_one_pixel_is_its_entropy(kind):
     assert toy.bound() == pytest.approx(toy.entropy, abs=ROUNDING)
 
 
+@pytest.mark.slow
 def test_bound_of_many_steps_is_nearer_to_the_entropy():
     """Absorbed one by one, pixels have known each other; all at once, never."""
     gaps = []
@@ -87,6 +88,7 @@ def test_wrong_processes_have_another_bound():
 # --- losses --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_first_step_is_the_likelihood():
     toy = toy_of("uniform", 3, 2)
     clean, noisy = toy.pairs()
