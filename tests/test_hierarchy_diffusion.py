@@ -54,13 +54,6 @@ def exact(tmp_path_factory) -> HierarchyDiffusion:
     return HierarchyDiffusion(tiny_cfg(**EXACT), tmp_path_factory.mktemp("runs"))
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> HierarchyDiffusion:
-    model = HierarchyDiffusion(tiny_cfg(), tmp_path_factory.mktemp("runs"))
-    model.train(60, evaluate_every=30)
-    return model
-
-
 def numbers_of(tokens: np.ndarray) -> np.ndarray:
     return tokens @ 3 ** np.arange(3, -1, -1)
 
@@ -242,19 +235,31 @@ def test_the_gap_is_the_mean_over_all_times(tmp_path):
 
 
 @pytest.mark.slow
-def test_training_comes_nearer_to_exact_and_says_so(trained, tmp_path):
-    gaps = trained.history.of_parts("kl_to_exact")
-    assert gaps[60][0] < 0.7 * gaps[0][0]
-    assert trained.history.series("free_valid_strings")[1][-1] > 60
-    untrained = HierarchyDiffusion(tiny_cfg(), tmp_path)
+def test_training_comes_nearer_to_exact_and_says_so(tmp_path):
+    """Of all 81 strings 16 are valid; which were learnt is chance, so nearly all are."""
+    cfg = tiny_cfg(
+        hierarchy=SMALL | dict(n_train=14, n_test=2),
+        process=dict(n_timesteps=12),
+        network=dict(width=32),
+        optim=dict(batch_size=14, n_trajectories=32, learning_rate=0.01, n_warmup_updates=2),
+        generation=dict(n_judged=400),
+    )
+    trained = HierarchyDiffusion(cfg, tmp_path / "trained")
+    trained.train(200, evaluate_every=100)
+    gaps = np.array(list(trained.history.of_parts("kl_to_exact").values()), float)
+    assert gaps[-1] < 0.7 * gaps[0]
+    before, *_, after = trained.history.series("free_valid_strings")[1]
+    assert before < 35
+    assert after > 60
+    untrained = HierarchyDiffusion(cfg, tmp_path / "untrained")
     assert untrained.gap_to_exact().value > 1.5 * trained.gap_to_exact().value, "the twin"
     folder = trained.logging_and_saving_dir
     for name in (
-        "images/epoch60_free.png",
+        "images/epoch200_free.png",
         "kl_by_time.png",
         "validity_vs_epoch.png",
         "fid_vs_epoch.png",
-        "evaluations/epoch60.json",
+        "evaluations/epoch200.json",
     ):
         assert (folder / name).stat().st_size > 500
 

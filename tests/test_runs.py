@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -489,6 +490,7 @@ def test_history_survives_json_exactly():
     history = example_history()
     again = History.from_json(history.to_json())
     assert again.to_json() == history.to_json()
+    assert history.to_json() == json.dumps([asdict(r) for r in history.records], indent=1)
     first, second, third = again.records
     assert first.seconds == 0.1 + 0.2
     assert first.per_part["autocorr_step"][0] is None
@@ -496,6 +498,23 @@ def test_history_survives_json_exactly():
     assert first.per_part["decay_step"] == (5e-324, math.inf)
     assert second.metrics == {"free": float(np.float32(0.1)), "clamped": 81.2}
     assert math.isnan(third.metrics["clamped"])
+
+
+def test_what_was_saved_after_every_epoch_is_written_down_once(monkeypatch):
+    """Or the records of 10,000 epochs would cost more than their training."""
+    written, dumps = [], json.dumps
+
+    def counted(value, **options):
+        written.append(value)
+        return dumps(value, **options)
+
+    monkeypatch.setattr(json, "dumps", counted)
+    history = History()
+    for epoch in range(50):
+        history = history.followed_by(record(epoch))
+        history.to_json()
+    assert len(written) == 50
+    assert len(History.from_json(history.to_json()).records) == 50
 
 
 def test_csv_has_one_row_an_epoch_and_reads_back_exactly(tmp_path):

@@ -3,9 +3,11 @@
 import csv
 import json
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
+from textwrap import indent
 from typing import Any, Self
 
 from thrmlDenoising.runs.showing import history_line, history_table
@@ -51,6 +53,15 @@ class EpochRecord:
     def shape(self) -> dict[str, int]:
         """How many numbers there are of each kind: the same in all records of a run."""
         return {name: len(values) for name, values in self.per_part.items()}
+
+    @cached_property
+    def json(self) -> str:
+        """Its lines in the JSON of a history.
+
+        Kept, since a history is saved after every epoch: made anew each time, the records of
+        10,000 epochs would cost more than their training.
+        """
+        return indent(json.dumps(asdict(self), indent=1), " ")
 
 
 class History:
@@ -125,7 +136,9 @@ class History:
 
     def to_json(self) -> str:
         """The history as JSON that `from_json` reads back exactly, NaN and infinity included."""
-        return json.dumps([asdict(record) for record in self._records], indent=1)
+        if not self._records:
+            return "[]"
+        return "[\n{}\n]".format(",\n".join(record.json for record in self._records))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -153,21 +166,23 @@ class History:
             aside.open("w", encoding="utf-8", newline="") as file,
         ):
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(self._columns())
-            writer.writerows(map(self._row, self._records))
+            metrics = self.metric_names
+            writer.writerow(self._columns(metrics))
+            writer.writerows(_row(record, metrics) for record in self._records)
 
-    def _columns(self) -> list[str]:
+    def _columns(self, metrics: Sequence[str]) -> list[str]:
         shape = self._records[0].shape if self._records else {}
         per_part = [f"{name}_{part}" for name, n_parts in shape.items() for part in range(n_parts)]
-        return ["epoch", "seconds", *per_part, *self.metric_names]
+        return ["epoch", "seconds", *per_part, *metrics]
 
-    def _row(self, record: EpochRecord) -> list[str]:
-        values = [
-            record.seconds,
-            *(value for values in record.per_part.values() for value in values),
-            *(record.metrics.get(name) for name in self.metric_names),
-        ]
-        return [str(record.epoch), *("" if value is None else repr(value) for value in values)]
+
+def _row(record: EpochRecord, metrics: Sequence[str]) -> list[str]:
+    values = [
+        record.seconds,
+        *(value for values in record.per_part.values() for value in values),
+        *(record.metrics.get(name) for name in metrics),
+    ]
+    return [str(record.epoch), *("" if value is None else repr(value) for value in values)]
 
 
 def _check_follows(before: EpochRecord, record: EpochRecord) -> None:
