@@ -23,6 +23,7 @@ from thrmlDenoising.families.hierarchy.denoisers import StringDenoiser
 from thrmlDenoising.families.hierarchy.judging import judged
 from thrmlDenoising.families.hierarchy.model import HierarchyModel
 from thrmlDenoising.families.hierarchy.noise import OneHotNoise
+from thrmlDenoising.families.hierarchy.rules import rule_uses
 from thrmlDenoising.families.hierarchy.strings import draw_strings
 from thrmlDenoising.processes import kl_bits
 from thrmlDenoising.train.arguments import parse_any
@@ -258,6 +259,7 @@ def test_training_comes_nearer_to_exact_and_says_so(tmp_path):
         "images/epoch200_free.png",
         "kl_by_time.png",
         "validity_vs_epoch.png",
+        "rule_usage.png",
         "fid_vs_epoch.png",
         "evaluations/epoch200.json",
     ):
@@ -341,6 +343,26 @@ def test_strings_are_held_against_the_grammar(exact):
     one = values(exact, np.repeat(data.train.tokens[:1], 20, axis=0))
     assert one["classes"] == pytest.approx(1 / 2)
     assert one["rule_usage_2"] == pytest.approx(1 - 1 / 4)
+
+
+def test_rules_are_counted(exact):
+    """Of all 16 strings of 4 tokens, by the tree of each."""
+    (finding,) = (f for f in exact.model.findings(exact.state) if f.key == "rules")
+    grammar = exact.cfg.hierarchy.grammar
+    uses = rule_uses(grammar, all_strings(exact))
+    trees = grammar.parse(all_strings(exact))
+    for level, of_level in enumerate(uses, 1):
+        made = [
+            (head, rule)
+            for heads, rules in zip(trees.symbols[-1 - level], trees.rules[-level], strict=True)
+            for head, rule in zip(heads.tolist(), rules.tolist(), strict=True)
+        ]
+        n_heads = len(of_level.usual) // 2
+        counts = [made.count((head, rule)) for head in range(n_heads) for rule in range(2)]
+        assert of_level.counts.tolist() == counts
+        np.testing.assert_allclose(of_level.counts / of_level.counts.sum(), of_level.usual)
+        assert sum(finding.content[f"level_{level}"]["counts"]) == 40 * 2 ** (2 - level)
+    assert "| 2 | 40 | 4 of 4 |" in finding.text
 
 
 def test_where_nothing_is_valid_nothing_is_said_of_rules(exact):

@@ -1,6 +1,7 @@
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from thrmlDenoising.plots import (
@@ -10,6 +11,7 @@ from thrmlDenoising.plots import (
     draw_bits_by_time,
     draw_grid,
     draw_metric_vs_epoch,
+    draw_rule_usage,
     draw_trees,
     grids,
     tile_images,
@@ -293,6 +295,20 @@ def test_strings_with_their_trees(tmp_path):
     assert [text.get_text() for text in unknown.axes[0].texts] == ["0", "1"]
     with pytest.raises(ValueError, match=r"2 strings of levels \[2, 4\]: give some, from the root"):
         draw_trees(levels[1:])
+
+
+def test_rules_that_were_used(tmp_path):
+    counts, usual = [np.array([3, 1]), np.array([0, 0, 0])], [np.full(2, 1 / 2), np.full(3, 1 / 3)]
+    figure = draw_rule_usage(counts, usual, tmp_path / "a.png")
+    heights = [
+        [bar.get_height() for bar in axes.patches if isinstance(bar, Rectangle)]
+        for axes in figure.axes
+    ]
+    assert heights == [[0.75, 0.25], [0, 0, 0]]
+    assert (tmp_path / "a.png").stat().st_size > 1000
+    for wrong in (usual[:1], usual[::-1]):
+        with pytest.raises(ValueError, match=r"counts of \[2, 3\] rules and frequencies of"):
+            draw_rule_usage(counts, wrong)
 
 
 def test_a_failed_drawing_leaves_the_older_picture(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from thrmlDenoising.plots.gifs import write_gif
 from thrmlDenoising.plots.graphs import draw_graph
 from thrmlDenoising.plots.grids import draw_grid, tile_images
 from thrmlDenoising.plots.style import MetricStyle
-from thrmlDenoising.plots.trees import draw_trees
+from thrmlDenoising.plots.trees import draw_rule_usage, draw_trees
 from thrmlDenoising.plots.weights import draw_weights
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "draw_graph",
     "draw_grid",
     "draw_metric_vs_epoch",
+    "draw_rule_usage",
     "draw_trees",
     "draw_weights",
     "tile_images",

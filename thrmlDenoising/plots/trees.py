@@ -1,4 +1,4 @@
-"""Strings with the trees that a grammar makes them by."""
+"""Strings with the trees that a grammar makes them by, and the rules that they use."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from thrmlDenoising.plots import mpl
-from thrmlDenoising.plots.style import our_style, save_png, write
+from thrmlDenoising.plots.style import our_style, plain, save_png, write
 from thrmlDenoising.support.paths import user_path
 
 if TYPE_CHECKING:
@@ -55,6 +55,45 @@ def draw_trees(
     for place in range(n_strings):
         axes = figure.add_subplot(n_rows, n_columns, place + 1)
         _draw_tree(axes, [level[place] for level in symbols], numbered=sizes[-1] <= _MOST_NUMBERED)
+    if path is not None:
+        save_png(figure, user_path(path))
+    return figure
+
+
+@our_style()
+def draw_rule_usage(
+    counts: Sequence[Int[np.ndarray, " _"]],
+    usual: Sequence[Float[np.ndarray, " _"]],
+    path: str | Path | None = None,
+) -> "ShownFigure":
+    """Draws how often each rule of a grammar was used, level by level from the tokens up.
+
+    Args:
+        counts: of each level's rules, those of one symbol side by side.
+        usual: how frequent each is in the grammar, drawn as a line.
+        path: also write a PNG there.
+
+    Raises:
+        ValueError: no levels, or counts of other rules than the frequencies.
+    """
+    from thrmlDenoising.plots.shown_figure import ShownFigure  # which imports matplotlib
+
+    sizes, expected = [len(level) for level in counts], [len(level) for level in usual]
+    if not sizes or sizes != expected:
+        raise ValueError(f"counts of {sizes} rules and frequencies of {expected}: give the same")
+    figure = ShownFigure(figsize=(8, 0.6 + 1.5 * len(sizes)), layout="constrained")
+    for level, (of_level, frequent) in enumerate(zip(counts, usual, strict=True), 1):
+        axes, edges = figure.add_subplot(len(sizes), 1, level), np.arange(len(of_level) + 1) - 0.5
+        axes.bar(np.arange(len(of_level)), of_level / max(1, of_level.sum()), width=0.8)
+        axes.stairs(frequent, edges, color="0.2")
+        axes.set_xlim(edges[0], edges[-1])
+        axes.set_ylabel(f"level {level}")
+        axes.set_axisbelow(True)
+        plain(axes)
+        if level == 1:
+            axes.set_title("share of every rule, level 1 next to the tokens; line: in the grammar")
+        if level == len(sizes):
+            axes.set_xlabel("rule, those of a symbol side by side")
     if path is not None:
         save_png(figure, user_path(path))
     return figure

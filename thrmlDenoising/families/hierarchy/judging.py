@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 
 from thrmlDenoising.data.hierarchy import RandomHierarchy, Strings
 from thrmlDenoising.families.hierarchy.config import GrammarConfig
+from thrmlDenoising.families.hierarchy.rules import can_be_parsed, frequencies, rule_uses
 from thrmlDenoising.quality import Measurement, QualityReport
 from thrmlDenoising.quality.bootstrap import (
     Estimate,
@@ -58,11 +59,6 @@ def _hash(what: object) -> str:
     return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
 
 
-def can_be_parsed(grammar: RandomHierarchy) -> bool:
-    """Whether tokens say by which symbols and rules they were made."""
-    return not (grammar.ambiguous or grammar.filtered)
-
-
 def _missing(grammar: RandomHierarchy, report: QualityReport) -> list[str]:
     """What was not measured, and why."""
     usages = [usage_name(level) for level in range(1, grammar.n_layers + 1)]
@@ -98,27 +94,14 @@ def _estimates(
         yield validity_name(level), per_cent(_share_of_nodes(of_level, counts))
     if not can_be_parsed(grammar):
         return
-    trees, usual = grammar.parse(tokens), frequencies(grammar)
-    for level in range(1, grammar.n_layers + 1):
-        heads, rules = trees.symbols[-1 - level], trees.rules[-level]
-        used = np.where(heads < 0, -1, heads * grammar.n_synonyms + rules)
-        of_rules = usual[-1 - level].repeat(grammar.n_synonyms) / grammar.n_synonyms
+    for level, (used, usual) in enumerate(rule_uses(grammar, tokens), 1):
         if (used >= 0).any():
-            yield usage_name(level), _distance(used, of_rules, counts)
-            even = np.full_like(of_rules, 1 / len(of_rules))
+            yield usage_name(level), _distance(used, usual, counts)
+            even = np.full_like(usual, 1 / len(usual))
             yield f"{usage_name(level)}_from_even", _distance(used, even, counts)
-    classes = trees.symbols[0]
+    classes = grammar.parse(tokens).symbols[0]
     if (classes >= 0).any():
-        yield "classes", _distance(classes, usual[0], counts)
-
-
-def frequencies(grammar: RandomHierarchy) -> list[Float[np.ndarray, " symbol"]]:
-    """How frequent symbols are in a grammar's strings, level by level from the root.
-
-    Below the classes they are not equally frequent: how often rules make a symbol is chance.
-    """
-    unknown = np.full((1, grammar.n_tokens), grammar.n_symbols)
-    return [level[0].mean(axis=0) for level in grammar.posterior(unknown).marginals]
+        yield "classes", _distance(classes, frequencies(grammar)[0], counts)
 
 
 def _share_of_nodes(

@@ -31,10 +31,11 @@ from thrmlDenoising.families.hierarchy.going_back import ExactStep, MeanStep
 from thrmlDenoising.families.hierarchy.judging import judged, symbols_of, validity_name
 from thrmlDenoising.families.hierarchy.measuring import BITS, GAP, Measuring
 from thrmlDenoising.families.hierarchy.noise import OneHotNoise, noise_of
+from thrmlDenoising.families.hierarchy.rules import can_be_parsed, rule_finding, rule_uses
 from thrmlDenoising.families.hierarchy.state import StringState
 from thrmlDenoising.families.hierarchy.strings import StringSplits, draw_strings
 from thrmlDenoising.families.hierarchy.trainer import Trainer, update
-from thrmlDenoising.plots import MetricStyle, draw_metric_vs_epoch, draw_trees
+from thrmlDenoising.plots import MetricStyle, draw_metric_vs_epoch, draw_rule_usage, draw_trees
 from thrmlDenoising.quality import QualityReport
 from thrmlDenoising.runs import History, image_name
 from thrmlDenoising.training import Cost, Diagnostics, Evaluation, Finding, Model
@@ -192,8 +193,11 @@ class HierarchyModel(Model[StringState]):
         """Strings, held against the grammar and drawn with their trees."""
         look()
         tokens = self._judged_strings(state, self.cfg.generation.n_judged)
-        report = self._report(tokens)
-        return Evaluation({"free": report}, {image_name(state.epoch, "free"): self._drawn(tokens)})
+        pictures = {image_name(state.epoch, "free"): self._drawn(tokens)}
+        if uses := rule_uses(self.cfg.hierarchy.grammar, tokens):
+            counts, usual = [of.counts for of in uses], [of.usual for of in uses]
+            pictures["rule_usage.png"] = partial(draw_rule_usage, counts, usual)
+        return Evaluation({"free": self._report(tokens)}, pictures)
 
     def reports(
         self, state: StringState, n: int | None = None
@@ -250,7 +254,10 @@ class HierarchyModel(Model[StringState]):
         return {"validity_vs_epoch.png": partial(draw_metric_vs_epoch, series, style)}
 
     def findings(self, state: StringState) -> Iterator[Finding]:
-        """The same of all held-out strings."""
-        measuring = self._held_out(state)
+        """The same of all held-out strings, and which rules the generated ones use."""
+        measuring, grammar = self._held_out(state), self.cfg.hierarchy.grammar
         if measuring:
-            yield from measuring.findings(self.cfg.hierarchy.grammar)
+            yield from measuring.findings(grammar)
+        if can_be_parsed(grammar):
+            tokens = self._judged_strings(state, self.cfg.generation.n_judged)
+            yield rule_finding(rule_uses(grammar, tokens))
