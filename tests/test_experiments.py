@@ -33,6 +33,7 @@ from thrmlDenoising.families.hierarchy import HierarchyConfig
 from thrmlDenoising.families.independent import IndependentConfig
 from thrmlDenoising.quality import DISTANCE_METRICS
 from thrmlDenoising.runs import EpochRecord, History, InUseError, complete_epochs
+from thrmlDenoising.training.results import AUTOCORRELATION
 
 VARIANTS = {"plain": dict(cp=dict(adaptive_cp=False)), "adaptive": {}}
 SCALE = Experiment(tiny_cfg(), VARIANTS, n_epochs=3, evaluate_every=2, seeds=(0, 1))
@@ -102,10 +103,10 @@ class TestTraining:
 
     def test_of_strings_a_table_has_all_that_was_measured(self, tmp_path):
         cfg = HierarchyConfig().replace(
-            hierarchy=dict(n_symbols=3, n_classes=2, n_synonyms=2, n_layers=1, n_train=4, n_test=0),
+            hierarchy=dict(n_symbols=3, n_classes=2, n_synonyms=2, n_layers=1, n_train=2, n_test=2),
             denoiser=dict(kind="exact"),
             process=dict(n_timesteps=2, schedule="cosine_squared"),
-            optim=dict(batch_size=4),
+            optim=dict(batch_size=2),
             generation=dict(n_judged=20),
         )
         (run,) = Experiment(cfg, {"strings": {}}, n_epochs=1, evaluate_every=1).runs()
@@ -114,6 +115,7 @@ class TestTraining:
         table = RunTable.read(places.table(run))
         assert table.facts["data"].startswith("hierarchy of 1 layers")
         assert table.columns["free_validity_1"].tolist() == [100, 100]
+        assert table.columns["kl_to_exact_0"] == pytest.approx([0, 0], abs=1e-6)
         assert {"training strings", "strings judged", "seconds per sample"} < set(table.facts)
 
     def test_tables_hold_what_the_models_remember(self, trained):
@@ -336,7 +338,7 @@ class TestTable:
     def test_has_the_columns_of_the_figures_in_their_order(self, tmp_path):
         path = tmp_path / "new" / "a.csv"
         facts = {"config hash": "abc", "note": "with: colon"}
-        RunTable.of(self.HISTORY, facts, DISTANCE_METRICS).write(path)
+        RunTable.of(self.HISTORY, facts, (AUTOCORRELATION, *DISTANCE_METRICS)).write(path)
         assert path.read_text(encoding="utf-8").splitlines() == [
             "# config hash: abc",
             "# note: with: colon",

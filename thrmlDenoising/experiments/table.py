@@ -61,16 +61,18 @@ class RunTable:
 
     @classmethod
     def of(
-        cls, history: History, facts: Mapping[str, str], metrics: Sequence[str] | None = None
+        cls, history: History, facts: Mapping[str, str], names: Sequence[str] | None = None
     ) -> Self:
-        """The epochs of a history in which anything was measured.
+        """The epochs of a history in which anything of this, or any metric, was measured.
 
         Args:
-            metrics: their names, in the order of the columns, all if left out; what was never
-                measured has none.
+            names: of metrics and of numbers of parts, in the order of the columns; all metrics and
+                autocorrelation if left out. What was never measured has no column.
         """
-        chains = history.of_parts(AUTOCORRELATION)
-        records = [record for record in history.records if record.metrics or record.epoch in chains]
+        names = (AUTOCORRELATION, *history.metric_names) if names is None else names
+        measured = {}
+        for name in names:
+            measured |= _measured(history, name)
         spent = dict(
             zip(
                 (record.epoch for record in history.records),
@@ -78,16 +80,14 @@ class RunTable:
                 strict=True,
             )
         )
+        judged = [record.epoch for record in history.records if record.metrics]
+        epochs = sorted(set(judged).union(*measured.values()))
         columns = {
-            "epoch": _as_column(record.epoch for record in records),
-            "seconds": _as_column(spent[record.epoch] for record in records),
+            "epoch": _as_column(epochs),
+            "seconds": _as_column(spent[epoch] for epoch in epochs),
         }
-        for part in range(max(map(len, chains.values()), default=0)):
-            values = [chains[r.epoch][part] if r.epoch in chains else None for r in records]
-            columns[f"{AUTOCORRELATION}_{part}"] = _as_column(values)
-        for name in history.metric_names if metrics is None else metrics:
-            if name in history.metric_names:
-                columns[name] = _as_column(record.metrics.get(name) for record in records)
+        for name, by_epoch in measured.items():
+            columns[name] = _as_column(by_epoch.get(epoch) for epoch in epochs)
         return cls(dict(facts), columns)
 
     @classmethod
@@ -174,6 +174,19 @@ class RunTable:
         names = [name for name in self.columns if name.startswith(f"{AUTOCORRELATION}_")]
         series = [self.series(name) for name in names]
         return series[0][0], np.max([values for _, values in series], axis=0)
+
+
+def _measured(history: History, name: str) -> dict[str, dict[int, float | None]]:
+    """By column, of which a number of parts has one for each, what was measured by epoch."""
+    if name in history.metric_names:
+        epochs, values = history.series(name)
+        return {name: dict(zip(epochs, values, strict=True))}
+    by_epoch = history.of_parts(name)
+    n_parts = max(map(len, by_epoch.values()), default=0)
+    return {
+        f"{name}_{part}": {epoch: values[part] for epoch, values in by_epoch.items()}
+        for part in range(n_parts)
+    }
 
 
 def _as_column(values: Iterable[float | None]) -> Float[np.ndarray, " row"]:

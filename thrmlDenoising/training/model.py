@@ -181,7 +181,7 @@ class Model(ABC, Generic[S]):
         return {}
 
     def tabled(self, history: History) -> Sequence[str]:
-        """The metrics that tables of experiments keep, in order; by default all."""
+        """What tables of experiments keep, metrics and numbers of parts; by default all metrics."""
         return history.metric_names
 
     @property

@@ -1,6 +1,6 @@
 """Diffusion on hierarchical data as every family is: what its config says."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, ClassVar
@@ -241,6 +241,10 @@ class HierarchyModel(Model[StringState]):
         loss = None if self.is_exact or not state.epoch else float(state.loss)
         nothing = {BITS: (None,), GAP: (None,)}
         return nothing | dict(diagnostics.per_part if diagnostics else {}) | {LOSS: (loss,)}
+
+    def tabled(self, history: History) -> Sequence[str]:
+        """See `Model.tabled`: what was measured on held-out strings, and of generated ones."""
+        return (BITS, GAP, *history.metric_names)
 
     def pictures_over_epochs(self, history: History) -> dict[str, Draw]:
         """Validity, level by level."""

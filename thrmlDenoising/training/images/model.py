@@ -9,7 +9,7 @@ from thrmlDenoising.training.images.judging import Judge
 from thrmlDenoising.training.images.maker import ImageMaker
 from thrmlDenoising.training.images.pictures import animations
 from thrmlDenoising.training.model import S, no_look
-from thrmlDenoising.training.results import Cost, Draw, Evaluation
+from thrmlDenoising.training.results import AUTOCORRELATION, Cost, Draw, Evaluation
 
 
 class ImageModel(ImageMaker[S]):
@@ -25,8 +25,8 @@ class ImageModel(ImageMaker[S]):
         return Cost("training images", self.cfg.n_train)
 
     def tabled(self, history: History) -> Sequence[str]:
-        """Distances, which all comparisons rest on."""
-        return DISTANCE_METRICS
+        """Distances, which all comparisons rest on, and how slow chains are, if there are any."""
+        return (AUTOCORRELATION, *DISTANCE_METRICS)
 
     # ------------------------------------------------------------------ how it is judged
 
