@@ -41,8 +41,9 @@ def test_symmetric_noise_has_its_characteristic_function(alpha, seed):
     assert distance(numbers, np.exp(-(T**other))) > 1, "the twin: another exponent"
 
 
-@pytest.mark.parametrize("alpha", ALPHAS)
-@pytest.mark.parametrize("seed", rest_slow(SEEDS))
+@pytest.mark.slow
+@pytest.mark.parametrize("alpha", [0.5, 0.8, 1.0, 1.3, 1.7, 1.95, 2.0])
+@pytest.mark.parametrize("seed", SEEDS)
 def test_isotropic_noise_has_no_direction_and_one_size(alpha, seed):
     vectors = np.asarray(stable.isotropic(jax.random.key(seed), alpha, (N, 2)), float)
     for direction in ((1, 0), (0.6, 0.8), (-0.6, 0.8)):
@@ -135,6 +136,7 @@ def test_normal_noise_has_variance_2():
     )
 
 
+@pytest.mark.slow
 def test_one_vector_is_what_the_last_axes_hold():
     whole = stable.isotropic(jax.random.key(0), 0.6, (2000, 3, 4), n_axes=2)
     sizes = np.log(abs(np.asarray(whole)))

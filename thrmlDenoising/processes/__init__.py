@@ -1,6 +1,6 @@
 """Forward processes, which turn data into noise."""
 
-from thrmlDenoising.processes import schedules
+from thrmlDenoising.processes import schedules, stable
 from thrmlDenoising.processes.bit_flips import (
     Flips,
     Interval,
@@ -51,6 +51,7 @@ __all__ = [
     "prior_bits",
     "pure_noise",
     "schedules",
+    "stable",
     "step_bits",
     "time_grid",
     "truncated_logistic",
