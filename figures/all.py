@@ -25,6 +25,8 @@ import figures.families.plot
 import figures.families.train
 import figures.grayscale.plot
 import figures.grayscale.train
+import figures.hierarchy.plot
+import figures.hierarchy.train
 import figures.MEBM_DTM_ACP_ablation.plot
 import figures.MEBM_DTM_ACP_ablation.train
 from thrmlDenoising.experiments import PaperFigure
@@ -44,6 +46,7 @@ FOLDERS = [
     Folder(figures.energy_vs_quality.train.main, figures.energy_vs_quality.plot.FIGURE),
     Folder(figures.grayscale.train.main, figures.grayscale.plot.FIGURE),
     Folder(figures.families.train.main, figures.families.plot.FIGURE),
+    Folder(figures.hierarchy.train.main, figures.hierarchy.plot.FIGURE),
 ]
 
 

@@ -3,6 +3,7 @@
 import csv
 import runpy
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,9 @@ from figures.families import config as families
 from figures.families import plot as families_plot
 from figures.grayscale import config as grey
 from figures.grayscale.train import N_GENERATED, write_images
+from figures.hierarchy import config as hierarchy
+from figures.hierarchy import plot as hierarchy_plot
+from figures.hierarchy.train import theory
 from figures.MEBM_DTM_ACP_ablation import config as ablation
 from thrmlDenoising import DTM
 from thrmlDenoising.data import Mode
@@ -37,6 +41,7 @@ CONFIGS = {
     "energy_vs_quality": energy,
     "grayscale": grey,
     "families": families,
+    "hierarchy": hierarchy,
 }
 MODES = ("free", "clamped")
 
@@ -134,13 +139,7 @@ class TestLaptopScale:
         data = laptop(name)
         assert data.variants
         for table in (table for variant in data.variants for table in data.seeds(variant)):
-            assert {"config hash", "pixel threshold", "machine", "date", "seconds"} < set(
-                table.facts
-            )
-            columns = [name for name in table.columns if name != "seconds"]
-            n_steps = len(columns) - 3
-            names = ["epoch", *(f"autocorr_step_{step}" for step in range(n_steps))]
-            assert columns == [*names, "free_classifier_fd", "clamped_classifier_fd"]
+            assert {"config hash", "machine", "date", "seconds"} < set(table.facts)
 
     def test_the_figure_carries_the_mark_of_the_tables(self, name):
         (figure,) = [f.figure for f in all_figures.FOLDERS if f.figure.folder.name == name]
@@ -162,6 +161,16 @@ class TestLaptopScale:
         files = [Path(line) for line in capsys.readouterr().out.split()]
         assert sorted(path.suffix for path in files) == [".pdf", ".png"]
         assert all(path.is_file() and tmp_path in path.parents for path in files)
+
+
+@pytest.mark.parametrize("name", [name for name in CONFIGS if name != "hierarchy"])
+def test_tables_of_images_have_distances_alone(name):
+    data = laptop(name)
+    for table in (table for variant in data.variants for table in data.seeds(variant)):
+        assert "pixel threshold" in table.facts
+        columns = [name for name in table.columns if name != "seconds"]
+        names = ["epoch", *(f"autocorr_step_{step}" for step in range(len(columns) - 3))]
+        assert columns == [*names, "free_classifier_fd", "clamped_classifier_fd"]
 
 
 class TestWhatTheTablesShow:
@@ -222,6 +231,66 @@ class TestWhatTheTablesShow:
         of_dtm = joules.pop("DTM")
         assert len(set(joules.values())) == 2, "a mask is one more channel for the network to see"
         assert min(joules.values()) > 1e4 * of_dtm
+
+
+class TestHierarchies:
+    def test_theory_loses_the_class_where_it_is_published_to(self):
+        """F has a fixed point at p* = (m - 1) / (v - m) for s = 2 (arXiv 2402.16991)."""
+        for v, m, noise in ((32, 8, 0.731), (16, 4, 0.800), (8, 3, 0.686), (8, 2, 0.952)):
+            assert theory(noise - 0.03, v, m, 60) > 0.5
+            assert theory(min(noise + 0.03, 1), v, m, 60) == pytest.approx(1 / v, abs=0.02)
+
+    def test_theory_and_simulation_agree(self):
+        rows = hierarchy_plot.read_rows(laptop("hierarchy"), "transitions")
+        deep = [row for row in rows if row["n_layers"] == 7]
+        assert len({(row["v"], row["m"]) for row in deep}) == 3
+        for row in deep:
+            assert row["found"] == pytest.approx(row["theory"], abs=0.05)
+
+    def test_low_levels_are_learnt_first_and_from_fewer_strings(self):
+        data = laptop("hierarchy")
+        learnt = {m: hierarchy_plot.read_learnt(data, m) for m in hierarchy_plot.read_m(data)}
+        needed = hierarchy_plot.sizes_needed(learnt)
+        for below, above in pairwise(needed):
+            both = np.isfinite(below) & np.isfinite(above)
+            assert (below[both] < above[both]).all()
+        for table in data.seeds(hierarchy_plot.MAIN):
+            first, second, third = (
+                int(np.argmax(table.columns[name] > 45)) for name in hierarchy_plot.levels(table)
+            )
+            assert 0 < first <= second <= third
+
+    def test_what_is_exact_keeps_all_to_the_grammar_and_loses_the_class_first(self):
+        (table,) = laptop("hierarchy").seeds("exact")
+        assert [table.columns[f"free_validity_{level}"][-1] for level in (1, 2, 3)] == [100] * 3
+        rows = {
+            variant: hierarchy_plot.read_rows(laptop("hierarchy"), f"changes_{variant}")
+            for variant in ("exact", hierarchy_plot.MAIN)
+        }
+        for exact, trained in zip(*rows.values(), strict=True):
+            assert exact["level_0"] > exact["level_3"]
+            assert trained["level_0"] > exact["level_0"], "what breaks the grammar has no class"
+
+    def test_a_network_knows_less_of_the_class_than_is_true(self):
+        rows = hierarchy_plot.read_rows(laptop("hierarchy"), "transitions")
+        shallow = [row for row in rows if row["n_layers"] == 3]
+        for row in shallow:
+            assert row["found"] == pytest.approx(row["theory"], abs=0.03)
+            assert 0.05 < row["trained"] < row["found"]
+
+    def test_most_of_the_rules_are_known_between_two_sizes(self):
+        sizes, m = [64, 256, 1024], [2, 3, 4]
+        # of pairs two in eight are valid by chance, then a quarter and all of the rest
+        valid = np.array([[25.0, 43.75, 100.0], [25.0 * 0.25**2, 25.0 * 0.4375**2, 100.0]])
+        known = hierarchy_plot.known_rules(hierarchy_plot.Learnt(sizes, valid), 2)
+        np.testing.assert_allclose(known, [[0, 0.25, 1], [0, 0, 1]], atol=1e-12)
+        part = (0.8 - 0.25) / 0.75
+        assert hierarchy_plot.size_needed(sizes, known[0]) == pytest.approx(256 * 4**part)
+        by_heart = np.array([0.9, 0.0, 1.0])
+        assert hierarchy_plot.size_needed(sizes, by_heart) == pytest.approx(256 * 4**0.8)
+        assert np.isnan(hierarchy_plot.size_needed(sizes, np.full(3, 0.9)))
+        assert np.isnan(hierarchy_plot.size_needed(sizes, np.full(3, 0.1)))
+        assert hierarchy_plot.exponent(m, np.array([2.0**4, 3.0**4, np.nan])) == pytest.approx(4)
 
 
 def lines_of(axes):
