@@ -250,11 +250,11 @@ class TestHierarchies:
     def test_low_levels_are_learnt_first_and_from_fewer_strings(self):
         data = laptop("hierarchy")
         learnt = {m: hierarchy_plot.read_learnt(data, m) for m in hierarchy_plot.read_m(data)}
-        needed = hierarchy_plot.sizes_needed(learnt)
+        needed = hierarchy_plot.sizes_needed(learnt, 8)
         for below, above in pairwise(needed):
             both = np.isfinite(below) & np.isfinite(above)
             assert (below[both] < above[both]).all()
-        for table in data.seeds(hierarchy_plot.MAIN):
+        for table in data.seeds(hierarchy.LAPTOP.main_name):
             first, second, third = (
                 int(np.argmax(table.columns[name] > 45)) for name in hierarchy_plot.levels(table)
             )
@@ -265,7 +265,7 @@ class TestHierarchies:
         assert [table.columns[f"free_validity_{level}"][-1] for level in (1, 2, 3)] == [100] * 3
         rows = {
             variant: hierarchy_plot.read_rows(laptop("hierarchy"), f"changes_{variant}")
-            for variant in ("exact", hierarchy_plot.MAIN)
+            for variant in ("exact", hierarchy.LAPTOP.main_name)
         }
         for exact, trained in zip(*rows.values(), strict=True):
             assert exact["level_0"] > exact["level_3"]
@@ -282,7 +282,7 @@ class TestHierarchies:
         sizes, m = [64, 256, 1024], [2, 3, 4]
         # of pairs two in eight are valid by chance, then a quarter and all of the rest
         valid = np.array([[25.0, 43.75, 100.0], [25.0 * 0.25**2, 25.0 * 0.4375**2, 100.0]])
-        known = hierarchy_plot.known_rules(hierarchy_plot.Learnt(sizes, valid), 2)
+        known = hierarchy_plot.known_rules(hierarchy_plot.Learnt(sizes, valid), 2, 8)
         np.testing.assert_allclose(known, [[0, 0.25, 1], [0, 0, 1]], atol=1e-12)
         part = (0.8 - 0.25) / 0.75
         assert hierarchy_plot.size_needed(sizes, known[0]) == pytest.approx(256 * 4**part)

@@ -10,6 +10,14 @@ from typing import NamedTuple
 from thrmlDenoising.experiments import Experiment, Experiments
 from thrmlDenoising.families.hierarchy import HierarchyConfig
 
+EXACT = "exact"
+"""The variant whose denoiser is belief propagation."""
+
+
+def variant_name(m: int, n_train: int) -> str:
+    """Of the training on so many strings of the grammar with m rules a symbol."""
+    return f"m{m}_P{n_train}"
+
 
 class Scale(NamedTuple):
     """Trainings on more and more strings of grammars with more and more rules.
@@ -30,11 +38,16 @@ class Scale(NamedTuple):
     n_evaluations: int
     seeds: tuple[int, ...]
 
+    @property
+    def main_name(self) -> str:
+        """The variant that is shown in full."""
+        return variant_name(*self.main)
+
     def experiments(self) -> Experiments:
         """Of every m and P, and the exact denoiser, which nobody has to train."""
         exact = self._cfg(*self.main).replace(denoiser=dict(kind="exact"))
         learning = [self._on(m, n_train) for m, sizes in self.sizes.items() for n_train in sizes]
-        return Experiments((*learning, Experiment(exact, {"exact": {}}, 1, 1, (0,))))
+        return Experiments((*learning, Experiment(exact, {EXACT: {}}, 1, 1, (0,))))
 
     def _cfg(self, m: int, n_train: int) -> HierarchyConfig:
         batch_size = min(n_train, self.cfg.optim.batch_size)
@@ -46,7 +59,7 @@ class Scale(NamedTuple):
         n_epochs = min(self.n_epochs, self.n_updates * cfg.optim.batch_size // n_train)
         evaluate_every = max(1, n_epochs // self.n_evaluations)
         seeds = self.seeds if (m, n_train) == self.main else self.seeds[:1]
-        return Experiment(cfg, {f"m{m}_P{n_train}": {}}, n_epochs, evaluate_every, seeds)
+        return Experiment(cfg, {variant_name(m, n_train): {}}, n_epochs, evaluate_every, seeds)
 
 
 def doubled(first: int, n: int) -> tuple[int, ...]:
@@ -81,4 +94,5 @@ PAPER = LAPTOP._replace(
 )
 """32 symbols and 4 layers, where the exponents were published; nobody has run it here."""
 
-SCALES: Mapping[str, Experiments] = {"laptop": LAPTOP.experiments(), "paper": PAPER.experiments()}
+OF_SCALE = {"laptop": LAPTOP, "paper": PAPER}
+SCALES: Mapping[str, Experiments] = {name: of.experiments() for name, of in OF_SCALE.items()}

@@ -9,7 +9,7 @@ if __name__ == "__main__":
     quiet_interrupts()
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,11 +20,9 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
+from figures.hierarchy.config import EXACT, OF_SCALE
 from thrmlDenoising.experiments import FigureData, PaperFigure, RunTable
 from thrmlDenoising.plots.paper import draw_band
-
-MAIN = "m3_P1024"
-"""What is shown in full."""
 
 MOST = 0.8
 """The part of a level's rules for which is asked how many strings it takes."""
@@ -52,9 +50,10 @@ def draw(data: FigureData) -> Figure:
     _draw_changes(above[1], data)
     _draw_learning(above[2], data)
     learnt = {m: read_learnt(data, m) for m in read_m(data)}
-    _draw_levels(below[0], learnt[3])
+    m, _ = OF_SCALE[data.scale].main
+    _draw_levels(below[0], learnt[m], m)
     _draw_grammars(below[1], learnt)
-    _draw_sizes_needed(below[2], learnt, {int(p["level"]): p for p in data.published})
+    _draw_sizes_needed(below[2], data, learnt)
     return figure
 
 
@@ -75,7 +74,7 @@ def read_m(data: FigureData) -> list[int]:
 
 
 def read_learnt(data: FigureData, m: int) -> Learnt:
-    """Of every P, when the bound on held-out strings was lowest."""
+    """Of every P, when what is said was nearest to what is true."""
     names = {
         int(variant.split("_P")[1]): variant
         for variant in data.variants
@@ -87,11 +86,11 @@ def read_learnt(data: FigureData, m: int) -> Learnt:
 
 
 def best(table: RunTable) -> Float[np.ndarray, " level"]:
-    """Per cent of valid symbols of each level when the bound on held-out strings was lowest.
+    """Per cent of valid symbols of each level when the KL to the exact denoiser was lowest.
 
     After that a network learns few strings by heart, and most of what it makes are copies.
     """
-    row = int(np.nanargmin(table.columns["bits_per_dim_0"]))
+    row = int(np.nanargmin(table.columns["kl_to_exact_0"]))
     return np.array([table.columns[name][row] for name in levels(table)])
 
 
@@ -100,11 +99,12 @@ def levels(table: RunTable) -> list[str]:
     return sorted(name for name in table.columns if name.startswith("free_validity_"))
 
 
-def known_rules(learnt: Learnt, m: int, v: int = 8) -> Float[np.ndarray, "level size"]:
+def known_rules(learnt: Learnt, m: int, v: int) -> Float[np.ndarray, "level size"]:
     """What is known of the rules of each level: 0 by chance, 1 all of them.
 
-    Of pairs whose members are valid the share that is valid, near enough valid_l / valid_(l-1)^2,
-    less the m / v that are by chance.
+    The share that is valid of pairs whose members are, of what is left after the m / v that are by
+    chance. That both members are valid is taken as valid_(l-1)^2, too little where few strings are
+    valid and those as a whole.
     """
     below = np.concatenate([np.ones((1, len(learnt.sizes))), learnt.valid[:-1] / 100])
     return (learnt.valid / 100 / below**2 - m / v) / (1 - m / v)
@@ -123,9 +123,9 @@ def size_needed(sizes: Sequence[int], known: Float[np.ndarray, " size"]) -> floa
     return float(np.exp(np.interp(MOST, known[two], np.log(sizes[two]))))
 
 
-def sizes_needed(learnt: dict[int, Learnt]) -> Float[np.ndarray, "level m"]:
+def sizes_needed(learnt: Mapping[int, Learnt], v: int) -> Float[np.ndarray, "level m"]:
     """`size_needed` of every level and m."""
-    of_m = [[size_needed(of.sizes, k) for k in known_rules(of, m)] for m, of in learnt.items()]
+    of_m = [[size_needed(of.sizes, k) for k in known_rules(of, m, v)] for m, of in learnt.items()]
     return np.transpose(of_m)
 
 
@@ -160,12 +160,12 @@ def _draw_transitions(axes: Axes, rows: list[Row]) -> None:
 
 
 def _draw_changes(axes: Axes, data: FigureData) -> None:
-    for variant, line in {"exact": "-", MAIN: "--"}.items():
+    for variant, line in {EXACT: "-", OF_SCALE[data.scale].main_name: "--"}.items():
         rows = read_rows(data, f"changes_{variant}")
         names = [name for name in rows[0] if name.startswith("level_")]
         for number, column in enumerate(reversed(names)):
             name = {0: "tokens", len(names) - 1: "class"}.get(number, f"level {number}")
-            label = name if variant == "exact" else None
+            label = name if variant == EXACT else None
             x, y = _column(rows, "noise"), _column(rows, column)
             axes.plot(x, y, line, color=f"C{number}", label=label)
     axes.set(xlabel="share of tokens drawn anew", ylabel="changed", ylim=(0, 1.02))
@@ -174,52 +174,52 @@ def _draw_changes(axes: Axes, data: FigureData) -> None:
 
 
 def _draw_learning(axes: Axes, data: FigureData) -> None:
-    first = data.seeds(MAIN)[0]
-    size, batch = int(first.facts["training strings"]), 64
-    for number, column in enumerate(levels(first), 1):
-        epochs, values = data.over_seeds(MAIN, lambda table, c=column: table.series(c))
-        made = np.array(epochs) * (size // batch)
+    scale = OF_SCALE[data.scale]
+    m, n_train = scale.main
+    tables = data.seeds(scale.main_name)
+    for number, column in enumerate(levels(tables[0]), 1):
+        epochs, values = data.over_seeds(scale.main_name, lambda table, c=column: table.series(c))
+        made = np.array(epochs) * (n_train // scale.cfg.optim.batch_size)
         draw_band(axes, made[1:], values[:, 1:], color=f"C{number}", label=f"level {number}")
     axes.set(xscale="log", xlabel="updates", ylabel="valid (%)", ylim=(0, 102))
-    _plain_ticks(axes.xaxis, [256, 512, 1024, 2048, 4096])
-    axes.set_title(f"m = 3, P = {size:,}, three seeds")
+    _plain_ticks(axes.xaxis, [scale.n_updates >> i for i in range(5)])
+    axes.set_title(f"m = {m}, P = {n_train:,}, {len(tables)} seeds")
     axes.legend(handlelength=1)
 
 
-def _draw_levels(axes: Axes, learnt: Learnt) -> None:
+def _draw_levels(axes: Axes, learnt: Learnt, m: int) -> None:
     for number, valid in enumerate(learnt.valid, 1):
         axes.plot(learnt.sizes, valid, ".-", color=f"C{number}", label=f"level {number}")
     axes.set(xscale="log", xlabel="strings learnt, P", ylabel="valid (%)", ylim=(0, 102))
-    axes.set_title("m = 3, at the lowest bound")
+    axes.set_title(f"m = {m}, nearest to exact")
     axes.legend(handlelength=1)
 
 
-def _draw_grammars(axes: Axes, learnt: dict[int, Learnt]) -> None:
+def _draw_grammars(axes: Axes, learnt: Mapping[int, Learnt]) -> None:
     for number, (m, of) in enumerate(learnt.items()):
         axes.plot(of.sizes, of.valid[1], ".-", color=f"C{number + 3}", label=f"m = {m}")
     axes.set(xscale="log", xlabel="strings learnt, P", ylabel="valid (%)", ylim=(0, 102))
-    axes.set_title("level 2, at the lowest bound")
+    axes.set_title("level 2, nearest to exact")
     axes.legend(handlelength=1)
 
 
-def _draw_sizes_needed(
-    axes: Axes, learnt: dict[int, Learnt], published: dict[int, dict[str, str]]
-) -> None:
-    m = list(learnt)
-    for level, needed in enumerate(sizes_needed(learnt), 1):
-        known = np.isfinite(needed)
-        ours, theirs = exponent(m, needed), published[level]["exponent_of_m"]
-        label = f"level {level}: {ours:.1f} ({theirs})".replace("nan", "none")
+def _draw_sizes_needed(axes: Axes, data: FigureData, learnt: Mapping[int, Learnt]) -> None:
+    m, v = list(learnt), OF_SCALE[data.scale].cfg.hierarchy.n_symbols
+    published = {int(row["level"]): row["exponent_of_m"] for row in data.published}
+    of_levels = sizes_needed(learnt, v)
+    for level, needed in enumerate(of_levels, 1):
+        known, ours = np.isfinite(needed), exponent(m, needed)
+        in_words = f"{ours:.1f}" if np.isfinite(ours) else "none"
+        label = f"level {level}: {in_words} ({published.get(level, 'none')})"
         axes.plot(np.array(m)[known], needed[known], ".-", color=f"C{level}", label=label)
     axes.set(
-        xscale="log",
-        yscale="log",
-        xlabel="rules a symbol, m",
-        ylabel=f"P for {100 * MOST:.0f} % of them",
+        xscale="log", yscale="log", xlabel="rules a symbol, m", ylabel=f"P for {MOST:.0%} of them"
     )
-    axes.set_ylim(50, 1500)
+    axes.set_ylim(0.7 * np.nanmin(of_levels), 5 * np.nanmax(of_levels))  # the legend is above
     _plain_ticks(axes.xaxis, m)
-    _plain_ticks(axes.yaxis, [50, 100, 200, 500])
+    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(ticker.ScalarFormatter())
+    axes.yaxis.set_minor_formatter(ticker.NullFormatter())
     axes.legend(title="exponent of m (published)", loc="upper right", handlelength=1)
 
 

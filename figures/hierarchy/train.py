@@ -15,7 +15,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from figures.hierarchy.config import SCALES
+from figures.hierarchy.config import EXACT, OF_SCALE, SCALES
 from thrmlDenoising.data.hierarchy import RandomHierarchy
 from thrmlDenoising.experiments import Places, Run, train_command
 from thrmlDenoising.families.hierarchy import HierarchyDiffusion
@@ -26,8 +26,6 @@ GRAMMARS = ((32, 8, 7), (16, 4, 7), (8, 2, 7))
 """v, m and L of deep grammars whose transition is shown, with s = 2."""
 
 N_GRAMMARS, N_STRINGS = 8, 500
-TRAINED, EXACT = "m3_P1024", "exact"
-"""The variants that noise strings and denoise them."""
 
 
 def theory(noise: float, v: int, m: int, n_layers: int) -> float:
@@ -101,14 +99,14 @@ def changes(model: HierarchyDiffusion) -> Iterable[Mapping[str, float]]:
 
 def measure(runs: Sequence[Run], places: Places) -> None:
     """Writes what the figure shows besides the tables of runs."""
-    models = {}
-    for variant in (EXACT, TRAINED):
+    models, trained = {}, OF_SCALE[places.tables.name].main_name
+    for variant in (EXACT, trained):
         (run,) = [run for run in runs if run.name == f"{variant}_seed0"]
         folder = places.folder(run)
         assert folder is not None, "a run that is finished has a folder"
         models[variant] = HierarchyDiffusion.load(folder)
         _write(places.tables / f"changes_{variant}.csv", changes(models[variant]))
-    shallow = transition_of(models[TRAINED])
+    shallow = transition_of(models[trained])
     _write(places.tables / "transitions.csv", [*transitions(), *shallow])
 
 

@@ -8,10 +8,11 @@
 Scales are those of the characteristic function exp(-|t|^alpha): at alpha = 2 it is normal noise of
 variance 2.
 
-Tails are right in float32 down to a chance of some 1e-19: uniform variates are drawn by their
+Power tails are right in float32 down to a chance of some 1e-19: uniform variates are drawn by their
 distance from the nearer end of their range, which has 63 bits, and products are sums of logarithms.
+(The normal numbers in `isotropic` end at 5.4, a chance of 1e-7; near alpha = 2 so does the noise.)
 What is larger than the largest float32, 3e38, is infinite: of symmetric noise at alpha = 0.5 one in
-1e19, of A in `positive`, whose square root is wanted, one in 3e9 (`log_positive` has no limit).
+1e19, of A in `positive`, whose square root is wanted, one in 4e9 (`log_positive` has no limit).
 """
 
 from collections.abc import Sequence
@@ -116,7 +117,10 @@ def skewed(
     if beta == 0 or alpha == 2:
         return symmetric(key, alpha, shape)
     if alpha == 1:
-        raise ValueError("alpha=1 with beta != 0 has no scale of its own: take 0.99 or 1.01")
+        raise ValueError(
+            f"alpha=1 with beta={shown(beta)}: use beta=0, or another alpha; near 1 skewed noise "
+            "lies about beta tan(pi alpha / 2), which has no limit"
+        )
     log_scale = -np.log(abs(np.cos(np.pi * alpha / 2))) / alpha
     total = jnp.zeros(tuple(shape))
     for part_key, sign in zip(jax.random.split(key), (1, -1), strict=True):
@@ -161,9 +165,11 @@ class _Place(NamedTuple):
     def log_sin(self, factor: float) -> Float[Array, "..."]:
         """ln |sin(factor pi x)| of the number x, for factors below 2."""
         from_below = factor * jnp.where(self.upper, 1 - self.v, self.v)
-        # sin(factor pi (1 - v)) is zero near v = 0 where the factor is 1
-        near_one = jnp.where(self.upper, abs((1 - factor) + factor * self.v), 1 - from_below)
-        return _log_sin(jnp.where(from_below <= 0.5, from_below, near_one))
+        # |sin(pi y)| by the distance of y from 0, 1 or 2, each exact where it is the least
+        from_one = abs((1 - factor) + factor * self.v)
+        from_two = (2 - factor) + factor * self.v
+        from_above = jnp.where(self.upper, jnp.minimum(from_one, from_two), abs(1 - from_below))
+        return _log_sin(jnp.minimum(from_below, from_above))
 
     @property
     def log_exponential(self) -> Float[Array, "..."]:
