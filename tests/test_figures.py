@@ -240,6 +240,14 @@ class TestHierarchies:
             assert theory(noise - 0.03, v, m, 60) > 0.5
             assert theory(min(noise + 0.03, 1), v, m, 60) == pytest.approx(1 / v, abs=0.02)
 
+    def test_what_is_shown_in_full_is_what_the_config_says(self):
+        shown = hierarchy_plot.Shown.of(laptop("hierarchy"))
+        assert (shown.m, shown.n_train) == hierarchy.LAPTOP.main
+        assert shown.variant == hierarchy.LAPTOP.main_name
+        cfg = hierarchy.LAPTOP.cfg
+        sizes = cfg.hierarchy.n_symbols, cfg.optim.batch_size, hierarchy.LAPTOP.n_updates
+        assert (shown.v, shown.batch_size, shown.n_updates) == sizes
+
     def test_theory_and_simulation_agree(self):
         rows = hierarchy_plot.read_rows(laptop("hierarchy"), "transitions")
         deep = [row for row in rows if row["n_layers"] == 7]

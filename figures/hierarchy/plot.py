@@ -20,14 +20,45 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
-from figures.hierarchy.config import EXACT, OF_SCALE
 from thrmlDenoising.experiments import FigureData, PaperFigure, RunTable
 from thrmlDenoising.plots.paper import draw_band
 
 MOST = 0.8
 """The part of a level's rules for which is asked how many strings it takes."""
 
+EXACT = "exact"
+"""The variant whose denoiser is belief propagation."""
+
 Row = dict[str, float]
+
+
+class Shown(NamedTuple):
+    """The training that is shown in full.
+
+    Attributes:
+        m: rules a symbol.
+        n_train: P.
+        v: symbols.
+        batch_size: strings of an update.
+        n_updates: in all.
+    """
+
+    m: int
+    n_train: int
+    v: int
+    batch_size: int
+    n_updates: int
+
+    @classmethod
+    def of(cls, data: FigureData) -> "Shown":
+        """As `train.py` has written it."""
+        (row,) = read_rows(data, "shown_in_full")
+        return cls(**{name: int(value) for name, value in row.items()})
+
+    @property
+    def variant(self) -> str:
+        """Its name."""
+        return f"m{self.m}_P{self.n_train}"
 
 
 class Learnt(NamedTuple):
@@ -50,8 +81,8 @@ def draw(data: FigureData) -> Figure:
     _draw_changes(above[1], data)
     _draw_learning(above[2], data)
     learnt = {m: read_learnt(data, m) for m in read_m(data)}
-    m, _ = OF_SCALE[data.scale].main
-    _draw_levels(below[0], learnt[m], m)
+    shown = Shown.of(data)
+    _draw_levels(below[0], learnt[shown.m], shown.m)
     _draw_grammars(below[1], learnt)
     _draw_sizes_needed(below[2], data, learnt)
     return figure
@@ -160,7 +191,7 @@ def _draw_transitions(axes: Axes, rows: list[Row]) -> None:
 
 
 def _draw_changes(axes: Axes, data: FigureData) -> None:
-    for variant, line in {EXACT: "-", OF_SCALE[data.scale].main_name: "--"}.items():
+    for variant, line in {EXACT: "-", Shown.of(data).variant: "--"}.items():
         rows = read_rows(data, f"changes_{variant}")
         names = [name for name in rows[0] if name.startswith("level_")]
         for number, column in enumerate(reversed(names)):
@@ -174,16 +205,15 @@ def _draw_changes(axes: Axes, data: FigureData) -> None:
 
 
 def _draw_learning(axes: Axes, data: FigureData) -> None:
-    scale = OF_SCALE[data.scale]
-    m, n_train = scale.main
-    tables = data.seeds(scale.main_name)
+    shown = Shown.of(data)
+    tables = data.seeds(shown.variant)
     for number, column in enumerate(levels(tables[0]), 1):
-        epochs, values = data.over_seeds(scale.main_name, lambda table, c=column: table.series(c))
-        made = np.array(epochs) * (n_train // scale.cfg.optim.batch_size)
+        epochs, values = data.over_seeds(shown.variant, lambda table, c=column: table.series(c))
+        made = np.array(epochs) * (shown.n_train // shown.batch_size)
         draw_band(axes, made[1:], values[:, 1:], color=f"C{number}", label=f"level {number}")
     axes.set(xscale="log", xlabel="updates", ylabel="valid (%)", ylim=(0, 102))
-    _plain_ticks(axes.xaxis, [scale.n_updates >> i for i in range(5)])
-    axes.set_title(f"m = {m}, P = {n_train:,}, {len(tables)} seeds")
+    _plain_ticks(axes.xaxis, [shown.n_updates >> i for i in range(5)])
+    axes.set_title(f"m = {shown.m}, P = {shown.n_train:,}, {len(tables)} seeds")
     axes.legend(handlelength=1)
 
 
@@ -204,7 +234,7 @@ def _draw_grammars(axes: Axes, learnt: Mapping[int, Learnt]) -> None:
 
 
 def _draw_sizes_needed(axes: Axes, data: FigureData, learnt: Mapping[int, Learnt]) -> None:
-    m, v = list(learnt), OF_SCALE[data.scale].cfg.hierarchy.n_symbols
+    m, v = list(learnt), Shown.of(data).v
     published = {int(row["level"]): row["exponent_of_m"] for row in data.published}
     of_levels = sizes_needed(learnt, v)
     for level, needed in enumerate(of_levels, 1):

@@ -15,7 +15,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from figures.hierarchy.config import EXACT, OF_SCALE, SCALES
+from figures.hierarchy.config import EXACT, OF_SCALE, SCALES, Scale
 from thrmlDenoising.data.hierarchy import RandomHierarchy
 from thrmlDenoising.experiments import Places, Run, train_command
 from thrmlDenoising.families.hierarchy import HierarchyDiffusion
@@ -97,9 +97,24 @@ def changes(model: HierarchyDiffusion) -> Iterable[Mapping[str, float]]:
         yield dict(t=t, noise=noise) | {f"level_{level}": of for level, of in enumerate(found)}
 
 
+def shown_in_full(scale: Scale) -> Mapping[str, float]:
+    """What a figure has to know of a scale, as it reads nothing but tables."""
+    m, n_train = scale.main
+    cfg = scale.cfg
+    return dict(
+        m=m,
+        n_train=n_train,
+        v=cfg.hierarchy.n_symbols,
+        batch_size=cfg.optim.batch_size,
+        n_updates=scale.n_updates,
+    )
+
+
 def measure(runs: Sequence[Run], places: Places) -> None:
     """Writes what the figure shows besides the tables of runs."""
-    models, trained = {}, OF_SCALE[places.tables.name].main_name
+    scale = OF_SCALE[places.tables.name]
+    _write(places.tables / "shown_in_full.csv", [shown_in_full(scale)])
+    models, trained = {}, scale.main_name
     for variant in (EXACT, trained):
         (run,) = [run for run in runs if run.name == f"{variant}_seed0"]
         folder = places.folder(run)
