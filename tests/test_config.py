@@ -528,7 +528,9 @@ def test_yaml_may_repeat_values_by_aliases():
     assert cfg.wd.controller == "paper"
 
 
-@pytest.mark.parametrize(("n", "name"), [(4000, "字" * 150), (40_000, "a")])
+@pytest.mark.parametrize(
+    ("n", "name"), [(4000, "字" * 150), pytest.param(40_000, "a", marks=pytest.mark.slow)]
+)
 def test_a_config_that_could_not_be_read_again_is_not_written(tmp_path, n, name):
     cfg = DTMConfig().replace(
         data=dict(

@@ -345,6 +345,7 @@ def test_strings_are_held_against_the_grammar(exact):
     assert one["rule_usage_2"] == pytest.approx(1 - 1 / 4)
 
 
+@pytest.mark.slow
 def test_rules_are_counted(exact):
     """Of all 16 strings of 4 tokens, by the tree of each."""
     (finding,) = (f for f in exact.model.findings(exact.state) if f.key == "rules")

@@ -324,7 +324,7 @@ def test_the_time_is_learned_from_and_its_twin_that_hears_none_learns_nothing(se
 # --- batches in parts ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n_images", rest_slow([16, 1, 40]))
+@pytest.mark.parametrize("n_images", rest_slow([16, 1, 40], 0))
 def test_the_gradient_of_a_batch_is_the_mean_of_its_parts(n_images):
     """As whole; and parts have keys of their own, the same on any number of cores."""
     network = tiny("patches", channels=8)
