@@ -13,6 +13,7 @@ from exactness import ALARM, fit_p_value
 from grammars import FILTERED, SMALL, Listed, random_likelihood
 from tiny import rest_slow
 
+from figures.hierarchy.train import N_GRAMMARS, simulated
 from thrmlDenoising.data.hierarchy import (
     Posterior,
     RandomHierarchy,
@@ -22,6 +23,7 @@ from thrmlDenoising.data.hierarchy import (
     drawn,
     gaussian_log_likelihood,
     messages,
+    p_class,
     uniform_log_likelihood,
 )
 
@@ -283,39 +285,12 @@ def test_deep_and_wide_trees_lose_nothing(numbers):
     assert np.isfinite(rhm.posterior(np.roll(tokens, 1, axis=1), 1e-12).log_evidence).all()
 
 
-def fixed_point_map(p: float, v: int, m: int, s: int) -> float:
-    """What a node knows of its symbol, from what each below it knows of its own.
-
-    The rules of each level being averaged over, [p^s + g (1 - p^s)] / [p^s + f (1 - p^s)]
-    (Sclocchi, Favero & Wyart, arXiv 2402.16991).
-    """
-    f, g = (m * v - 1) / (v**s - 1), (m - 1) / (v**s - 1)
-    return (p**s + g * (1 - p**s)) / (p**s + f * (1 - p**s))
-
-
-def theory(noise: float, v: int, m: int, n_layers: int) -> float:
-    p = 1 - noise + noise / v
-    for _ in range(n_layers):
-        p = fixed_point_map(p, v, m, 2)
-    return p
-
-
 def test_theory_has_its_published_numbers():
-    found = [theory(noise, 32, 8, 7) for noise in (0.5, 0.6, 0.7, 0.75, 0.8)]
+    found = [p_class(noise, 32, 8, 7) for noise in (0.5, 0.6, 0.7, 0.75, 0.8)]
     np.testing.assert_allclose(found, [0.983, 0.952, 0.664, 0.113, 0.034], atol=6e-4)
 
 
-N_GRAMMARS, N_STRINGS = 8, 50
-
-
-def known_of_roots(v: int, m: int, n_layers: int, noise: float) -> float:
-    """p(class | tokens that say they may be wrong, and are right), over grammars and strings."""
-    found = []
-    for seed in range(N_GRAMMARS):
-        rhm = RandomHierarchy(v, v, m, 2, n_layers, seed=seed)
-        tokens, classes = rhm.strings(rhm.sample_indices(N_STRINGS, seed))
-        found.append(rhm.posterior(tokens, noise).root[np.arange(N_STRINGS), classes].mean())
-    return float(np.mean(found))
+N_STRINGS = 50
 
 
 @pytest.mark.parametrize(
@@ -340,10 +315,10 @@ def test_roots_are_known_as_well_as_theory_says(case):
     v, m, n_layers, noises = case
     distances = []
     for noise in noises:
-        found, p = known_of_roots(v, m, n_layers, noise), theory(noise, v, m, n_layers)
+        found, p = simulated(noise, v, m, n_layers, N_STRINGS), p_class(noise, v, m, n_layers)
         error = 4 * np.sqrt(p * (1 - p) / (N_GRAMMARS * N_STRINGS))
         assert found == pytest.approx(p, abs=error)
-        distances.append(abs(found - theory(noise, v, m + 1, n_layers)) / error)
+        distances.append(abs(found - p_class(noise, v, m + 1, n_layers)) / error)
     assert max(distances) > 1, "the twin"
 
 

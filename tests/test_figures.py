@@ -25,10 +25,10 @@ from figures.grayscale import config as grey
 from figures.grayscale.train import N_GENERATED, write_images
 from figures.hierarchy import config as hierarchy
 from figures.hierarchy import plot as hierarchy_plot
-from figures.hierarchy.train import theory
 from figures.MEBM_DTM_ACP_ablation import config as ablation
 from thrmlDenoising import DTM
 from thrmlDenoising.data import Mode
+from thrmlDenoising.data.hierarchy import p_class
 from thrmlDenoising.experiments import FigureData, Places, Run, RunTable, train_run
 from thrmlDenoising.families.dtm.hardware_energy import QUOTED_TOTALS
 from thrmlDenoising.plots.paper import is_drawn_from
@@ -237,8 +237,8 @@ class TestHierarchies:
     def test_theory_loses_the_class_where_it_is_published_to(self):
         """F has a fixed point at p* = (m - 1) / (v - m) for s = 2 (arXiv 2402.16991)."""
         for v, m, noise in ((32, 8, 0.731), (16, 4, 0.800), (8, 3, 0.686), (8, 2, 0.952)):
-            assert theory(noise - 0.03, v, m, 60) > 0.5
-            assert theory(min(noise + 0.03, 1), v, m, 60) == pytest.approx(1 / v, abs=0.02)
+            assert p_class(noise - 0.03, v, m, 60) > 0.5
+            assert p_class(min(noise + 0.03, 1), v, m, 60) == pytest.approx(1 / v, abs=0.02)
 
     def test_what_is_shown_in_full_is_what_the_config_says(self):
         shown = hierarchy_plot.Shown.of(laptop("hierarchy"))

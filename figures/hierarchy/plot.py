@@ -77,14 +77,15 @@ def draw(data: FigureData) -> Figure:
     """Above, what noise leaves of strings, and learning; below, how many strings it takes."""
     figure = Figure(figsize=(6.9, 5))
     above, below = figure.subplots(2, 3)
-    _draw_transitions(above[0], read_rows(data, "transitions"))
-    _draw_changes(above[1], data)
-    _draw_learning(above[2], data)
-    learnt = {m: read_learnt(data, m) for m in read_m(data)}
     shown = Shown.of(data)
+    _draw_transitions(above[0], read_rows(data, "transitions"))
+    _draw_changes(above[1], data, shown)
+    _draw_learning(above[2], data, shown)
+    learnt = {m: read_learnt(data, m) for m in read_m(data)}
     _draw_levels(below[0], learnt[shown.m], shown.m)
     _draw_grammars(below[1], learnt)
-    _draw_sizes_needed(below[2], data, learnt)
+    published = {int(row["level"]): row["exponent_of_m"] for row in data.published}
+    _draw_sizes_needed(below[2], learnt, shown.v, published)
     return figure
 
 
@@ -183,15 +184,14 @@ def _draw_transitions(axes: Axes, rows: list[Row]) -> None:
         axes.plot(noise, _column(of, "theory"), color=colour, linewidth=1)
         label = f"{v:.0f}, {m:.0f}, {n_layers:.0f}"
         axes.plot(noise, _column(of, "found"), ".", color=colour, label=label)
-        if "trained" in of[0] and np.isfinite(_column(of, "trained")).any():
-            axes.plot(noise, _column(of, "trained"), "x", color=colour)
+        axes.plot(noise, _column(of, "trained"), "x", color=colour)
     axes.set(xlabel="e", ylabel="p(class)", ylim=(0, 1.02))
     axes.set_title("tokens known with 1 - e + e / v")
     axes.legend(title="v, m, layers", loc="lower left", handlelength=1)
 
 
-def _draw_changes(axes: Axes, data: FigureData) -> None:
-    for variant, line in {EXACT: "-", Shown.of(data).variant: "--"}.items():
+def _draw_changes(axes: Axes, data: FigureData, shown: Shown) -> None:
+    for variant, line in {EXACT: "-", shown.variant: "--"}.items():
         rows = read_rows(data, f"changes_{variant}")
         names = [name for name in rows[0] if name.startswith("level_")]
         for number, column in enumerate(reversed(names)):
@@ -204,8 +204,7 @@ def _draw_changes(axes: Axes, data: FigureData) -> None:
     axes.legend(loc="lower right", handlelength=1)
 
 
-def _draw_learning(axes: Axes, data: FigureData) -> None:
-    shown = Shown.of(data)
+def _draw_learning(axes: Axes, data: FigureData, shown: Shown) -> None:
     tables = data.seeds(shown.variant)
     for number, column in enumerate(levels(tables[0]), 1):
         epochs, values = data.over_seeds(shown.variant, lambda table, c=column: table.series(c))
@@ -233,10 +232,10 @@ def _draw_grammars(axes: Axes, learnt: Mapping[int, Learnt]) -> None:
     axes.legend(handlelength=1)
 
 
-def _draw_sizes_needed(axes: Axes, data: FigureData, learnt: Mapping[int, Learnt]) -> None:
-    m, v = list(learnt), Shown.of(data).v
-    published = {int(row["level"]): row["exponent_of_m"] for row in data.published}
-    of_levels = sizes_needed(learnt, v)
+def _draw_sizes_needed(
+    axes: Axes, learnt: Mapping[int, Learnt], v: int, published: Mapping[int, str]
+) -> None:
+    m, of_levels = list(learnt), sizes_needed(learnt, v)
     for level, needed in enumerate(of_levels, 1):
         known, ours = np.isfinite(needed), exponent(m, needed)
         in_words = f"{ours:.1f}" if np.isfinite(ours) else "none"

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from figures.hierarchy.config import EXACT, OF_SCALE, SCALES, Scale
-from thrmlDenoising.data.hierarchy import RandomHierarchy
+from thrmlDenoising.data.hierarchy import RandomHierarchy, p_class
 from thrmlDenoising.experiments import Places, Run, train_command
 from thrmlDenoising.families.hierarchy import HierarchyDiffusion
 from thrmlDenoising.support.files import written_aside
@@ -28,25 +28,13 @@ GRAMMARS = ((32, 8, 7), (16, 4, 7), (8, 2, 7))
 N_GRAMMARS, N_STRINGS = 8, 500
 
 
-def theory(noise: float, v: int, m: int, n_layers: int) -> float:
-    """p(class) after levels of p -> [p^2 + g (1 - p^2)] / [p^2 + f (1 - p^2)] (arXiv 2402.16991).
-
-    It starts from what a token says of itself, 1 - noise + noise / v; f = (m v - 1) / (v^2 - 1)
-    and g = (m - 1) / (v^2 - 1).
-    """
-    p, f, g = 1 - noise + noise / v, (m * v - 1) / (v**2 - 1), (m - 1) / (v**2 - 1)
-    for _ in range(n_layers):
-        p = (p**2 + g * (1 - p**2)) / (p**2 + f * (1 - p**2))
-    return p
-
-
-def simulated(noise: float, v: int, m: int, n_layers: int) -> float:
+def simulated(noise: float, v: int, m: int, n_layers: int, n_strings: int = N_STRINGS) -> float:
     """p(class | tokens that say so much of themselves), by belief propagation, over grammars."""
     found = []
     for seed in range(N_GRAMMARS):
         rhm = RandomHierarchy(v, v, m, 2, n_layers, seed=seed)
-        tokens, classes = rhm.strings(rhm.sample_indices(N_STRINGS, seed))
-        found.append(rhm.posterior(tokens, noise).root[np.arange(N_STRINGS), classes].mean())
+        tokens, classes = rhm.strings(rhm.sample_indices(n_strings, seed))
+        found.append(rhm.posterior(tokens, noise).root[np.arange(n_strings), classes].mean())
     return float(np.mean(found))
 
 
@@ -56,14 +44,14 @@ def transitions() -> Iterable[Mapping[str, float]]:
         for noise in NOISES:
             args = float(noise), v, m, n_layers
             numbers = dict(v=v, m=m, n_layers=n_layers, noise=noise)
-            found = dict(theory=theory(*args), found=simulated(*args), trained=np.nan)
+            found = dict(theory=p_class(*args), found=simulated(*args), trained=np.nan)
             yield numbers | found
 
 
 def transition_of(model: HierarchyDiffusion) -> Iterable[Mapping[str, float]]:
     """The same of the grammar that a network has learnt, and how often its strings have the class.
 
-    Shown clean tokens at time t, a network is told of each what `theory` starts from.
+    Shown clean tokens at time t, a network is told of each what `p_class` starts from.
     """
     grammar, cfg = model.cfg.hierarchy.grammar, model.cfg.hierarchy
     v, m, n_layers = cfg.n_symbols, cfg.n_synonyms, cfg.n_layers
@@ -76,7 +64,7 @@ def transition_of(model: HierarchyDiffusion) -> Iterable[Mapping[str, float]]:
             m=m,
             n_layers=n_layers,
             noise=noise,
-            theory=theory(noise, v, m, n_layers),
+            theory=p_class(noise, v, m, n_layers),
             found=root[np.arange(len(tokens)), classes].mean(),
             trained=(made == classes).mean(),
         )

@@ -16,6 +16,7 @@ from thrmlDenoising.data.hierarchy.likelihoods import (
 )
 from thrmlDenoising.data.hierarchy.posterior import Posterior
 from thrmlDenoising.data.hierarchy.reading import Strings, Trees
+from thrmlDenoising.data.hierarchy.theory import p_class
 from thrmlDenoising.data.hierarchy.tree import Tree
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "denoised",
     "drawn",
     "gaussian_log_likelihood",
+    "p_class",
     "uniform_log_likelihood",
 ]

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 
 from thrmlDenoising.data.hierarchy import RandomHierarchy, Strings
 from thrmlDenoising.families.hierarchy.config import GrammarConfig
-from thrmlDenoising.families.hierarchy.rules import can_be_parsed, frequencies, rule_uses
+from thrmlDenoising.families.hierarchy.rules import can_be_parsed, rule_uses
 from thrmlDenoising.quality import Measurement, QualityReport
 from thrmlDenoising.quality.bootstrap import (
     Estimate,
@@ -94,14 +94,17 @@ def _estimates(
         yield validity_name(level), per_cent(_share_of_nodes(of_level, counts))
     if not can_be_parsed(grammar):
         return
-    for level, (used, usual) in enumerate(rule_uses(grammar, tokens), 1):
+    uses = rule_uses(grammar, tokens)
+    for level, (used, usual) in enumerate(uses, 1):
         if (used >= 0).any():
             yield usage_name(level), _distance(used, usual, counts)
             even = np.full_like(usual, 1 / len(usual))
             yield f"{usage_name(level)}_from_even", _distance(used, even, counts)
-    classes = grammar.parse(tokens).symbols[0]
+    of_classes, m = uses[-1], grammar.n_synonyms
+    classes = of_classes.used // m  # -1 stays -1
     if (classes >= 0).any():
-        yield "classes", _distance(classes, frequencies(grammar)[0], counts)
+        usual = of_classes.usual.reshape(-1, m).sum(axis=1)
+        yield "classes", _distance(classes, usual, counts)
 
 
 def _share_of_nodes(
