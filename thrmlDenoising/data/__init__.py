@@ -18,10 +18,11 @@ from thrmlDenoising.data.locations import DATA_DIR_VARIABLE
 from thrmlDenoising.data.mode import Mode
 from thrmlDenoising.data.own import OwnImages
 from thrmlDenoising.data.own_toy import ToySet
+from thrmlDenoising.data.points import OwnPoints
 from thrmlDenoising.data.quantising import level_table
 
 OwnData = OwnImages | ToySet
-"""What a user can bring along."""
+"""Images that a user can bring along."""
 
 __all__ = [
     "DATA_DIR_VARIABLE",
@@ -31,6 +32,7 @@ __all__ = [
     "Mode",
     "OwnData",
     "OwnImages",
+    "OwnPoints",
     "Split",
     "ToySet",
     "as_array",

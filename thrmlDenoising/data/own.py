@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from thrmlDenoising.data.conditions import checked_conditions
 from thrmlDenoising.data.dataset import ImageDataset, Split
 from thrmlDenoising.data.facts import DatasetFacts, check_own_name
 from thrmlDenoising.data.given import Given, as_classes, as_images
+from thrmlDenoising.data.holding_out import check_holding_out, n_held_out
 from thrmlDenoising.data.quantising import quantised
 from thrmlDenoising.data.showing import class_table, size_in_words
 from thrmlDenoising.support.hints import counted, shortened
@@ -87,7 +87,7 @@ class OwnImages:
         bits = _conditions_in_place_of_classes(conditions, classes, len(pixels))
         numbers = as_classes(classes if bits is None else np.zeros(len(pixels), int), len(pixels))
         names = _checked_names(class_names, n_classes=int(numbers.max()) + 1)
-        _check_choice(test_fraction, seed)
+        check_holding_out("every class", test_fraction, seed)
         kept = (name, pixels, numbers, float(test_fraction), names, int(seed), bits)
         for field, value in zip(fields(self), kept, strict=True):
             object.__setattr__(self, field.name, value)
@@ -183,7 +183,7 @@ class OwnImages:
         held_out = np.zeros(len(order), bool)
         for label in range(int(classes.max()) + 1):
             members = np.flatnonzero(classes == label)
-            held_out[members[: _n_held_out(len(members), self.test_fraction)]] = True
+            held_out[members[: n_held_out(len(members), self.test_fraction)]] = True
         return self._split(order[~held_out]), self._split(order[held_out])
 
     def _split(self, chosen: Int[np.ndarray, " chosen"]) -> Split:
@@ -203,21 +203,6 @@ class OwnImages:
             if half.conditions is not None:
                 digest.update(half.conditions.tobytes())
         return digest.hexdigest()
-
-
-def _n_held_out(n_images: int, fraction: float) -> int:
-    return min(max(1, round(fraction * n_images)), n_images - 1)
-
-
-def _check_choice(test_fraction: float, seed: int | np.integer) -> None:
-    """Checks what says which images are held out."""
-    if not isinstance(test_fraction, Real) or not 0 < test_fraction < 1:
-        raise ValueError(
-            f"test_fraction={test_fraction!r}: give the part of every class to hold out, above 0 "
-            "and below 1"
-        )
-    if not isinstance(seed, int | np.integer) or seed < 0:
-        raise ValueError(f"seed={seed!r}: give an integer of at least 0")
 
 
 def _conditions_in_place_of_classes(

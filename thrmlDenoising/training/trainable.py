@@ -9,7 +9,7 @@ from jaxtyping import Array, Key
 
 from thrmlDenoising.config import Config, Named
 from thrmlDenoising.config.fields import Count, checked
-from thrmlDenoising.data import OwnData
+from thrmlDenoising.data import OwnData, OwnPoints
 from thrmlDenoising.quality import headline_in_words
 from thrmlDenoising.runs import History, RunFolder, run_used_alone
 from thrmlDenoising.support.other_names import RunPath
@@ -53,7 +53,7 @@ class Trainable(Generic[M, S]):
         self,
         cfg: Config | Model | None = None,
         base_dir: str | Path = "model_logging_and_saving",
-        data: OwnData | None = None,
+        data: OwnData | OwnPoints | None = None,
     ) -> None:
         if not isinstance(cfg, Model):
             cfg = self.model_type(cfg or self.model_type.config_type(), data)
@@ -278,7 +278,7 @@ class Trainable(Generic[M, S]):
         base_path: str | Path,
         epoch: int | None = None,
         *,
-        data: OwnData | None = None,
+        data: OwnData | OwnPoints | None = None,
         classes: Sequence[Named] = (),
     ) -> Self:
         """Loads a model from a run folder.
