@@ -21,6 +21,9 @@ _ACCURACIES = {
     (HELD_OUT_PIXELS,): "pixels as in the held-out image (%)",
     ("valid_strings",): "strings that keep to the grammar (%)",
 }
+
+_OF_POINTS = ("sliced_emd", "sliced EMD to held-out points")
+"""A distance that only points have."""
 """Endings of their names, the most telling first, and what they are called on an axis."""
 
 
@@ -76,6 +79,8 @@ def headline(metric_names: Collection[str]) -> Headline | None:
         if distance in measured:
             label = DISTANCES.get(distance, f"{distance.removesuffix('_fd')} FD")
             return Headline(label, True, _names(by_mode, (distance,)))
+    if of_points := _names(by_mode, _OF_POINTS[:1]):
+        return Headline(_OF_POINTS[1], True, of_points)
     for endings, label in _ACCURACIES.items():
         if accuracies := _names(by_mode, endings):
             return Headline(label, False, accuracies)

@@ -3,10 +3,10 @@
     mean_{i != j} k(x_i, x_j) + mean_{i != j} k(y_i, y_j) - 2 mean_{i, j} k(x_i, y_j).
 
 With the kernel `cubic`, in features, it is the kernel distance of Binkowski et al. 2018,
-arXiv 1801.01401 (KID); `hamming` compares binary pixels as they are. Being unbiased it is 0 on
-average, and thus sometimes negative, for two sets of the same kind. The published KID averages
-this over random subsets of 1000 images. Here all images are used at once, which has the same
-expectation and less scatter.
+arXiv 1801.01401 (KID); `hamming` compares binary pixels as they are, and a `GaussianKernel`
+points. Being unbiased it is 0 on average, and thus sometimes negative, for two sets of the same
+kind. The published KID averages this over random subsets of 1000 images. Here all images are used
+at once, which has the same expectation and less scatter.
 """
 
 from collections.abc import Callable
@@ -50,6 +50,37 @@ def hamming(
     """exp(-0.1 h), h being how many pixels, each 0 or 1, differ."""
     differing = x.sum(axis=1)[:, None] + y.sum(axis=1) - 2 * (x @ y.T)
     return np.exp(-HAMMING_RATE * differing)
+
+
+class GaussianKernel(NamedTuple):
+    """exp(-|x - y|^2 / (2 h^2)): all moments count (Gretton et al., JMLR 13, 2012)."""
+
+    width: float
+
+    @classmethod
+    def of_median(cls, points: Float[np.ndarray, "point axis"]) -> Self:
+        """h is the median distance of two of the points.
+
+        Raises:
+            ValueError: it is 0, or there are less than 2 points.
+        """
+        from scipy.spatial.distance import pdist  # takes long, as all of SciPy's distances
+
+        width = float(np.median(pdist(points))) if len(points) > 1 else 0.0
+        if not width:
+            raise ValueError(
+                f"the median distance of {len(points)} points is 0, which gives a kernel no width: "
+                "use more points, of which less than half are the same"
+            )
+        return cls(width)
+
+    def __call__(
+        self, x: Float[np.ndarray, "point axis"], y: Float[np.ndarray, "other axis"]
+    ) -> Float[np.ndarray, "point other"]:
+        """Of all pairs; differences are taken first, as points may be far from 0."""
+        from scipy.spatial.distance import cdist
+
+        return np.exp(cdist(x, y, "sqeuclidean") / (-2 * self.width**2))
 
 
 class KernelReference(NamedTuple):

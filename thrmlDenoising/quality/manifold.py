@@ -23,7 +23,8 @@ from thrmlDenoising.quality.bootstrap import (
 N_NEIGHBOURS = 5
 _ROWS_AT_ONCE = 512
 _ROUNDING = 1e-12
-"""Squared distances are equal if they differ by less, relative to the longest feature vector."""
+"""Squared distances are equal if they differ by less, relative to |x|^2 + |y|^2: a vector far away
+must not blur the others."""
 
 
 class Manifold(NamedTuple):
@@ -90,7 +91,7 @@ def overlap(
     recalled, covered = _Hits.none(n_generated), _Hits.none(n_generated)
     for rows in _blocks(n_reference):
         squared = _squared_distances(reference.features[rows], generated.features)
-        squared -= _ROUNDING * _longest(generated.features, reference.features)
+        squared -= _ROUNDING * _sums_of_squares(reference.features[rows], generated.features)
         in_reference = squared <= reference.radii[rows, None] ** 2
         balls += in_reference.sum(axis=0)
         covered = covered.plus(in_reference)
@@ -140,10 +141,12 @@ def _squared_distances(
 ) -> Float[np.ndarray, "image other"]:
     """|x|^2 + |y|^2 - 2 x.y, at least 0."""
     squared = x @ (-2 * y.T)
-    squared += (x**2).sum(axis=1)[:, None]
-    squared += (y**2).sum(axis=1)
+    squared += _sums_of_squares(x, y)
     return np.maximum(squared, 0, out=squared)
 
 
-def _longest(*features: Float[np.ndarray, "_ feature"]) -> float:
-    return max((x**2).sum(axis=1).max() for x in features)
+def _sums_of_squares(
+    x: Float[np.ndarray, "image feature"], y: Float[np.ndarray, "other feature"]
+) -> Float[np.ndarray, "image other"]:
+    """|x|^2 + |y|^2."""
+    return (x**2).sum(axis=1)[:, None] + (y**2).sum(axis=1)
