@@ -12,6 +12,7 @@ from thrmlDenoising.plots import (
     draw_grid,
     draw_metric_vs_epoch,
     draw_rule_usage,
+    draw_tiles,
     draw_trees,
     grids,
     tile_images,
@@ -338,3 +339,15 @@ def test_images_of_no_class_have_titles_of_their_own_and_no_coloured_bar(tmp_pat
         for name in ("classes.png", "free.png")
     ]
     assert coloured == [True, False]
+
+
+def test_tiles_of_no_class_stand_row_by_row(tmp_path):
+    images = np.arange(5, dtype=np.uint8)[:, None].repeat(4, axis=1) * 50
+    draw_tiles(images, 3, (2, 2), 255, tmp_path / "tiles.png")
+    drawn = iio.imread(tmp_path / "tiles.png")
+    scale = drawn.shape[0] // 5  # two rows of two pixels, and one between them
+    assert drawn.shape[:2] == (5 * scale, 8 * scale)
+    middles = [(y * scale + scale, x * scale + scale) for y in (0, 3) for x in (0, 3, 6)]
+    assert [drawn[place] for place in middles[:5]] == [0, 50, 100, 150, 200]
+    with pytest.raises(ValueError, match="column"):
+        draw_tiles(images, 0, (2, 2), 255, tmp_path / "tiles.png")

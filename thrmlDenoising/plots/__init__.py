@@ -9,7 +9,9 @@ from thrmlDenoising.plots.curves import (
 )
 from thrmlDenoising.plots.gifs import write_gif
 from thrmlDenoising.plots.graphs import draw_graph
-from thrmlDenoising.plots.grids import draw_grid, tile_images
+from thrmlDenoising.plots.grids import draw_grid, draw_tiles, tile_images
+from thrmlDenoising.plots.point_gifs import write_points_gif
+from thrmlDenoising.plots.points import draw_points, draw_survival
 from thrmlDenoising.plots.style import MetricStyle
 from thrmlDenoising.plots.trees import draw_rule_usage, draw_trees
 from thrmlDenoising.plots.weights import draw_weights
@@ -25,9 +27,13 @@ __all__ = [
     "draw_graph",
     "draw_grid",
     "draw_metric_vs_epoch",
+    "draw_points",
     "draw_rule_usage",
+    "draw_survival",
+    "draw_tiles",
     "draw_trees",
     "draw_weights",
     "tile_images",
     "write_gif",
+    "write_points_gif",
 ]

@@ -1,6 +1,6 @@
 """Animations of images while they are being sampled."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -105,17 +105,27 @@ def write_gif(
     }
     if said := what_is_shown(counts):
         below.append(paragraph(said, width))
-    pages = (  # one at a time: a long animation would fill the memory
-        as_image(framed(above([header, drawn(frame), *below], gap=8), 10))
+    pages = (
+        framed(above([header, drawn(frame), *below], gap=8), 10)
         for header, frame in zip(headers, shown_frames, strict=True)
     )
-    durations = [round(1000 / frames_per_second)] * (len(shown_frames) - 1) + [_LAST_FRAME_MS]
+    save_gif(pages, len(shown_frames), frames_per_second, path)
+
+
+def save_gif(pages: Iterator[Picture], n_pages: int, frames_per_second: float, path: Path) -> None:
+    """Writes pages of one size as an endless GIF, its last frame held for two seconds.
+
+    Args:
+        pages: made one at a time, as a long animation would fill the memory.
+    """
+    durations = [round(1000 / frames_per_second)] * (n_pages - 1) + [_LAST_FRAME_MS]
+    images = map(as_image, pages)
     with written_aside(path) as aside:
-        next(pages).save(
+        next(images).save(
             aside,
             format="GIF",
             save_all=True,
-            append_images=pages,
+            append_images=images,
             duration=durations,
             loop=0,
         )

@@ -37,6 +37,7 @@ _ASPECT = 1.3
 _GAP = 24  # between classes
 _LONGEST_BLOCK = 3000  # pixels of one class, in height and in width
 _MOST_PIXELS = 8_000_000  # of a page, but for places left empty and the words below
+_TILES_HEIGHT = 600  # pixels, about
 _BETWEEN = 215  # light grey, so that black and white images both show their edge
 
 
@@ -121,6 +122,25 @@ def tile_images(
     places[: len(images), :height, :width] = greys.reshape(-1, height, width)
     rows = places.reshape(n_rows, n_columns, height + 1, width + 1).swapaxes(1, 2)
     return rows.reshape(n_rows * (height + 1), n_columns * (width + 1))[:-1, :-1]
+
+
+def draw_tiles(
+    images: UInt8[np.ndarray, "image pixel"],
+    n_columns: int,
+    image_shape: tuple[int, int],
+    n_levels: int,
+    path: Path,
+) -> None:
+    """Write a PNG with images of no class, row by row; see `tile_images`.
+
+    Raises:
+        ValueError: shapes or values do not fit.
+    """
+    tiles = tile_images(images, n_columns, image_shape, n_levels)
+    scale = max(1, round(_TILES_HEIGHT / tiles.shape[0]))
+    with written_aside(path) as aside:
+        enlarged = tiles.repeat(scale, axis=0).repeat(scale, axis=1)
+        imageio.imwrite(aside, enlarged, extension=".png", optimize=True)
 
 
 def _class_block(
