@@ -19,6 +19,7 @@ FLOORS = [
     {"families"},
     {"DTM", "DTM_config", "step", "utils", "smoke_testing"},
     {"experiments", "evaluate", "train"},
+    {"display"},
 ]
 """From the ground up; rooms of one floor know nothing of each other, but for `SAME_FLOOR`."""
 

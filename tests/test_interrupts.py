@@ -134,6 +134,7 @@ COMMANDS = [
     "thrmlDenoising.train",
     "thrmlDenoising.evaluate",
     "figures.all",
+    "thrmlDenoising.display",
     *(
         f"figures.{path.parent.name}.{path.stem}"
         for name in ("train", "plot")

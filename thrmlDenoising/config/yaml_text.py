@@ -93,20 +93,29 @@ def parse(text: str) -> dict[str, Any]:
     Raises:
         ValueError: the text is no valid YAML, or no mapping of section names to fields.
     """
-    try:
-        sections = _load(text) or {}
-    except ValueError as error:
-        raise ValueError(shortened(error)) from error
-    except RecursionError as error:
-        raise ValueError("no valid YAML: it is nested too deeply") from error
-    except Exception as error:  # what PyYAML raises for values that are none, such as !!int ""
-        raise ValueError(f"no valid YAML: {shortened(error)}") from error
+    sections = parse_value(text) or {}
     if not isinstance(sections, dict):
         raise ValueError(
             "a config in YAML is a mapping of section names to fields, such as "
             f"'sampling: {{batch_size: 100}}', not {shown(sections)}"
         )
     return {name: {} if fields is None else fields for name, fields in sections.items()}
+
+
+def parse_value(text: str) -> Any:
+    """The value in YAML text: a number, text, a list, ...; None where there is nothing.
+
+    Raises:
+        ValueError: the text is no valid YAML.
+    """
+    try:
+        return _load(text)
+    except ValueError as error:
+        raise ValueError(shortened(error)) from error
+    except RecursionError as error:
+        raise ValueError("no valid YAML: it is nested too deeply") from error
+    except Exception as error:  # what PyYAML raises for values that are none, such as !!int ""
+        raise ValueError(f"no valid YAML: {shortened(error)}") from error
 
 
 def _load(text: str) -> Any:

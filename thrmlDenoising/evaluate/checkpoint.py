@@ -6,27 +6,30 @@ from typing import Any
 
 from thrmlDenoising import __version__
 from thrmlDenoising.config import Config
+from thrmlDenoising.evaluate.opening import (
+    add_run_options,
+    replaced,
+    saved_run,
+    settings,
+    trained_model,
+)
 from thrmlDenoising.evaluate.text import parser
-from thrmlDenoising.families import family_of_run
 from thrmlDenoising.runs import RunFolder
 from thrmlDenoising.support.files import check_can_be_written, write_json
 from thrmlDenoising.support.imports import parse_trusting
 from thrmlDenoising.support.paths import user_path
-from thrmlDenoising.training import SavedRun, Source
 
 
 def checkpoint_command(words: list[str]) -> None:
     """Measures all there is of a checkpoint; prints it, and writes it as JSON into the run."""
     given = _parse(words)
-    model_type = family_of_run(given.run)
-    saved = SavedRun.open(model_type, Source.of(given.run, given.epoch))
-    model = model_type.read_static(saved._replace(cfg=_changed(saved.cfg, given)))
-    state = model.read_state(saved)
-    epoch = saved.checkpoint.epoch
+    saved = saved_run(given)
+    model, state = trained_model(saved, _changed(saved.cfg, given))
+    epoch = state.epoch
     output = given.output or _place_in(RunFolder.open(given.run), epoch)
     check_can_be_written(output, "--output")
     content: dict[str, Any] = {"thrmlDenoising": __version__, "epoch": epoch}
-    for mode, report in model.reports(state, given.images_per_class):
+    for mode, report in model.reports(state, given.n):
         print(f"\n## {mode} {model.makes} of epoch {epoch}\n\n{report}", flush=True)
         content[mode] = report.to_dict()
         write_json(output, content)  # should what follows fail, this is kept
@@ -49,10 +52,13 @@ def _place_in(run: RunFolder, epoch: int) -> Path:
 
 def _parse(words: list[str]) -> Namespace:
     arguments = parser("")
-    arguments.add_argument("run", type=user_path, help="run folder")
-    arguments.add_argument("--epoch", type=int, help="the last complete one if left out")
+    add_run_options(arguments)
     arguments.add_argument(
-        "--images-per-class", type=int, help="or strings in all; as the config says if left out"
+        "--n",
+        "--images-per-class",
+        dest="n",
+        type=int,
+        help="how many are generated, of images for each class; as the config says if left out",
     )
     arguments.add_argument("--extractors", nargs="+", help="those of the config")
     arguments.add_argument("--inception-weights", help="file with the weights of FID's network")
@@ -64,16 +70,18 @@ def _parse(words: list[str]) -> Namespace:
 
 
 def _changed(cfg: Config, given: Namespace) -> Config:
-    """The config with what the command line says."""
+    """The config with what the command line says.
+
+    Raises:
+        ValueError: it says something twice, or see `settings` and `replaced`.
+    """
     said = {
-        "data": {"data_dir": given.data_dir},
-        "evaluation": {
-            "extractors": given.extractors,
-            "inception_weights": given.inception_weights,
-        },
+        "data.data_dir": given.data_dir,
+        "evaluation.extractors": given.extractors,
+        "evaluation.inception_weights": given.inception_weights,
     }
-    changes = {
-        section: {name: value for name, value in fields.items() if value is not None}
-        for section, fields in said.items()
-    }
-    return cfg.replace(**{section: fields for section, fields in changes.items() if fields})
+    options = {name: value for name, value in said.items() if value is not None}
+    changes = settings(cfg, given.set)
+    if twice := options.keys() & changes:
+        raise ValueError(f"--set {min(twice)} and an option of its own: give one of them")
+    return replaced(cfg, options | changes)

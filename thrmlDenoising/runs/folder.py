@@ -1,6 +1,5 @@
 """Where the files of a run lie."""
 
-import errno
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import Self
 
+from thrmlDenoising.support.files import refuse_linked_folders
 from thrmlDenoising.support.hints import shortened, shown
 
 _LONGEST_DESCRIPTOR = 200  # bytes; file systems allow 255 for a name, the time stamp included
@@ -90,11 +90,7 @@ class RunFolder:
         Raises:
             OSError: one is.
         """
-        for folder in self.root.iterdir():
-            if folder.is_symlink() and folder.is_dir():
-                raise OSError(
-                    errno.ELOOP, "is a link, through which nothing is written", str(folder)
-                )
+        refuse_linked_folders(self.root)
 
     @property
     def sub_folders(self) -> tuple[Path, ...]:
@@ -154,6 +150,10 @@ class RunFolder:
     def full_evaluation(self, epoch: int) -> Path:
         """What the evaluation command has measured at an epoch, as JSON."""
         return self.root / "evaluations" / f"epoch{epoch}_full.json"
+
+    def display(self, epoch: int) -> Path:
+        """Folder of what the display command has drawn of an epoch."""
+        return self.root / f"display_epoch{epoch}"
 
     def image(self, epoch: int, mode: str) -> Path:
         """The image grid of an epoch; `mode` is "free" or "clamped"."""

@@ -55,6 +55,17 @@ def append_text(path: Path, text: str) -> None:
         raise
 
 
+def refuse_linked_folders(folder: Path) -> None:
+    """Checks that no folder in this one is a link: writing there would write elsewhere.
+
+    Raises:
+        OSError: one is.
+    """
+    for inside in folder.iterdir():
+        if inside.is_symlink() and inside.is_dir():
+            raise OSError(errno.ELOOP, "is a link, through which nothing is written", str(inside))
+
+
 def through_link(path: Path) -> OSError:
     """The error about a link where a file is going to be written."""
     message = "is a link, through which nothing is written: remove it"
