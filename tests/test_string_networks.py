@@ -12,8 +12,9 @@ import pytest
 from tiny import rest_slow
 
 from thrmlDenoising.networks import StringNetwork, StringNetworkConfig, build_string_network
+from thrmlDenoising.networks.layers import LayerNorm
 from thrmlDenoising.networks.strings import network as network_module
-from thrmlDenoising.networks.strings.layers import Conv, LayerNorm, ScaledLinear
+from thrmlDenoising.networks.strings.layers import Conv, ScaledLinear
 from thrmlDenoising.networks.strings.tree import Step, TreeNet
 from thrmlDenoising.networks.strings.unet import StringUNet
 

@@ -11,6 +11,11 @@ from thrmlDenoising.networks.embedding import sinusoidal
 from thrmlDenoising.networks.network import Network, build_network
 from thrmlDenoising.networks.operations import JOULES_PER_OPERATION, n_operations
 from thrmlDenoising.networks.parts import in_parts
+from thrmlDenoising.networks.points import (
+    PointNetwork,
+    PointNetworkConfig,
+    build_point_network,
+)
 from thrmlDenoising.networks.strings import (
     StringNetwork,
     StringNetworkConfig,
@@ -21,10 +26,13 @@ __all__ = [
     "JOULES_PER_OPERATION",
     "Network",
     "NetworkConfig",
+    "PointNetwork",
+    "PointNetworkConfig",
     "StringNetwork",
     "StringNetworkConfig",
     "averaged",
     "build_network",
+    "build_point_network",
     "build_string_network",
     "in_parts",
     "n_operations",

@@ -110,6 +110,24 @@ class GroupNorm(eqx.Module):
         return jnp.repeat(of_group, x.shape[-1] // self.n_groups)
 
 
+class LayerNorm(eqx.Module):
+    """Takes mean and variance of all channels of a place, then scales and shifts each."""
+
+    scale: Float[Array, " channel"]
+    shift: Float[Array, " channel"]
+
+    def __init__(self, n_channels: int) -> None:
+        self.scale = constant(1, n_channels)
+        self.shift = constant(0, n_channels)
+
+    def __call__(self, x: Float[Array, "*axis channel"]) -> Float[Array, "*axis channel"]:
+        """Channels of mean 0 and variance 1, before scale and shift; both taken in float32."""
+        exact = x.astype(jnp.float32)
+        centred = exact - exact.mean(axis=-1, keepdims=True)
+        variance = (centred**2).mean(axis=-1, keepdims=True)
+        return (centred * jax.lax.rsqrt(variance + 1e-5)).astype(x.dtype) * self.scale + self.shift
+
+
 def dropout(
     x: Float[Array, "*axis"], rate: float, key: Key[Array, ""] | None
 ) -> Float[Array, "*axis"]:

@@ -13,10 +13,18 @@ from thrmlDenoising.processes.bit_flips import (
     time_grid,
 )
 from thrmlDenoising.processes.categorical import CategoricalProcess
+from thrmlDenoising.processes.fading import Exploding, Fading, Place, Preserving, Way
 from thrmlDenoising.processes.gaussian import Gaussian
 from thrmlDenoising.processes.importance import TimeImportance
 from thrmlDenoising.processes.levels import ByDistance, NearestNeighbour
 from thrmlDenoising.processes.logistic import truncated_logistic
+from thrmlDenoising.processes.mixtures import (
+    NormalMixture,
+    Stable,
+    Student,
+    mixed_noise,
+    noise_of_sizes,
+)
 from thrmlDenoising.processes.resampled import Absorbing, Uniform
 from thrmlDenoising.processes.schedules import NoiseSchedule
 from thrmlDenoising.processes.variational import (
@@ -32,15 +40,23 @@ __all__ = [
     "Absorbing",
     "ByDistance",
     "CategoricalProcess",
+    "Exploding",
+    "Fading",
     "Flips",
     "Gaussian",
     "Interval",
     "LabelledImages",
     "NearestNeighbour",
     "NoiseSchedule",
+    "NormalMixture",
+    "Place",
+    "Preserving",
     "Rates",
+    "Stable",
+    "Student",
     "TimeImportance",
     "Uniform",
+    "Way",
     "add_noise",
     "cross_entropy_bits",
     "flip_probabilities",
@@ -48,6 +64,8 @@ __all__ = [
     "input_coupling",
     "kl_bits",
     "masked_bits",
+    "mixed_noise",
+    "noise_of_sizes",
     "prior_bits",
     "pure_noise",
     "schedules",

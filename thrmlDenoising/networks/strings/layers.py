@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from thrmlDenoising.networks.embedding import sinusoidal
-from thrmlDenoising.networks.layers import Rng, constant
+from thrmlDenoising.networks.layers import Rng
 
 
 def gelu(x: Float[Array, "*axis"]) -> Float[Array, "*axis"]:
@@ -43,24 +43,6 @@ class ScaledLinear(eqx.Module):
 def read_out(rng: Rng, n_in: int, n_out: int) -> ScaledLinear:
     """A last layer, of which a new network's answers are small: of variance 1 / n_in."""
     return ScaledLinear(rng, n_in, n_out, divisor=n_in)
-
-
-class LayerNorm(eqx.Module):
-    """Takes mean and variance of all channels from each token, then scales and shifts a channel."""
-
-    scale: Float[Array, " channel"]
-    shift: Float[Array, " channel"]
-
-    def __init__(self, n_channels: int) -> None:
-        self.scale = constant(1, n_channels)
-        self.shift = constant(0, n_channels)
-
-    def __call__(self, x: Float[Array, "*axis channel"]) -> Float[Array, "*axis channel"]:
-        """Channels of mean 0 and variance 1, before scale and shift; both taken in float32."""
-        exact = x.astype(jnp.float32)
-        centred = exact - exact.mean(axis=-1, keepdims=True)
-        variance = (centred**2).mean(axis=-1, keepdims=True)
-        return (centred * jax.lax.rsqrt(variance + 1e-5)).astype(x.dtype) * self.scale + self.shift
 
 
 class TimeEmbedding(eqx.Module):

@@ -3,10 +3,9 @@
 import equinox as eqx
 from jaxtyping import Array, Float
 
-from thrmlDenoising.networks.layers import Rng
+from thrmlDenoising.networks.layers import LayerNorm, Rng
 from thrmlDenoising.networks.strings.config import Plan
 from thrmlDenoising.networks.strings.layers import (
-    LayerNorm,
     ScaledLinear,
     TimeEmbedding,
     gelu,

@@ -6,9 +6,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from thrmlDenoising.networks.layers import Rng
+from thrmlDenoising.networks.layers import LayerNorm, Rng
 from thrmlDenoising.networks.strings.config import Plan
-from thrmlDenoising.networks.strings.layers import LayerNorm, ScaledLinear, gelu, read_out
+from thrmlDenoising.networks.strings.layers import ScaledLinear, gelu, read_out
 
 
 class Step(eqx.Module):

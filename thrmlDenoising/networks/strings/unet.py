@@ -4,11 +4,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from thrmlDenoising.networks.layers import Rng
+from thrmlDenoising.networks.layers import LayerNorm, Rng
 from thrmlDenoising.networks.strings.config import Plan
 from thrmlDenoising.networks.strings.layers import (
     Conv,
-    LayerNorm,
     ScaledLinear,
     TimeEmbedding,
     gelu,
