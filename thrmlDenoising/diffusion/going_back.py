@@ -110,9 +110,9 @@ def walk(
     return np.stack(frames)
 
 
-def blocks(key: Key[Array, ""], n: int) -> list[tuple[slice, Key[Array, ""]]]:
+def blocks(key: Key[Array, ""], n: int, size: int = BLOCK) -> list[tuple[slice, Key[Array, ""]]]:
     """The examples of each block, and its key."""
     return [
-        (slice(start, min(n, start + BLOCK)), jax.random.fold_in(key, start))
-        for start in range(0, n, BLOCK)
+        (slice(start, min(n, start + size)), jax.random.fold_in(key, start))
+        for start in range(0, n, size)
     ]

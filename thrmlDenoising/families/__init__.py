@@ -16,6 +16,7 @@ FAMILIES = {
     "discrete": "thrmlDenoising.families.discrete.model:DiscreteModel",
     "hierarchy": "thrmlDenoising.families.hierarchy.model:HierarchyModel",
     "independent": "thrmlDenoising.families.independent:IndependentModel",
+    "levy": "thrmlDenoising.families.levy.model:LevyModel",
 }
 """Where the class of each family's models is; a family is imported when it is asked for."""
 

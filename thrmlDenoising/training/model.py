@@ -16,7 +16,6 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from thrmlDenoising.config import Config
-from thrmlDenoising.data import OwnData
 from thrmlDenoising.quality import QualityReport
 from thrmlDenoising.runs import History, RunFolder
 from thrmlDenoising.training.keys import seed_key
@@ -65,10 +64,10 @@ class Model(ABC, Generic[S]):
     """
 
     config_type: ClassVar[type[Config]]
-    makes: ClassVar[str]
+    makes: str
     numbers_in_words: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, cfg: Config, own_data: OwnData | None = None) -> None:
+    def __init__(self, cfg: Config, own_data: Any = None) -> None:
         self.cfg: Any = cfg
         self.own_data = own_data
 
@@ -119,6 +118,15 @@ class Model(ABC, Generic[S]):
         """
 
     # ------------------------------------------------------------------ what a family may be
+
+    @classmethod
+    def judging(cls, cfg: Any, n: int) -> Any:
+        """The config by which n are generated to be judged and drawn; of images, n of each class.
+
+        Raises:
+            ValueError: n is no such number.
+        """
+        return cfg.replace(generation={"n_judged": n})
 
     def prepare(self) -> None:
         """Reads what training and judging need, so that what is missing is known before a folder
@@ -256,7 +264,7 @@ class Model(ABC, Generic[S]):
         """Saves what was drawn once and never changes, and could not be drawn again."""
 
     @classmethod
-    def read_static(cls, saved: "SavedRun", own_data: OwnData | None = None) -> Self:
+    def read_static(cls, saved: "SavedRun", own_data: Any = None) -> Self:
         """The model of a checkpoint, with what `write_static` has saved."""
         return cls(saved.cfg, own_data)
 

@@ -62,7 +62,7 @@ class HierarchyModel(Model[StringState]):
     """
 
     config_type: ClassVar[type[Config]] = HierarchyConfig
-    makes: ClassVar[str] = "strings"
+    makes: str = "strings"
     numbers_in_words: ClassVar[Mapping[str, str]] = {
         BITS: "held-out bits per token",
         GAP: "bits from the exact denoiser",

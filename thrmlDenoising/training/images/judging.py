@@ -17,16 +17,9 @@ from thrmlDenoising.quality import (
 )
 from thrmlDenoising.quality.accuracy import class_judge
 from thrmlDenoising.quality.bootstrap import draw_counts, per_cent, share_estimate
-from thrmlDenoising.quality.features import (
-    FeatureExtractor,
-    UnavailableError,
-    named_extractor,
-    own_extractor,
-)
+from thrmlDenoising.quality.features import FeatureExtractor, own_extractor
 from thrmlDenoising.runs import image_name
-from thrmlDenoising.support.hints import shown
-from thrmlDenoising.support.imports import redefined
-from thrmlDenoising.support.warn import warn
+from thrmlDenoising.training.extractors import Extractors
 from thrmlDenoising.training.images.generating import check_mode, generate, grid_of
 from thrmlDenoising.training.images.maker import ImageMaker
 from thrmlDenoising.training.images.pictures import grid_picture
@@ -112,20 +105,12 @@ class Judge:
 
     def _what_can_be_measured(self) -> QualitySuite:
         """An extractor that something is wrong with is one of the `failures`."""
-        extractors: list[FeatureExtractor] = []
-        failures: dict[str, Exception] = {}
-        notes = self._notes
-        for name in self._extractor_names:
-            try:
-                extractors.append(self._extractor(name))
-            except UnavailableError as error:
-                notes.append(f"{name}: {error}")
-                warn(f"feature extractor {name!r} is left out: {error}", stacklevel=2)
-            except Exception as error:
-                failures[shown(name)] = error
-        n_replicates = self._cfg.evaluation.bootstrap_replicates
+        evaluation, name = self._cfg.evaluation, self._cfg.data.dataset_name
+        extractors = Extractors.named(self._extractor_names, name, evaluation.inception_weights)
+        notes = (*self._notes, *extractors.notes)
+        n_replicates = evaluation.bootstrap_replicates
         return QualitySuite(
-            self._model.real, tuple(extractors), n_replicates, tuple(notes), failures
+            self._model.real, extractors.usable, n_replicates, notes, extractors.failures
         )
 
     def _suite_of(
@@ -146,15 +131,6 @@ class Judge:
         data, names = self._cfg.data, self._cfg.evaluation.extractors
         unknown = data.facts.is_toy or data.is_own
         return [name for name in names if not (unknown and name == "classifier")]
-
-    def _extractor(self, name: Extractor) -> FeatureExtractor:
-        weights = self._cfg.evaluation.inception_weights
-        if (newer := redefined(name)) is not None:
-            warn(
-                f"{newer} has been defined again since the config was made, which has the old "
-                "function: make the config again"
-            )
-        return named_extractor(name, self._cfg.data.dataset_name, weights)
 
     def _look_for_toy_images(
         self, report: QualityReport, pixels: UInt8[np.ndarray, "image pixel"], mode: Mode

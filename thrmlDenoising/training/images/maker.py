@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from functools import cached_property
-from typing import ClassVar, get_args
+from typing import get_args
 
 import numpy as np
 from jaxtyping import Array, Int, Key
@@ -26,7 +26,7 @@ class ImageMaker(Model[S]):
         ValueError: they are not the images of the config.
     """
 
-    makes: ClassVar[str] = "images"
+    makes: str = "images"
 
     def __init__(self, cfg: ImageConfig, own_data: OwnData | None = None) -> None:
         check_same_images(cfg, own_data)
@@ -68,6 +68,14 @@ class ImageMaker(Model[S]):
         """
 
     # ------------------------------------------------------------------ what a family may be
+
+    @classmethod
+    def judging(cls, cfg: ImageConfig, n: int) -> ImageConfig:
+        """See `Model.judging`; no more images are drawn than there are."""
+        n_drawn = min(cfg.exp.drawn_images_per_digit, n)
+        return cfg.replace(
+            generation={"fid_images_per_digit": n}, exp={"drawn_images_per_digit": n_drawn}
+        )
 
     @property
     def n_classes(self) -> int:
