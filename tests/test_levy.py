@@ -19,6 +19,7 @@ from thrmlDenoising.data.points import OwnPoints
 from thrmlDenoising.families.levy import LevyConfig, LevyDiffusion, make_cfg
 from thrmlDenoising.families.levy.learnt_images import Images, levels_of
 from thrmlDenoising.families.levy.objectives import Objective
+from thrmlDenoising.families.levy.trainer import Part, after_parts
 from thrmlDenoising.processes import Place, Preserving
 from thrmlDenoising.quality.by_class import measure_class_recall, measure_class_shares
 from thrmlDenoising.quality.features import named_extractor
@@ -344,7 +345,10 @@ def test_every_example_is_noised_as_often_as_groups_say(tmp_path):
         (dict(generation=dict(eta=0.5)), "generation.eta=0.5 with .*deterministic=False.*DLIM"),
         (dict(generation=dict(clip=0.0)), "generation.clip must be"),
         (dict(optim=dict(batch_size=65)), "batch_size=65 is more than the 64 training examples"),
-        (dict(exp=dict(n_drawn=41)), "n_drawn=41 are drawn of generation.n_judged=40"),
+        (
+            dict(data=dict(name="fashion_mnist_10k"), exp=dict(n_drawn=41)),
+            "n_drawn=41 are drawn of generation.n_judged=40",
+        ),
         (dict(data=dict(imbalance=0.5)), "data.imbalance must be a finite number of at least 1"),
         (dict(data=dict(imbalance=5.0)), "data.imbalance: points have no classes"),
         (dict(data=dict(image="a.png")), "a picture goes with the name 'image'"),
@@ -471,3 +475,25 @@ def test_a_class_that_is_missing_is_seen(seed):
     assert one["classifier_recall_of_9"] < 0.05
     assert one["share_of_9"] < 5
     assert one["class_shares_tv"] == pytest.approx(0.5, abs=0.05)
+
+
+def test_parts_of_a_batch_count_by_their_examples(points):
+    trainer, state = points.model.trainer, points.state
+    one, other = (jax.tree.map(lambda p, c=c: c * jnp.ones_like(p), state.denoiser) for c in (1, 6))
+    mean = jax.tree.map(lambda a, b: (16 * a + 4 * b) / 20, one, other)
+    parts = [Part(16, jnp.array(1.0), one), Part(4, jnp.array(6.0), other)]
+    _, loss = after_parts(trainer, state, parts)
+    assert float(loss) == pytest.approx(2.0)
+    whole, _ = after_parts(trainer, state, [Part(20, jnp.array(2.0), mean)])
+    divided, _ = after_parts(trainer, state, parts)
+    pairs = zip(jax.tree.leaves(whole), jax.tree.leaves(divided), strict=True)
+    for ours, theirs in pairs:
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+def test_images_that_are_not_finite_are_of_no_grey_level():
+    made = np.zeros((3, 2, 2), np.float32)
+    assert levels_of(made).tolist() == [[128] * 4] * 3
+    made[1, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="1 of 3 images have numbers that are not finite"):
+        levels_of(made)

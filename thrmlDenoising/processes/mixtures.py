@@ -3,6 +3,7 @@
 Given A all is Gaussian, which is what makes posteriors of heavy-tailed diffusion known.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -63,8 +64,8 @@ class Student:
     nu: float
 
     def __post_init__(self) -> None:
-        if not self.nu > 2:
-            raise ValueError(f"nu={shown(self.nu)}: give a number above 2; infinity is normal")
+        if not 2 < self.nu < math.inf:
+            raise ValueError(f"nu={shown(self.nu)}: give a finite number above 2")
 
     def log_sizes(
         self, key: Key[Array, ""], shape: Sequence[int]

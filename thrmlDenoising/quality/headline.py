@@ -21,10 +21,10 @@ _ACCURACIES = {
     (HELD_OUT_PIXELS,): "pixels as in the held-out image (%)",
     ("valid_strings",): "strings that keep to the grammar (%)",
 }
+"""Endings of their names, the most telling first, and what they are called on an axis."""
 
 _OF_POINTS = ("sliced_emd", "sliced EMD to held-out points")
 """A distance that only points have."""
-"""Endings of their names, the most telling first, and what they are called on an axis."""
 
 
 class Headline(NamedTuple):

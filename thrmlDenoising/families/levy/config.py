@@ -242,7 +242,7 @@ class LevyConfig(Config):
                 "evaluation.clamp: images are judged in grey levels, which end at -1 and 1. Leave "
                 "it out"
             )
-        if self.exp.n_drawn > generation.n_judged:
+        if self.data.has_images and self.exp.n_drawn > generation.n_judged:
             raise ValueError(
                 f"exp.n_drawn={self.exp.n_drawn} are drawn of generation.n_judged="
                 f"{generation.n_judged}: draw fewer or generate more"

@@ -127,6 +127,16 @@ class Images(Learnt):
 
 
 def levels_of(made: Examples) -> UInt8[np.ndarray, "example pixel"]:
-    """The nearest grey levels, which for numbers beyond black and white are these."""
+    """The nearest grey levels, which for numbers beyond black and white are these.
+
+    Raises:
+        ValueError: a number is not finite, and so of no level.
+    """
+    n_bad = int((~np.isfinite(made)).reshape(len(made), -1).any(axis=1).sum())
+    if n_bad:
+        raise ValueError(
+            f"{n_bad} of {len(made)} images have numbers that are not finite: generate in more "
+            "steps, with generation.clip=1, or train with a smaller optim.learning_rate"
+        )
     levels = np.clip(np.rint((made + 1) * (N_LEVELS / 2)), 0, N_LEVELS)
     return levels.reshape(len(made), -1).astype(np.uint8)

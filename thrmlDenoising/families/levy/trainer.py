@@ -53,6 +53,7 @@ class Trainer:
 class Part(NamedTuple):
     """What a part of a batch has shown: its mean loss, and the gradient."""
 
+    n_examples: int
     loss: Float[Array, ""]
     gradient: Any
 
@@ -67,7 +68,7 @@ def update(
     """The state after one batch, and its mean loss."""
     part = partial(_part, trainer, way, state.denoiser)
     parts = in_parts(part, key, x_0) if trainer.divided else [part(key, x_0)]
-    return _step(trainer, state, parts)
+    return after_parts(trainer, state, parts)
 
 
 @eqx.filter_jit
@@ -83,7 +84,7 @@ def _part(
     All noises of an example are of one time, as their losses are compared.
     """
     time_key, noise_key, dropout_key = jax.random.split(key, 3)
-    n = trainer.objective.n_noises
+    n, n_examples = trainer.objective.n_noises, len(x_0)
     place = way.at(jax.random.randint(time_key, (len(x_0),), 1, way.n_steps + 1).repeat(n))
     x_0 = x_0.repeat(n, axis=0)
     noise = mixed_noise(trainer.mixture, noise_key, x_0.shape)
@@ -93,14 +94,14 @@ def _part(
     def mean_loss(denoiser: Denoiser) -> Array:
         return trainer.objective(denoiser(x, place, dropout_key), noise, place).mean()
 
-    return Part(*eqx.filter_value_and_grad(mean_loss)(denoiser))
+    return Part(n_examples, *eqx.filter_value_and_grad(mean_loss)(denoiser))
 
 
 @eqx.filter_jit
-def _step(
+def after_parts(
     trainer: Trainer, state: LevyState, parts: list[Part]
 ) -> tuple[LevyState, Float[Array, ""]]:
     """The state after a step down the loss of all parts of a batch, and that loss."""
-    # parts are as large as each other but for the last: see `in_parts`
-    loss, gradient = mean_of_parts(parts, [1] * len(parts))
+    sizes = [part.n_examples for part in parts]
+    loss, gradient = (mean_of_parts([part[i] for part in parts], sizes) for i in (1, 2))
     return descend(trainer.optimizer, state, gradient), loss
