@@ -54,6 +54,17 @@ class OptimConfig(Section, name="optim"):
                 "one. Leave it out"
             )
 
+    def check_enough(self, n_examples: int, what: str) -> None:
+        """Checks that there is a whole batch of training examples, of this kind in words.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if self.batch_size > n_examples:
+            raise ValueError(
+                f"optim.batch_size={self.batch_size} is more than the {n_examples} training {what}"
+            )
+
 
 @dataclass(frozen=True)
 class Optimizer:
@@ -106,6 +117,16 @@ class Optimizer:
     def init(self, network: eqx.Module) -> optax.OptState:
         """Its memory, before the first update."""
         return self.transformation.init(eqx.filter(network, eqx.is_inexact_array))
+
+    def before_training(self, denoiser: Any) -> dict[str, Any]:
+        """The fields of a `LearnedState` before the first update; None has nothing to learn."""
+        return dict(
+            epoch=0,
+            denoiser=denoiser,
+            average=denoiser,
+            optimizer=None if denoiser is None else self.init(denoiser),
+            n_updates=jnp.zeros((), jnp.int32),
+        )
 
 
 class LearnedState(State):

@@ -24,9 +24,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
 from thrmlDenoising.support.hints import shown
-
-LEAST = 0.5
-"""Of alpha. The smaller it is the more of the noise is beyond float32."""
+from thrmlDenoising.support.stable_exponent import checked_alpha
 
 
 def positive(key: Key[Array, ""], alpha: float, shape: Sequence[int]) -> Float[Array, "..."]:
@@ -130,20 +128,6 @@ def skewed(
             part = jnp.exp(log_size + log_scale + np.log(share) / alpha)
             total += sign * jnp.where(is_positive, part, -part)
     return total
-
-
-def checked_alpha(alpha: float) -> float:
-    """The exponent.
-
-    Raises:
-        ValueError: it is not from 0.5 to 2.
-    """
-    if not LEAST <= alpha <= 2:
-        raise ValueError(
-            f"alpha={shown(alpha)}: give a number from {LEAST} to 2; 2 is normal noise, and the "
-            "smaller it is the heavier are the tails"
-        )
-    return float(alpha)
 
 
 # --- variates that are exact at either end -------------------------------------------------

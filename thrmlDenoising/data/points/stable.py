@@ -12,15 +12,12 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from thrmlDenoising.data.points.mixture import grid_means
-from thrmlDenoising.support.hints import shown
-
-LEAST_ALPHA = 0.5
-"""With smaller ones points are soon beyond float32."""
+from thrmlDenoising.support.stable_exponent import checked_alpha
 
 
 @dataclass(frozen=True)
-class Symmetric:
-    """Stable noise around 0 that knows no direction.
+class _Stable:
+    """Points of a stable law.
 
     Raises:
         ValueError: alpha is not from 0.5 to 2.
@@ -30,29 +27,23 @@ class Symmetric:
     n_axes: int = 2
 
     def __post_init__(self) -> None:
-        _check_alpha(self.alpha)
+        checked_alpha(self.alpha)
+
+
+class Symmetric(_Stable):
+    """Stable noise around 0 that knows no direction."""
 
     def draw(self, rng: np.random.Generator, n: int) -> Float32[np.ndarray, "point axis"]:
         """Independent points."""
         return _isotropic(rng, self.alpha, (n, self.n_axes)).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class Skewed:
+class Skewed(_Stable):
     """Totally skewed stable coordinates (beta = 1), independent of each other.
 
     The heavy tail is on the side of large numbers. Their location is that of the parametrisation
     S1: a mean of 0 where alpha is above 1, numbers above 0 where it is below.
-
-    Raises:
-        ValueError: alpha is not from 0.5 to 2.
     """
-
-    alpha: float = 1.7
-    n_axes: int = 2
-
-    def __post_init__(self) -> None:
-        _check_alpha(self.alpha)
 
     def draw(self, rng: np.random.Generator, n: int) -> Float32[np.ndarray, "point axis"]:
         """Independent points."""
@@ -73,7 +64,7 @@ class SymmetricGrid:
     scale: float = 0.1
 
     def __post_init__(self) -> None:
-        _check_alpha(self.alpha)
+        checked_alpha(self.alpha)
 
     @property
     def n_axes(self) -> int:
@@ -110,11 +101,3 @@ def _skewed(
     if alpha == 2:
         return np.sqrt(2) * rng.standard_normal(shape)
     return np.asarray(levy_stable.rvs(alpha, 1.0, size=tuple(shape), random_state=rng))
-
-
-def _check_alpha(alpha: float) -> None:
-    if not LEAST_ALPHA <= alpha <= 2:
-        raise ValueError(
-            f"alpha={shown(alpha)}: give a number from {LEAST_ALPHA} to 2; 2 is normal noise, and "
-            "the smaller it is the heavier are the tails"
-        )

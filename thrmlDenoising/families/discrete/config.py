@@ -109,11 +109,7 @@ class DiscreteConfig(ImageConfig):
                 f"process.absorbing_level={level}: images have the levels 0 to {self.n_levels}"
             )
         self.process.steps(self.generation.n_steps)
-        if self.optim.batch_size > self.n_train:
-            raise ValueError(
-                f"optim.batch_size={self.optim.batch_size} is more than the {self.n_train} "
-                "training images"
-            )
+        self.optim.check_enough(self.n_train, "images")
         if self.generation.guidance and not self.optim.classless_share:
             raise ValueError(
                 f"generation.guidance={self.generation.guidance} with optim.classless_share=0: "

@@ -42,11 +42,7 @@ class Trainer:
         """Before the first update."""
         n_classes = denoiser.network.no_class
         return DiscreteState(
-            epoch=0,
-            denoiser=denoiser,
-            average=denoiser,
-            optimizer=self.optimizer.init(denoiser),
-            n_updates=jnp.zeros((), jnp.int32),
+            **self.optimizer.before_training(denoiser),
             times=TimeImportance.new(denoiser.n_timesteps),
             loss=jnp.zeros(()),
             class_shares=jnp.full(n_classes, 1 / n_classes),

@@ -201,11 +201,7 @@ class HierarchyConfig(Config):
         """Strings, process, network and batches have to fit each other."""
         self._check_loss()
         self.process.steps(self.generation.n_steps)
-        if self.optim.batch_size > self.hierarchy.n_train:
-            raise ValueError(
-                f"optim.batch_size={self.optim.batch_size} is more than the "
-                f"{self.hierarchy.n_train} training strings"
-            )
+        self.optim.check_enough(self.hierarchy.n_train, "strings")
 
     def _check_loss(self) -> None:
         """What is said, and what is minimised, has to be there."""

@@ -47,11 +47,7 @@ class Trainer:
     def init(self, network: StringNetwork | None, n_timesteps: int) -> StringState:
         """Before the first update."""
         return StringState(
-            epoch=0,
-            denoiser=network,
-            average=network,
-            optimizer=None if network is None else self.optimizer.init(network),
-            n_updates=jnp.zeros((), jnp.int32),
+            **self.optimizer.before_training(network),
             times=TimeImportance.new(n_timesteps),
             loss=jnp.zeros(()),
         )

@@ -225,11 +225,7 @@ class LevyConfig(Config):
         """Data, network, method and batches have to fit each other."""
         if self.data.has_images:
             self.network.check_sides(self.data.facts.image_shape)
-        if self.optim.batch_size > self.data.n_learnt:
-            raise ValueError(
-                f"optim.batch_size={self.optim.batch_size} is more than the {self.data.n_learnt} "
-                "training examples"
-            )
+        self.optim.check_enough(self.data.n_learnt, "examples")
         generation, method = self.generation, self.noise.method
         if generation.eta and not (generation.deterministic and method == "dlpm"):
             raise ValueError(

@@ -39,8 +39,7 @@ LOSS = "training_loss"
 """What the history calls the mean loss of an epoch."""
 
 N_FRAMES = 30
-N_ANIMATED = 1000
-"""Of an animation: frames, at most, and examples, of points."""
+"""Of an animation, at most."""
 
 
 class LevyModel(Model[LevyState]):
@@ -214,5 +213,5 @@ class LevyModel(Model[LevyState]):
         return {LOSS: (float(state.loss) if state.epoch else None,)}
 
     def pictures_over_epochs(self, history: History) -> Mapping[str, Draw]:
-        """The distances that are measured of points or images."""
+        """What is drawn of points at the modes of a mixture; nothing else is."""
         return self.data.pictures_over_epochs(history)

@@ -41,11 +41,7 @@ class Trainer:
     def init(self, denoiser: Denoiser) -> LevyState:
         """Before the first update."""
         return LevyState(
-            epoch=0,
-            denoiser=denoiser,
-            average=denoiser,
-            optimizer=self.optimizer.init(denoiser),
-            n_updates=jnp.zeros((), jnp.int32),
+            **self.optimizer.before_training(denoiser),
             loss=jnp.zeros(()),
         )
 
