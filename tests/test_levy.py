@@ -21,6 +21,8 @@ from thrmlDenoising.families.levy.learnt_images import Images, levels_of
 from thrmlDenoising.families.levy.objectives import Objective
 from thrmlDenoising.families.levy.trainer import Part, after_parts
 from thrmlDenoising.processes import Place, Preserving
+from thrmlDenoising.quality import RealImages
+from thrmlDenoising.quality.bootstrap import draw_counts
 from thrmlDenoising.quality.by_class import measure_class_recall, measure_class_shares
 from thrmlDenoising.quality.features import named_extractor
 from thrmlDenoising.quality.report import QualityReport
@@ -454,15 +456,16 @@ def test_a_class_that_is_missing_is_seen(seed):
         n_levels=255,
         pixel_threshold=0.0,
     )
-    rng = np.random.default_rng(seed)
+    rng, real = np.random.default_rng(seed), RealImages(dataset, 0.0)
     chosen = rng.permutation(len(dataset.train.pixels))[:600]
     pixels, classes = dataset.train.pixels[chosen], dataset.train.classes[chosen]
     extractor = named_extractor("classifier", "fashion_mnist_10k")
 
     def values(pixels: np.ndarray) -> dict[str, float]:
         report, brightness = QualityReport({}, {"classifier": None}), dataset.brightness(pixels)
-        measure_class_recall(report, dataset, extractor, brightness)
-        measure_class_shares(report, dataset, brightness)
+        counts = draw_counts(np.random.default_rng(seed), len(pixels), 50)
+        measure_class_recall(report, real, extractor, brightness, counts)
+        measure_class_shares(report, real, brightness, counts)
         return report.values
 
     both, one = values(pixels), values(pixels[classes == 0])

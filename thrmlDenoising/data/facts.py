@@ -1,5 +1,6 @@
 """What is known of each data set without reading its images."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from thrmlDenoising.data.toy import TOY_SIZES
@@ -84,16 +85,22 @@ def dataset_facts(name: str) -> DatasetFacts:
     )
 
 
-def check_own_name(name: object) -> None:
+def check_own_name(
+    name: object, what: str = "images", taken: Collection[str] = tuple(_FACTS)
+) -> None:
     """Checks that own images can have this name.
+
+    Args:
+        what: what is a user's own, if not images.
+        taken: the names of those of this package.
 
     Raises:
         ValueError: they cannot.
     """
     if isinstance(name, str):
-        check_name("the name of own images", name)
-    if not isinstance(name, str) or not name.strip() or name in _FACTS:
+        check_name(f"the name of own {what}", name)
+    if not isinstance(name, str) or not name.strip() or name in taken:
         raise ValueError(
-            f"own images cannot be called {name!r}: give a name, as text, that no data set of this "
-            f"package has ({', '.join(_FACTS)})"
+            f"own {what} cannot be called {name!r}: give a name, as text, that no data set of this "
+            f"package has ({', '.join(taken)})"
         )

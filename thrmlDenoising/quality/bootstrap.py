@@ -81,6 +81,34 @@ def share_estimate(held: Bool[np.ndarray, " image"]) -> Estimate:
     return Estimate(count / n_images, float(interval.low), float(interval.high))
 
 
+def total_variation(
+    of_examples: Float[np.ndarray, "example thing"] | Int[np.ndarray, "example thing"],
+    usual: Float[np.ndarray, " thing"],
+    counts: Int[np.ndarray, "replicate example"],
+) -> Estimate:
+    """The total variation between how often things were met and how often they usually are.
+
+    Of N meetings of n things it is some sqrt(n / (2 pi N)) by chance alone, never 0.
+
+    Args:
+        of_examples: how often each was met in every example; in some at least one.
+        usual: shares.
+
+    Raises:
+        ValueError: counts of another number of examples.
+    """
+    check_counts(counts, len(of_examples))
+
+    def distance(total: Float[np.ndarray, "*replicate thing"]) -> Float[np.ndarray, "*replicate"]:
+        shares = total / total.sum(axis=-1, keepdims=True)
+        return np.asarray(0.5 * abs(shares - usual).sum(axis=-1))
+
+    with np.errstate(invalid="ignore"):  # a resample may miss the few examples that met any
+        replicates = distance(counts @ of_examples)
+    value = float(distance(of_examples.sum(axis=0)))
+    return centred_estimate(value, replicates[np.isfinite(replicates)])
+
+
 def per_cent(share: Estimate) -> Estimate:
     """The same in per cent."""
     return Estimate(*(100 * end for end in share))

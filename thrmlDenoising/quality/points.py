@@ -11,10 +11,10 @@ from jaxtyping import Float, Int
 from thrmlDenoising.data.points import Mixture
 from thrmlDenoising.quality.bootstrap import (
     Estimate,
-    centred_estimate,
     draw_counts,
     per_cent,
     share_estimate,
+    total_variation,
 )
 from thrmlDenoising.quality.kernel_distance import (
     GaussianKernel,
@@ -138,8 +138,6 @@ def _not_finite(points: _Compared) -> Iterator[Measurement]:
 def _modes(mixture: Mixture, points: _Compared) -> Iterator[Measurement]:
     """The per cent of points within 3 standard deviations of a mode, in the plane ideally 98.9,
     and the total variation between the shares of nearest modes, of all points, and the weights.
-
-    Of N points and n modes the latter is some sqrt(n / (2 pi N)) by chance alone, never 0.
     """
     arrays = mixture.means, np.array(mixture.std), mixture.weights
     digest = hashlib.sha256(b"".join(np.asarray(a, np.float64).tobytes() for a in arrays))
@@ -148,9 +146,8 @@ def _modes(mixture: Mixture, points: _Compared) -> Iterator[Measurement]:
     within = distances.min(axis=1) <= _WITHIN * mixture.std
     yield Measurement("within_3_sigma", per_cent(share_estimate(within)), *facts)
     nearest = np.eye(len(mixture.means))[distances.argmin(axis=1)]
-    shares = np.concatenate([nearest.mean(axis=0)[None], points.counts @ nearest / len(nearest)])
-    variations = 0.5 * abs(shares - mixture.weights).sum(axis=1)
-    yield Measurement("mode_weights_tv", centred_estimate(variations[0], variations[1:]), *facts)
+    variation = total_variation(nearest, mixture.weights, points.counts)
+    yield Measurement("mode_weights_tv", variation, *facts)
 
 
 def _prd(points: _Compared) -> Iterator[Measurement]:

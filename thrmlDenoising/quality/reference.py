@@ -170,6 +170,21 @@ def held_out_distances(real: RealImages) -> Float[np.ndarray, " image"]:
     return _kept(real.hash_with(None), compute, ["nearest"])["nearest"]
 
 
+def held_out_features(
+    real: RealImages, extractor: FeatureExtractor
+) -> Float[np.ndarray, "image feature"]:
+    """All held-out images in the extractor's features, looked at once."""
+    return _held_out_features(real, extractor, _behaviour(real, extractor))
+
+
+@lru_cache(maxsize=8)
+def _held_out_features(
+    real: RealImages, extractor: FeatureExtractor, behaviour: str
+) -> Float[np.ndarray, "image feature"]:
+    data = real.dataset
+    return features_of(extractor, data.brightness(data.test.pixels))
+
+
 def evenly_spread(
     pixels: UInt8[np.ndarray, "image pixel"], about: int
 ) -> UInt8[np.ndarray, "some pixel"]:

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32
 
+from thrmlDenoising.data.facts import check_own_name
 from thrmlDenoising.data.given import Given, as_array
 from thrmlDenoising.data.holding_out import check_holding_out, n_held_out
 from thrmlDenoising.data.points.sets import POINT_SETS
 from thrmlDenoising.support.hints import counted
 from thrmlDenoising.support.html import paragraph
-from thrmlDenoising.support.user_text import check_name
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -49,7 +49,7 @@ class OwnPoints:
     def __init__(
         self, name: str, points: Given, test_fraction: float = 0.1, seed: int | np.integer = 0
     ) -> None:
-        _check_own_name(name)
+        check_own_name(name, "points", POINT_SETS)
         checked = _as_points(points)
         check_holding_out("the points", test_fraction, seed)
         kept = (name, checked, float(test_fraction), int(seed))
@@ -128,16 +128,6 @@ class OwnPoints:
         for half in self._halves:
             digest.update(half.astype("<f4").tobytes())
         return digest.hexdigest()
-
-
-def _check_own_name(name: object) -> None:
-    if isinstance(name, str):
-        check_name("the name of own points", name)
-    if not isinstance(name, str) or not name.strip() or name in POINT_SETS:
-        raise ValueError(
-            f"own points cannot be called {name!r}: give a name, as text, that no set of this "
-            f"package has ({', '.join(POINT_SETS)})"
-        )
 
 
 def _as_points(given: Any) -> Float32[np.ndarray, "point axis"]:

@@ -12,11 +12,11 @@ from thrmlDenoising.families.hierarchy.rules import can_be_parsed, rule_uses
 from thrmlDenoising.quality import Measurement, QualityReport
 from thrmlDenoising.quality.bootstrap import (
     Estimate,
-    centred_estimate,
     draw_counts,
     mean_estimate,
     per_cent,
     share_estimate,
+    total_variation,
 )
 
 N_REPLICATES = 200
@@ -129,20 +129,10 @@ def _distance(
 ) -> Estimate:
     """The total variation between how often things were used and how often they usually are.
 
-    Of N uses of n things it is some sqrt(n / (2 pi N)) by chance alone, never 0.
-
     Args:
         used: -1 where nothing was.
     """
     n_strings, n = len(used), len(usual)
     place = np.arange(n_strings)[:, None] * n + used
     of_strings = np.bincount(place[used >= 0], minlength=n_strings * n).reshape(n_strings, n)
-
-    def distance(total: Int[np.ndarray, "*replicate thing"]) -> Float[np.ndarray, "*replicate"]:
-        shares = total / total.sum(axis=-1, keepdims=True)
-        return np.asarray(0.5 * abs(shares - usual).sum(axis=-1))
-
-    with np.errstate(invalid="ignore"):  # a resample may miss the few strings that used any
-        replicates = distance(counts @ of_strings)
-    value = float(distance(of_strings.sum(axis=0)))
-    return centred_estimate(value, replicates[np.isfinite(replicates)])
+    return total_variation(of_strings, usual, counts)

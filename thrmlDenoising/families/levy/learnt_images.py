@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 
 import numpy as np
-from jaxtyping import Array, Float, Key, UInt8
+from jaxtyping import Array, Float, Int, Key, UInt8
 
 from thrmlDenoising.data import ImageDataset, load_dataset
 from thrmlDenoising.data.long_tail import long_tailed
@@ -47,6 +47,11 @@ class Images(Learnt):
         )
         return replace(dataset, train=long_tailed(dataset.train, data.imbalance))
 
+    @cached_property
+    def real(self) -> RealImages:
+        """What generated images are compared with."""
+        return RealImages(self.dataset, 0.0)
+
     @property
     def train(self) -> Examples:
         """Grey levels, from -1 to 1."""
@@ -81,7 +86,7 @@ class Images(Learnt):
         """
         extractors, evaluation = self._extractors, self.cfg.evaluation
         suite = QualitySuite(
-            RealImages(self.dataset, 0.0),
+            self.real,
             extractors.usable,
             evaluation.bootstrap_replicates,
             extractors.notes,
@@ -90,23 +95,15 @@ class Images(Learnt):
         levels, rng = levels_of(made), np.random.default_rng(self.cfg.exp.seed)
         report = suite.measure(levels, None, "free", rng)
         brightness = self.dataset.brightness(levels)
+        counts = draw_counts(rng, len(made), evaluation.bootstrap_replicates)
         with report.part("numbers beyond black and white"):
-            self._measure_range(report, made, rng)
+            _measure_range(report, made, counts)
         with report.part("class shares"):
-            measure_class_shares(report, self.dataset, brightness)
+            measure_class_shares(report, self.real, brightness, counts)
         for extractor in extractors.usable:
             with report.part(f"{extractor.name} recall of classes"):
-                measure_class_recall(report, self.dataset, extractor, brightness)
+                measure_class_recall(report, self.real, extractor, brightness, counts)
         return report
-
-    def _measure_range(
-        self, report: QualityReport, made: Examples, rng: np.random.Generator
-    ) -> None:
-        half_a_level = 1 / N_LEVELS
-        beyond = (abs(made) > 1 + half_a_level).reshape(len(made), -1).mean(axis=1)
-        counts = draw_counts(rng, len(made), self.cfg.evaluation.bootstrap_replicates)
-        share = per_cent(mean_estimate(beyond, counts))
-        report.add(Measurement("beyond_range", share, "pixels", len(made), 0, "[-1, 1]"))
 
     # ------------------------------------------------------------------ pictures
 
@@ -124,6 +121,15 @@ class Images(Learnt):
         votes = np.zeros((*levels.shape[:2], 0))
         names = ["generated"]
         return partial(write_gif, levels, votes, captions, self.shape, N_LEVELS, names)
+
+
+def _measure_range(
+    report: QualityReport, made: Examples, counts: Int[np.ndarray, "replicate image"]
+) -> None:
+    """Adds the per cent of numbers that are more than half a level beyond black or white."""
+    beyond = (abs(made) > 1 + 1 / N_LEVELS).reshape(len(made), -1).mean(axis=1)
+    share = per_cent(mean_estimate(beyond, counts))
+    report.add(Measurement("beyond_range", share, "pixels", len(made), 0, "[-1, 1]"))
 
 
 def levels_of(made: Examples) -> UInt8[np.ndarray, "example pixel"]:
