@@ -263,3 +263,15 @@ def test_mixtures_are_what_they_say():
     for nu in (2.0, 1.0, float("nan"), float("inf")):
         with pytest.raises(ValueError, match=r"nu=.*give a finite number above 2"):
             Student(nu)
+
+
+@pytest.mark.parametrize("alpha", [1.01, 1.5, 2.0])
+def test_steps_add_noise_or_are_refused(alpha):
+    for fading in (Preserving(alpha, 2 / alpha), Preserving(alpha, 1.0), Exploding(alpha)):
+        for n_steps in (1, 2, 1000):
+            way = fading.way(n_steps, 1.5)
+            assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(way))
+            assert (way.sigma[1:] > 0).all()
+            assert (way.noise[1:] > 0).all()
+    with pytest.raises(ValueError, match=r"n_steps=100 with spacing=10\.0: .* a spacing nearer"):
+        Preserving(alpha, 2 / alpha).way(100, 10.0)

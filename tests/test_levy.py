@@ -14,7 +14,7 @@ from exactness import ALARM
 from scipy import stats
 from tiny import measured, rest_slow
 
-from thrmlDenoising.data import load_dataset
+from thrmlDenoising.data import OwnImages, load_dataset
 from thrmlDenoising.data.points import OwnPoints
 from thrmlDenoising.families.levy import LevyConfig, LevyDiffusion, make_cfg
 from thrmlDenoising.families.levy.learnt_images import Images, levels_of
@@ -500,3 +500,11 @@ def test_images_that_are_not_finite_are_of_no_grey_level():
     made[1, 0, 0] = np.nan
     with pytest.raises(ValueError, match="1 of 3 images have numbers that are not finite"):
         levels_of(made)
+
+
+def test_data_and_words_of_another_kind_are_refused(points):
+    images = OwnImages("mine", np.eye(4, dtype=bool)[None].repeat(4, axis=0), [0, 0, 0, 0])
+    with pytest.raises(ValueError, match=r"data is OwnImages: .* OwnPoints"):
+        LevyDiffusion(make_cfg(), data=images)
+    with pytest.raises(ValueError, match="deterministic must be"):
+        points.sample(3, deterministic="no")

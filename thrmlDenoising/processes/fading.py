@@ -128,7 +128,8 @@ class Fading(abc.ABC):
             spacing: a power of evenly spread times: above 1 steps crowd near data.
 
         Raises:
-            ValueError: no step, or a spacing that is not above 0.
+            ValueError: no step, a spacing that is not above 0, or one with which the first steps
+                are too small to add noise.
         """
         if n_steps < 1 or not spacing > 0:
             raise ValueError(
@@ -141,6 +142,11 @@ class Fading(abc.ABC):
         signals, noises = np.stack([signal[:-1], signal[1:]]), np.stack([noise[:-1], noise[1:]])
         gamma = signals[1] / signals[0]
         added = noises[1] ** self.alpha - (gamma * noises[0]) ** self.alpha
+        if not (added > 0).all():
+            raise ValueError(
+                f"n_steps={n_steps} with spacing={spacing}: the first steps are too small to add "
+                "noise. Use fewer, or a spacing nearer to 1"
+            )
         sigma, pull = added ** (1 / self.alpha), self.pull(signals, noises)
         steps = np.append(1, gamma), np.append(0, sigma), np.append(0, pull)
         arrays = (jnp.asarray(of, jnp.float32) for of in (u, signal, noise, *steps))

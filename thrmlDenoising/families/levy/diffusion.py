@@ -69,9 +69,10 @@ class LevyDiffusion(Trainable[LevyModel, LevyState]):
                 `generation.deterministic` if left out.
 
         Raises:
-            ValueError: less than 1 example or step.
+            ValueError: less than 1 example or step, or `deterministic` is another word.
         """
         n, n_steps = checked("n", n, Count), checked("n_steps", n_steps, Count | None)
+        deterministic = checked("deterministic", deterministic, bool | None)
         return self.model.sample(self.state, self._sample_key(key), n, n_steps, deterministic)
 
     @library_settings()

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from thrmlDenoising.config import Config
 from thrmlDenoising.config.fields import Count, checked
+from thrmlDenoising.data.points import OwnPoints
 from thrmlDenoising.diffusion import blocks, walk, walk_through
 from thrmlDenoising.families.levy.config import LevyConfig
 from thrmlDenoising.families.levy.denoisers import Clipped, Denoiser
@@ -59,7 +60,7 @@ class LevyModel(Model[LevyState]):
     def __init__(self, cfg: LevyConfig, own_data: Any = None) -> None:
         super().__init__(cfg, own_data)
         if own_data is not None:
-            own_data.check_described_by(asdict(cfg.data))
+            _check_own(own_data, cfg)
         self.trainer = Trainer.from_config(cfg)
         self.way: Way = cfg.noise.fading.way(cfg.noise.n_timesteps, cfg.noise.spacing)
         self.makes = "images" if cfg.data.has_images else "points"
@@ -215,3 +216,13 @@ class LevyModel(Model[LevyState]):
     def pictures_over_epochs(self, history: History) -> Mapping[str, Draw]:
         """What is drawn of points at the modes of a mixture; nothing else is."""
         return self.data.pictures_over_epochs(history)
+
+
+def _check_own(own_data: object, cfg: LevyConfig) -> None:
+    """Checks that these are a user's own points, and those of the config."""
+    if not isinstance(own_data, OwnPoints):
+        raise ValueError(
+            f"data is {type(own_data).__name__}: models of the family 'levy' learn a user's own "
+            "points, OwnPoints of thrmlDenoising.data.points, or images of this package's sets"
+        )
+    own_data.check_described_by(asdict(cfg.data))
