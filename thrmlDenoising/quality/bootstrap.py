@@ -8,7 +8,7 @@ reference (training images and what was computed from them) stays fixed.
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Num
 
 
 class Estimate(NamedTuple):
@@ -99,7 +99,7 @@ def total_variation(
     """
     check_counts(counts, len(of_examples))
 
-    def distance(total: Float[np.ndarray, "*replicate thing"]) -> Float[np.ndarray, "*replicate"]:
+    def distance(total: Num[np.ndarray, "*replicate thing"]) -> Float[np.ndarray, " *replicate"]:
         shares = total / total.sum(axis=-1, keepdims=True)
         return np.asarray(0.5 * abs(shares - usual).sum(axis=-1))
 
