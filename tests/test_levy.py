@@ -10,34 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from exactness import ALARM
-from scipy import stats
+from heavy import tiny_cfg
 from tiny import measured, rest_slow
 
-from thrmlDenoising.data import OwnImages, load_dataset
+from thrmlDenoising.data import OwnImages
 from thrmlDenoising.data.points import OwnPoints
-from thrmlDenoising.families.levy import LevyConfig, LevyDiffusion, make_cfg
-from thrmlDenoising.families.levy.learnt_images import Images, levels_of
-from thrmlDenoising.families.levy.objectives import Objective
+from thrmlDenoising.families.levy import LevyDiffusion, make_cfg
 from thrmlDenoising.families.levy.trainer import Part, after_parts
-from thrmlDenoising.processes import Place, Preserving
-from thrmlDenoising.quality import RealImages
-from thrmlDenoising.quality.bootstrap import draw_counts
-from thrmlDenoising.quality.by_class import measure_class_recall, measure_class_shares
-from thrmlDenoising.quality.features import named_extractor
 from thrmlDenoising.quality.report import QualityReport
-
-
-def tiny_cfg(**sections: Any) -> LevyConfig:
-    return make_cfg(
-        exp=dict(descriptor="tiny", generate_gif=False, n_drawn=4),
-        data=dict(name="gmm_2", n_train=64, n_test=200),
-        noise=dict(n_timesteps=6),
-        mlp=dict(width=8, n_blocks=1, time_width=4),
-        optim=dict(batch_size=32, learning_rate=0.01, n_warmup_updates=2, average_decay=0.9),
-        generation=dict(n_judged=40),
-        evaluation=dict(bootstrap_replicates=20),
-    ).replace(**sections)
 
 
 def model(folder, **sections: Any) -> LevyDiffusion:
@@ -262,61 +242,6 @@ def test_clipping_what_is_said_keeps_points_within(tmp_path):
     assert abs(free.sample(200)).max() > 0.5
 
 
-# --- what is minimised ---------------------------------------------------------------------
-
-SAID = np.array([[0.3, -2.0], [5.0, 0.1], [0.0, 0.2], [-1.0, 3.0], [0.4, 0.4], [40.0, -7.0]])
-ADDED = np.array([[0.1, -1.0], [-3.0, 0.0], [0.0, 0.0], [1.0, 2.0], [0.5, -0.4], [2.0, 1.0]])
-WAY = Preserving(1.7, 1.0).way(9)
-AT = np.array([1, 1, 4, 4, 9, 9])
-PLACE = WAY.at(jnp.asarray(AT))
-
-
-def loss(kind: str, place: Place = PLACE, n_groups: int = 1, size: int = 1) -> np.ndarray:
-    objective = Objective(kind, 1.7, 0.8, n_groups, size)
-    said, added = (jnp.asarray(of, jnp.float32) for of in (SAID, ADDED))
-    return np.asarray(objective(said, added, place), float)
-
-
-def losses_by_hand(kind: str) -> np.ndarray:
-    off = SAID - ADDED
-    if kind == "root":
-        return np.sqrt((off**2).mean(axis=1))
-    if kind == "squared":
-        g, s = np.asarray(WAY.signal, float)[AT], np.asarray(WAY.noise, float)[AT]
-        return (1 + s**2 / g**2) * (off**2).mean(axis=1)
-    y = abs(off) / 1.7
-    return np.where(y < 0.8, y**2 / 2, 0.8 * (y - 0.4)).mean(axis=1)
-
-
-@pytest.mark.parametrize("kind", ["root", "smooth", "squared"])
-def test_losses_are_those_of_their_formulas(kind):
-    np.testing.assert_allclose(loss(kind), losses_by_hand(kind), rtol=1e-5)
-    others = {"root", "smooth", "squared"} - {kind}
-    for twin in others:
-        assert abs(loss(kind) - losses_by_hand(twin)).max() > 0.1
-
-
-@pytest.mark.parametrize("kind", ["root", "smooth"])
-def test_of_groups_of_noises_the_median_of_means_counts(kind):
-    by_hand = losses_by_hand(kind)
-    of_groups = by_hand.reshape(1, 3, 2).mean(axis=2)  # one example, three groups of two
-    median = np.median(of_groups, axis=1)
-    np.testing.assert_allclose(loss(kind, n_groups=3, size=2), median, rtol=1e-5)
-    assert abs(of_groups.mean(axis=1) - median) > 0.1, "the twin"
-    of_pairs = by_hand.reshape(2, 3, 1)[..., 0]
-    np.testing.assert_allclose(loss(kind, n_groups=3), np.median(of_pairs, axis=1), rtol=1e-5)
-    np.testing.assert_allclose(loss(kind, size=3), of_pairs.mean(axis=1), rtol=1e-5)
-
-
-def test_a_loss_that_is_0_has_a_slope():
-    objective = Objective("root", 1.7, 1.0, 1, 1)
-
-    def total(said):
-        return objective(said, jnp.zeros((2, 2)), WAY.at(jnp.array([2, 3]))).sum()
-
-    assert np.isfinite(jax.grad(total)(jnp.zeros((2, 2)))).all()
-
-
 @pytest.mark.slow
 def test_every_example_is_noised_as_often_as_groups_say(tmp_path):
     grouped = trained(tmp_path, 1, loss=dict(n_groups=3, group_size=2))
@@ -325,159 +250,6 @@ def test_every_example_is_noised_as_often_as_groups_say(tmp_path):
     assert int(grouped.state.n_updates) == int(plain.state.n_updates) == 2
     differing = zip(leaves_of(grouped), leaves_of(plain), strict=True)
     assert any((a != b).any() for a, b in differing)
-
-
-# --- what users say ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("sections", "message"),
-    [
-        (dict(noise=dict(alpha=1.0)), "noise.alpha must be a finite number above 1, to 2, not 1"),
-        (dict(noise=dict(alpha=2.5)), "noise.alpha must be a finite number above 1, to 2"),
-        (dict(data=dict(alpha=0.5)), "data.alpha must be a finite number above 1, to 2"),
-        (dict(noise=dict(nu=2.0)), "noise.nu must be a finite number above 2"),
-        (dict(noise=dict(method="t_edm", isotropic=False)), "noise.isotropic=False .* one size"),
-        (dict(noise=dict(method="ddpm")), "noise.method must be .*dlpm.*lim.*t_edm"),
-        (dict(noise=dict(n_timesteps=0)), "noise.n_timesteps must be"),
-        (dict(noise=dict(spacing=0.0)), "noise.spacing must be a finite number above 0"),
-        (dict(loss=dict(n_groups=0)), "loss.n_groups must be an integer of at least 1"),
-        (dict(loss=dict(kind="mean")), "loss.kind must be .*smooth.*root.*squared"),
-        (dict(generation=dict(eta=1.5)), "generation.eta must be a finite number from 0 to 1"),
-        (dict(generation=dict(eta=0.5)), "generation.eta=0.5 with .*deterministic=False.*DLIM"),
-        (dict(generation=dict(clip=0.0)), "generation.clip must be"),
-        (dict(optim=dict(batch_size=65)), "batch_size=65 is more than the 64 training examples"),
-        (
-            dict(data=dict(name="fashion_mnist_10k"), exp=dict(n_drawn=41)),
-            "n_drawn=41 are drawn of generation.n_judged=40",
-        ),
-        (dict(data=dict(imbalance=0.5)), "data.imbalance must be a finite number of at least 1"),
-        (dict(data=dict(imbalance=5.0)), "data.imbalance: points have no classes"),
-        (dict(data=dict(image="a.png")), "a picture goes with the name 'image'"),
-        (dict(data=dict(name="image")), "a picture goes with the name 'image'"),
-        (dict(data=dict(n_axes=2)), "describes own points in part"),
-        (dict(data=dict(name="gmm_gird")), r"gmm_gird.*Points: gmm_2, gmm_grid"),
-        (dict(data=dict(name="smoke_testing_3_1_3")), "toy sets are of one image a class"),
-    ],
-    ids=str,
-)
-def test_what_does_not_go_together_is_refused(sections, message):
-    with pytest.raises(ValueError, match=message):
-        tiny_cfg(**sections)
-
-
-@pytest.mark.parametrize("method", ["lim", "t_edm"])
-def test_noise_on_the_deterministic_way_is_of_dlpm_alone(method):
-    generation = dict(eta=0.5, deterministic=True)
-    assert tiny_cfg(generation=generation).generation.eta == 0.5
-    with pytest.raises(ValueError, match=rf"noise.method='{method}'.*Leave it at 0"):
-        tiny_cfg(generation=generation, noise=dict(method=method))
-
-
-def test_what_touches_training_stays_in_a_resumed_run():
-    free = LevyConfig.free_to_change
-    assert {name for name in free if name.startswith("generation.")} == {
-        f"generation.{name}" for name in ("n_steps", "deterministic", "eta", "clip", "n_judged")
-    }
-    assert not [name for name in free if name.startswith(("noise.", "loss.", "optim.", "mlp."))]
-
-
-# --- images --------------------------------------------------------------------------------
-
-
-def image_cfg(**sections: Any) -> LevyConfig:
-    return make_cfg(
-        exp=dict(descriptor="tiny", generate_gif=False, n_drawn=4),
-        data=dict(name="fashion_mnist_10k", target_classes=(0, 1)),
-        noise=dict(n_timesteps=4),
-        network=dict(channels=8, multipliers=(1,), n_blocks=1, attention_levels=()),
-        optim=dict(batch_size=500, n_warmup_updates=1),
-        generation=dict(n_judged=60),
-        evaluation=dict(bootstrap_replicates=20),
-    ).replace(**sections)
-
-
-@pytest.mark.slow
-def test_images_are_learnt_and_judged_class_by_class(tmp_path):
-    at_work = LevyDiffusion(image_cfg(), tmp_path)
-    at_work.train(1, evaluate_every=1)
-    assert at_work.sample(3).shape == (3, 28, 28)
-    metrics = at_work.history.records[-1].metrics
-    names = {"class_shares_tv", "share_of_0", "share_of_1", "beyond_range"}
-    names |= {"classifier_recall_of_0", "classifier_recall_of_1", "classifier_fd"}
-    assert {f"free_{name}" for name in names} <= set(metrics)
-    assert metrics["free_share_of_0"] + metrics["free_share_of_1"] == pytest.approx(100)
-    assert (at_work.logging_and_saving_dir / "images/epoch1_free.png").stat().st_size > 500
-    whole = LevyDiffusion.load(at_work.logging_and_saving_dir)
-    np.testing.assert_array_equal(whole.sample(3), at_work.sample(3))
-
-
-def test_numbers_of_images_are_grey_levels_and_beyond_them_only_counted():
-    made = np.array([[[-1.0, 1.0], [0.0, 3.0]], [[-1.001, -7.0], [0.5, 1.001]]], np.float32)
-    assert levels_of(made).tolist() == [[0, 255, 128, 255], [0, 0, 191, 255]]
-
-
-@pytest.mark.parametrize("imbalance", [1.0, 10.0])
-def test_training_images_are_as_imbalanced_as_is_said(imbalance):
-    """floor(n imbalance^(-c / 2)) of the classes c = 0, 1, 2 in the order they are named."""
-    data = dict(target_classes=(5, 0, 3), imbalance=imbalance)
-    cfg = image_cfg(data=data)
-    learnt = Images(cfg)
-    counts = np.bincount(learnt.dataset.train.classes, minlength=3).tolist()
-    n = min(cfg.data.facts.train_counts[target] for target in (5, 0, 3))
-    if imbalance > 1:
-        assert counts == [n, int(n * imbalance**-0.5), n // 10]
-    assert len(learnt.train) == sum(counts) == cfg.data.n_learnt
-    assert learnt.train.shape[1:] == (28, 28)
-    assert learnt.train.min() == -1
-    assert learnt.train.max() == 1
-    held_out = np.bincount(learnt.dataset.test.classes)
-    assert held_out.min() > 0.5 * held_out.max(), "held-out images are of all classes"
-
-
-def test_classes_without_an_image_are_refused():
-    with pytest.raises(ValueError, match="leaves the last class without images"):
-        image_cfg(data=dict(imbalance=1e9))
-
-
-def test_images_are_not_clamped_and_their_classes_exist():
-    with pytest.raises(ValueError, match=r"evaluation\.clamp: images are judged in grey levels"):
-        image_cfg(evaluation=dict(clamp=1.0))
-    with pytest.raises(ValueError, match="has the classes 0 to 9, not 10"):
-        image_cfg(data=dict(target_classes=(0, 10)))
-
-
-@pytest.mark.parametrize("seed", rest_slow((0, 1, 2), 0))
-def test_a_class_that_is_missing_is_seen(seed):
-    """Training images of two classes, and those of one of them alone."""
-    dataset = load_dataset(
-        "fashion_mnist_10k",
-        target_classes=(1, 9),
-        n_levels=255,
-        pixel_threshold=0.0,
-    )
-    rng, real = np.random.default_rng(seed), RealImages(dataset, 0.0)
-    chosen = rng.permutation(len(dataset.train.pixels))[:600]
-    pixels, classes = dataset.train.pixels[chosen], dataset.train.classes[chosen]
-    extractor = named_extractor("classifier", "fashion_mnist_10k")
-
-    def values(pixels: np.ndarray) -> dict[str, float]:
-        report, brightness = QualityReport({}, {"classifier": None}), dataset.brightness(pixels)
-        counts = draw_counts(np.random.default_rng(seed), len(pixels), 50)
-        measure_class_recall(report, real, extractor, brightness, counts)
-        measure_class_shares(report, real, brightness, counts)
-        return report.values
-
-    both, one = values(pixels), values(pixels[classes == 0])
-    for target in (1, 9):
-        assert both[f"classifier_recall_of_{target}"] > 0.7
-        share = (classes == (target == 9)).mean()
-        assert stats.binomtest(round(6 * both[f"share_of_{target}"]), 600, share).pvalue > ALARM
-    assert both["class_shares_tv"] < 0.08
-    assert one["classifier_recall_of_1"] > 0.7
-    assert one["classifier_recall_of_9"] < 0.05
-    assert one["share_of_9"] < 5
-    assert one["class_shares_tv"] == pytest.approx(0.5, abs=0.05)
 
 
 def test_parts_of_a_batch_count_by_their_examples(points):
@@ -492,14 +264,6 @@ def test_parts_of_a_batch_count_by_their_examples(points):
     pairs = zip(jax.tree.leaves(whole), jax.tree.leaves(divided), strict=True)
     for ours, theirs in pairs:
         np.testing.assert_allclose(ours, theirs, rtol=1e-6)
-
-
-def test_images_that_are_not_finite_are_of_no_grey_level():
-    made = np.zeros((3, 2, 2), np.float32)
-    assert levels_of(made).tolist() == [[128] * 4] * 3
-    made[1, 0, 0] = np.nan
-    with pytest.raises(ValueError, match="1 of 3 images have numbers that are not finite"):
-        levels_of(made)
 
 
 def test_data_and_words_of_another_kind_are_refused(points):

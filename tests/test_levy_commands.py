@@ -26,7 +26,7 @@ from thrmlDenoising.runs import complete_epochs
 PAGE = (REPOSITORY / "docs/coming_from_dlpm.md").read_text(encoding="utf-8")
 
 TINY = make_cfg(
-    exp=dict(descriptor="tiny", generate_gif=False, n_drawn=4),
+    exp=dict(descriptor="tiny", generate_gif=False),
     data=dict(name="gmm_2", n_train=64, n_test=60),
     noise=dict(n_timesteps=6, alpha=1.8),
     mlp=dict(width=4, n_blocks=1, time_width=4),

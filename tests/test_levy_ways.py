@@ -5,70 +5,42 @@ Statistical comparisons raise a false alarm with chance 1e-7 each (`exactness.AL
 means of numbers in [-1, 1] are Hoeffding's.
 """
 
-from functools import cache
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from exactness import ALARM
-from heavy import KnowsMixture, KnowsStart, one_step, said, walked, walked_from
+from heavy import (
+    TWO,
+    KnowsStart,
+    N,
+    T,
+    Wavy,
+    column,
+    distance,
+    far,
+    is_normal,
+    means_apart,
+    of_inverted_shares,
+    one_step,
+    walked_from,
+    wavy,
+)
 from scipy import stats
 from tiny import rest_slow
 
-from thrmlDenoising.data.points import Mixture, point_set
-from thrmlDenoising.families.levy.denoisers import Clipped, Denoiser, X
+from thrmlDenoising.families.levy.exact import ExactDenoiser
 from thrmlDenoising.families.levy.going_back import (
     AlongPath,
     Equation,
     Flow,
     Posterior,
-    StudentPosterior,
     path_of_sizes,
 )
-from thrmlDenoising.networks import PointNetwork, PointNetworkConfig, build_point_network
-from thrmlDenoising.processes import Exploding, Place, Preserving, Stable, Student, Way
+from thrmlDenoising.processes import Exploding, Preserving, Stable, Way
 
 SEEDS = rest_slow((0, 1, 2))
-N = 20_000
-T = np.array([0.1, 0.3, 0.6, 1.0, 1.5, 2.5])
-
-
-class Wavy(eqx.Module):
-    """Says anything; the same in JAX and NumPy."""
-
-    def __call__(self, x: X, place: Place) -> X:
-        _, g, s = place.over(x)
-        return jnp.sin(2 * x) + 0.3 * g * x - s
-
-
-def wavy(x: np.ndarray, g: float, s: float) -> np.ndarray:
-    return np.sin(2 * x) + 0.3 * g * x - s
-
-
-def far(n: int) -> float:
-    """How far the mean of n numbers in [-1, 1] is from its expectation by chance."""
-    return float(np.sqrt(2 * np.log(2 / ALARM) / n))
-
-
-def distance(numbers: np.ndarray, expected: np.ndarray) -> float:
-    """The largest difference of characteristic functions, in units of what chance makes."""
-    got = np.array([np.cos(t * numbers).mean() for t in T])
-    return float(abs(got - expected).max() / far(len(numbers)))
-
-
-def is_normal(numbers: np.ndarray) -> bool:
-    return bool(stats.kstest(numbers.ravel(), "norm").pvalue > ALARM)
-
-
-def column(value: float) -> np.ndarray:
-    return np.full((N, 1), value)
-
-
-def means_apart(step, x: np.ndarray, other: np.ndarray, t: int) -> np.ndarray:
-    """How far two means are from each other; what is added, by the same key, is the same."""
-    return one_step(step, 0, x, t) - one_step(step, 0, other, t)
 
 
 # --- alpha = 2: DDPM and DDIM --------------------------------------------------------------
@@ -193,13 +165,10 @@ def test_steps_of_lim_are_what_is_known_of_it(alpha):
     np.testing.assert_array_equal(a_step, one_step(sde, 3, X_T, 1), "the last step is free")
 
 
-TWO = Mixture(np.array([[-1.0], [1.0]]), std=0.3, weights=np.array([0.3, 0.7]))
-
-
 @pytest.mark.parametrize("alpha", rest_slow([1.7, 2.0]))
 def test_the_ordinary_equation_and_the_flow_meet_where_steps_are_small(alpha):
     """They are one flow, by two rules: with four times the steps they are four times as near."""
-    denoiser = KnowsMixture.of(TWO, Stable(alpha), 20)
+    denoiser = ExactDenoiser.of(TWO, Stable(alpha), 20)
     x = jnp.linspace(-2, 2, 21)[:, None]
     apart = []
     for n_steps in (50, 200):
@@ -300,12 +269,6 @@ def of_shuffled_sizes(step: AlongPath) -> AlongPath:
     return eqx.tree_at(lambda step: step.log_spreads, step, step.log_spreads[:, order])
 
 
-def of_inverted_shares(step: AlongPath) -> AlongPath:
-    """The twin: 1 - Gamma in the place of Gamma."""
-    shares = jnp.log(-jnp.expm1(step.log_shares))
-    return eqx.tree_at(lambda step: step.log_shares, step, jnp.maximum(shares, -30))
-
-
 @pytest.mark.parametrize("isotropic", rest_slow([True, False]))
 @pytest.mark.parametrize("seed", SEEDS)
 def test_who_knows_x_0_passes_where_its_noise_was(isotropic, seed):
@@ -339,245 +302,3 @@ def test_who_knows_x_0_passes_where_its_noise_was(isotropic, seed):
     assert passed(step) == (True, True)
     assert False in passed(of_shuffled_sizes(step)), "the twin"
     assert False in passed(of_inverted_shares(step)), "the twin"
-
-
-# --- with a perfect denoiser ---------------------------------------------------------------
-
-
-@cache
-def known(name: str, alpha: float, n_sizes: int) -> tuple[Mixture, KnowsMixture]:
-    data = TWO if name == "two" else point_set(name)
-    assert isinstance(data, Mixture)
-    return data, KnowsMixture.of(data, Stable(alpha), n_sizes)
-
-
-def faults(points: np.ndarray, data: Mixture, within: float, tolerance: float) -> list[str]:
-    """What is wrong with points, if it is more than the tolerance and than chance makes of them.
-
-    Of n points the share in a set is beyond its expectation by sqrt(-ln ALARM / 2 n) with a chance
-    of 1e-7 at most; so with the total variation, whose expectation is at most
-    sqrt(modes / 4 n) (McDiarmid 1989).
-    """
-    n, n_modes, found = len(points), len(data.weights), []
-    by_chance = np.sqrt(-np.log(ALARM) / (2 * n))
-    distances = data.distances(points)
-    if (distances.min(axis=1) < 3 * data.std).mean() < within - by_chance:
-        found.append("spread")
-    shares = np.bincount(distances.argmin(axis=1), minlength=n_modes) / n
-    variation = 0.5 * abs(shares - data.weights).sum()
-    if variation > tolerance + np.sqrt(n_modes / (4 * n)) + by_chance:
-        found.append("weights")
-    mode = distances.argmin(axis=1)
-    heavy = data.weights.argmax()
-    of_mode = (points[mode == heavy] - data.means[heavy]) / data.std
-    quarters = stats.norm.cdf(of_mode[abs(of_mode).max(axis=1) < 3])
-    if stats.kstest(quarters.ravel(), "uniform").statistic > 2.5 * tolerance + 2 * by_chance:
-        found.append("shape")
-    return found
-
-
-class Inverted(Posterior):
-    """The twin: every Gamma is 1 - Gamma."""
-
-    def begin(self, key, shape):
-        x, step = super().begin(key, shape)
-        assert isinstance(step, AlongPath)
-        return x, of_inverted_shares(step)
-
-
-class Halved(Posterior):
-    """The twin: every Gamma is half of it, so that too little noise is taken away."""
-
-    def begin(self, key, shape):
-        x, step = super().begin(key, shape)
-        assert isinstance(step, AlongPath)
-        return x, eqx.tree_at(lambda step: step.log_shares, step, step.log_shares - np.log(2))
-
-
-class Deaf(Equation):
-    """The twin: the score counts half."""
-
-    def __call__(self, key, x, s, t):
-        return super().__call__(key, x, s, t) * 0.5 + 0.5 * x / self.way.gamma[t]
-
-
-@pytest.mark.parametrize("kind", rest_slow([Flow, Posterior]))
-@pytest.mark.parametrize("seed", SEEDS)
-def test_who_knows_a_mixture_makes_it(kind, seed):
-    alpha, n = 1.8, 2000
-    data, denoiser = known("two", alpha, 50)
-    parts = denoiser, Preserving(alpha, 2 / alpha).way(100, 1.5), Stable(alpha)
-    assert faults(walked(kind(*parts), seed, (n, 1)), data, 0.98, 0.03) == []
-    if kind is Posterior:
-        assert faults(walked(Halved(*parts), seed, (n, 1)), data, 0.98, 0.03), "the twin"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", [Posterior, Flow])
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_who_knows_the_grid_makes_it(kind, seed):
-    """Of itself 98.9 % lie within 3 standard deviations."""
-    alpha, n = 1.8, 4000
-    data, denoiser = known("gmm_grid", alpha, 100)
-    parts = denoiser, Preserving(alpha, 2 / alpha).way(100), Stable(alpha)
-    made = walked(kind(*parts), seed, (n, 2))
-    assert faults(made, data, 0.98, 0.02) == []
-    if kind is Posterior:
-        assert faults(walked(Inverted(*parts), seed, (n, 2)), data, 0.98, 0.02), "the twin"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_who_knows_a_mixture_makes_it_by_the_ordinary_equation(seed):
-    alpha = 1.8
-    data, denoiser = known("two", alpha, 50)
-    parts = denoiser, Preserving(alpha, 1.0).way(200, 1.5), Stable(alpha)
-    made = walked(Equation(*parts, is_stochastic=False), seed, (4000, 1))
-    assert faults(made, data, 0.97, 0.04) == []
-    twin = walked(Deaf(*parts, is_stochastic=False), seed, (4000, 1))
-    assert faults(twin, data, 0.97, 0.04) != []
-
-
-# --- t-EDM ---------------------------------------------------------------------------------
-
-
-def student_step(nu: float, n_steps: int = 8) -> StudentPosterior:
-    return StudentPosterior(Wavy(), Exploding(2.0).way(n_steps), Student(nu))
-
-
-def bridge(x: np.ndarray, nu: float, t: int) -> tuple[np.ndarray, float, np.ndarray]:
-    """Mean and scale of the Gaussian bridge to t - 1, and A at 400 quantiles given x_t and x_0.
-
-    With noise e of two numbers p(A | e) is proportional to p(A) exp(-|e|^2 / 2 A) / A, p(A) that of
-    nu / chi^2.
-    """
-    way = Exploding(2.0).way(8)
-    s, before = float(way.noise[t]), float(way.noise[t - 1])
-    noise = wavy(x, 1.0, s)
-    mean = x - (1 - (before / s) ** 2) * s * noise
-    log_a = np.linspace(-12, 12, 40_001)
-    a = np.exp(log_a)
-    prior = nu / 2 * np.log(nu / a) - nu / a / 2  # of ln A, where nu / A is chi^2
-    log_p = prior - (noise**2).sum() / (2 * a) - np.log(a)
-    cdf = np.cumsum(np.exp(log_p - log_p.max()))
-    places = (np.arange(400) + 0.5) / 400
-    return mean, before * np.sqrt(1 - (before / s) ** 2), np.interp(places, cdf / cdf[-1], a)
-
-
-@pytest.mark.parametrize("nu", rest_slow([3.0, 8.0]))
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_step_of_t_edm_is_what_a_shared_size_makes_of_a_gaussian_bridge(nu, seed):
-    x, t = np.array([0.8, -1.1]), 7
-    drawn = one_step(student_step(nu), seed, np.tile(x, (N, 1)), t)
-    mean, scale, sizes = bridge(x, nu, t)
-    off = (drawn - mean) / scale
-
-    def cdf(y: np.ndarray) -> np.ndarray:
-        grid = np.linspace(-50, 50, 1001) * np.sqrt(np.median(sizes))
-        of_grid = stats.norm.cdf(grid[:, None] / np.sqrt(sizes)).mean(axis=1)
-        return np.interp(y, grid, of_grid)
-
-    for axis in (0, 1):
-        assert stats.kstest(off[:, axis], cdf).pvalue > ALARM
-        assert stats.kstest(1.15 * off[:, axis], cdf).pvalue < ALARM, "the twin"
-    noise = wavy(x, 1.0, float(Exploding(2.0).way(8).noise[t]))
-    size = np.sqrt((nu + (noise**2).sum()) / (nu + 2))
-    squares = (off**2).sum(axis=1) / 2 / size**2
-    assert stats.kstest(off[:, 0] / size, stats.t(nu + 2).cdf).pvalue > ALARM
-    assert stats.kstest(squares, stats.f(2, nu + 2).cdf).pvalue > ALARM
-    assert stats.kstest(off[:, 0], stats.t(nu + 2).cdf).pvalue < ALARM, "the twin"
-
-
-def test_with_many_degrees_of_freedom_t_edm_is_gaussian():
-    x, t = np.array([0.8, -1.1]), 5
-    way = Exploding(2.0).way(8)
-    drawn = one_step(student_step(1e6), 0, np.tile(x, (N, 1)), t)
-    share = float((way.sigma[t] / way.noise[t]) ** 2)
-    mean = x - share * float(way.noise[t]) * wavy(x, 1.0, float(way.noise[t]))
-    off = (drawn - mean) / (np.sqrt(share) * float(way.noise[t - 1]))
-    assert is_normal(off)
-    heavier = one_step(student_step(3.0), 0, np.tile(x, (N, 1)), t)
-    assert not is_normal((heavier - mean) / (np.sqrt(share) * float(way.noise[t - 1]))), "the twin"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize("kind", [StudentPosterior, Flow])
-def test_who_knows_a_mixture_makes_it_from_students_noise(kind, seed):
-    mixture = Student(4.0)
-    denoiser = KnowsMixture.of(TWO, mixture, 100)
-    made = walked(kind(denoiser, Exploding(2.0).way(60), mixture), seed, (4000, 1))
-    assert faults(made, TWO, 0.97, 0.03) == []
-
-
-# --- what answers mean ---------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("size", [0.5, 2.0])
-def test_what_is_said_of_x_0_is_cut_at_a_size_and_not_otherwise(size):
-    place = Preserving(1.7, 1.0).way(10).at(jnp.asarray(6))
-    g, s = float(place.signal), float(place.noise)
-    x = np.linspace(-4, 4, 82).reshape(41, 2)
-    start = (x - s * said(Wavy(), x, place)) / g
-    clipped = (x - s * said(Clipped(Wavy(), size), x, place)) / g
-    np.testing.assert_allclose(clipped, np.clip(start, -size, size), atol=2e-5)
-    inside = abs(start) < size
-    assert inside.any()
-    assert (~inside).any()
-    np.testing.assert_allclose(
-        said(Clipped(Wavy(), 1e3), x, place), said(Wavy(), x, place), atol=2e-5
-    )
-
-
-def answering(answer: np.ndarray) -> PointNetwork:
-    """A network that always says the same."""
-    cfg = PointNetworkConfig().replace(width=4, n_blocks=1, time_width=2)
-    network = build_point_network(cfg, jax.random.key(0), len(answer))
-    return eqx.tree_at(lambda network: network.last.bias, network, jnp.asarray(answer, jnp.float32))
-
-
-def answer_for(says: str, x_0: np.ndarray, noise: np.ndarray, place: Place, alpha: float):
-    """What has to be answered."""
-    g, s = float(place.signal), float(place.noise)
-    if says == "rest":  # x_0 and noise in the proportion that stable ones of scale 1 do not tell
-        e = alpha * (alpha - 1)
-        size = (s**e + g**e) ** (1 / alpha)
-        return (s ** (alpha - 1) * x_0 - g ** (alpha - 1) * noise) / size
-    return {"noise": noise, "start": x_0}[says]
-
-
-@pytest.mark.parametrize("says", ["noise", "start", "rest"])
-@pytest.mark.parametrize("fading", [Preserving(1.7, 2 / 1.7), Exploding(2.0)], ids=str)
-def test_the_right_answer_gives_the_noise_back(says, fading):
-    way = fading.way(10)
-    x_0, noise = np.array([0.7, -1.2]), np.array([-0.4, 2.5])
-    for k in (2, 5, 10):
-        place = way.at(jnp.asarray(k))
-        x = float(place.signal) * x_0 + float(place.noise) * noise
-        network = answering(answer_for(says, x_0, noise, place, fading.alpha))
-        denoiser = Denoiser(network, says, fading.alpha)
-        found = said(denoiser, x[None], place)[0]
-        largest = max(1, 1 / float(place.noise))
-        np.testing.assert_allclose(found, noise, rtol=1e-4, atol=1e-5 * largest)
-        each = way.at(jnp.array([k, k]))
-        np.testing.assert_allclose(said(denoiser, np.stack([x, x]), each)[1], found, atol=1e-5)
-
-
-@pytest.mark.parametrize("k", [1, 4, 9])
-def test_at_alpha_2_the_rest_is_edms(k):
-    """x_0 = c_skip x + c_out F, of data of variance 1: 1 / (1 + sigma^2), sigma / sqrt(1 +
-    sigma^2); what the network sees is c_in x, 1 / sqrt(1 + sigma^2) (Karras et al. 2022).
-    """
-    place, f = Exploding(2.0).way(9).at(jnp.asarray(k)), np.array([0.3, -0.8])
-    sigma = float(place.noise)
-    x = np.linspace(-1, 1, 10).reshape(5, 2) * np.hypot(1, sigma)
-    start = x - sigma * said(Denoiser(answering(f), "rest", 2.0), x, place)
-    wanted = x / (1 + sigma**2) + sigma / np.hypot(1, sigma) * f
-    np.testing.assert_allclose(start, wanted, atol=1e-4 * max(1, sigma) ** 0.5)
-    seen = build_point_network(PointNetworkConfig(), jax.random.key(0), 2)
-    weight = jax.random.normal(jax.random.key(1), seen.last.weight.shape)
-    seen = eqx.tree_at(lambda network: network.last.weight, seen, weight)
-    f = np.asarray(seen(jnp.asarray(x / np.hypot(1, sigma)), jnp.broadcast_to(place.u, 5)), float)
-    start = x - sigma * said(Denoiser(seen, "rest", 2.0), x, place)
-    wanted = x / (1 + sigma**2) + sigma / np.hypot(1, sigma) * f
-    np.testing.assert_allclose(start, wanted, atol=1e-3 * max(1, sigma) ** 0.5)

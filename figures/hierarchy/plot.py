@@ -8,7 +8,6 @@ from thrmlDenoising.support.command_line import quiet_interrupts
 if __name__ == "__main__":
     quiet_interrupts()
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -94,9 +93,7 @@ def draw(data: FigureData) -> Figure:
 
 def read_rows(data: FigureData, name: str) -> list[Row]:
     """What `train.py` has measured besides the runs."""
-    path = data.folder / data.scale / f"{name}.csv"
-    with path.open(encoding="utf-8", newline="") as file:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    return [{key: float(value) for key, value in row.items()} for row in data.rows(name)]
 
 
 def read_m(data: FigureData) -> list[int]:

@@ -8,7 +8,6 @@ from thrmlDenoising.support.command_line import quiet_interrupts
 if __name__ == "__main__":
     quiet_interrupts()
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -17,9 +16,8 @@ import numpy as np
 
 from figures.hierarchy.config import EXACT, OF_SCALE, SCALES, Scale
 from thrmlDenoising.data.hierarchy import RandomHierarchy, p_class
-from thrmlDenoising.experiments import Places, Run, train_command
+from thrmlDenoising.experiments import Places, Run, train_command, write_rows
 from thrmlDenoising.families.hierarchy import HierarchyDiffusion
-from thrmlDenoising.support.files import written_aside
 
 NOISES = np.round(np.concatenate([np.linspace(0.3, 0.6, 4), np.linspace(0.65, 0.95, 13)]), 3)
 GRAMMARS = ((32, 8, 7), (16, 4, 7), (8, 2, 7))
@@ -101,24 +99,16 @@ def shown_in_full(scale: Scale) -> Mapping[str, float]:
 def measure(runs: Sequence[Run], places: Places) -> None:
     """Writes what the figure shows besides the tables of runs."""
     scale = OF_SCALE[places.tables.name]
-    _write(places.tables / "shown_in_full.csv", [shown_in_full(scale)])
+    write_rows(places.tables / "shown_in_full.csv", [shown_in_full(scale)])
     models, trained = {}, scale.main_name
     for variant in (EXACT, trained):
         (run,) = [run for run in runs if run.name == f"{variant}_seed0"]
         folder = places.folder(run)
         assert folder is not None, "a run that is finished has a folder"
         models[variant] = HierarchyDiffusion.load(folder)
-        _write(places.tables / f"changes_{variant}.csv", changes(models[variant]))
+        write_rows(places.tables / f"changes_{variant}.csv", changes(models[variant]))
     shallow = transition_of(models[trained])
-    _write(places.tables / "transitions.csv", [*transitions(), *shallow])
-
-
-def _write(path: Path, rows: Iterable[Mapping[str, float]]) -> None:
-    rows = list(rows)
-    with written_aside(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(rows[0])
-        writer.writerows([f"{value:.6g}" for value in row.values()] for row in rows)
+    write_rows(places.tables / "transitions.csv", [*transitions(), *shallow])
 
 
 def main(argv: Sequence[str] | None = None) -> None:

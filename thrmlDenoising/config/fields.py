@@ -10,7 +10,7 @@ import functools
 import math
 import numbers
 import types
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields, replace
 from typing import (
     Annotated,
@@ -86,6 +86,23 @@ class Section:
         Raises:
             ValueError: they do not.
         """
+
+    def check_left_out(self, names: Iterable[str], why: str) -> None:
+        """Checks that fields which would do nothing are at their defaults.
+
+        Args:
+            why: they would do nothing, as the end of a sentence, such as "points have no classes".
+
+        Raises:
+            ValueError: one was given.
+        """
+        defaults = {field.name: field.default for field in fields(self)}
+        for name in names:
+            if (given := getattr(self, name)) != defaults[name]:
+                raise ValueError(
+                    f"{self.section_name}.{name}={shown(given)} would do nothing: {why}. Leave it "
+                    f"at {shown(defaults[name])}"
+                )
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed.

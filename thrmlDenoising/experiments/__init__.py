@@ -3,7 +3,7 @@
 from thrmlDenoising.experiments.command import train_command
 from thrmlDenoising.experiments.experiment import Changes, Experiment, Experiments, Run
 from thrmlDenoising.experiments.figure import FigureData, PaperFigure
-from thrmlDenoising.experiments.table import RunTable, config_hash
+from thrmlDenoising.experiments.table import RunTable, config_hash, write_rows
 from thrmlDenoising.experiments.training import Places, train_all, train_run
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "train_all",
     "train_command",
     "train_run",
+    "write_rows",
 ]

@@ -57,6 +57,12 @@ class FigureData:
         with (self.folder / "published.csv").open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
 
+    def rows(self, name: str) -> list[dict[str, str]]:
+        """The rows of a table that `write_rows` wrote, such as "transitions"."""
+        path = self.folder / self.scale / f"{name}.csv"
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
     @property
     def variants(self) -> list[str]:
         """The variants that have tables, by name.

@@ -26,6 +26,9 @@ _NO_PART_OF_HASH = ("exp.descriptor", "data.data_dir")
 """Fields that change nothing in a table. `Config.free_to_change` lists those that change nothing in
 training, such as how images are measured, which does change a table."""
 
+Cell = str | float
+"""Of a table: a word, or a number."""
+
 
 def config_hash(cfg: Config) -> str:
     """16 hexadecimal digits that stand for the fields in which a config differs from the defaults.
@@ -174,6 +177,19 @@ class RunTable:
         names = [name for name in self.columns if name.startswith(f"{AUTOCORRELATION}_")]
         series = [self.series(name) for name in names]
         return series[0][0], np.max([values for _, values in series], axis=0)
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, Cell]]) -> None:
+    """A CSV file of whatever a figure shows besides the tables of runs; see `FigureData.rows`."""
+    rows = list(rows)
+    with written_aside(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(rows[0])
+        writer.writerows([_short(cell) for cell in row.values()] for row in rows)
+
+
+def _short(cell: Cell) -> str:
+    return cell if isinstance(cell, str) else f"{cell:.6g}"
 
 
 def _measured(history: History, name: str) -> dict[str, dict[int, float | None]]:

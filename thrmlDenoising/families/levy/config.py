@@ -3,12 +3,12 @@
 Every field is documented once, below it; the command line shows the same text.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from thrmlDenoising.config import Config, ExpConfig, Extractor, Must, Section
-from thrmlDenoising.config.fields import NO_REPEATS, Count, Fraction, Positive
+from thrmlDenoising.config import Config, EvaluationConfig, ExpConfig, Must, Section
+from thrmlDenoising.config.fields import Count, Fraction, Positive
 from thrmlDenoising.data.points import STABLE_SETS
 from thrmlDenoising.diffusion import OptimConfig, Steps
 from thrmlDenoising.families.levy.data_config import Exponent, LevyDataConfig
@@ -49,9 +49,10 @@ class HeavyNoiseConfig(Section, name="noise"):
     has no direction; else each with its own. Not of "t_edm"."""
 
     schedule: Literal["usual", "preserving", "cosine", "exploding"] = "usual"
-    """How data fade: "preserving", a cosine to the power 2 / alpha; "cosine"
-    to the power 1, which keep the scale of data; "exploding", noise alone
-    grows. "usual": that of the method, in this order."""
+    """How data fade: "preserving", a cosine to the power 2 / alpha, and
+    "cosine", to the power 1, keep the scale of data; with "exploding" noise
+    alone grows. "usual": "preserving" for "dlpm", "cosine" for "lim",
+    "exploding" for "t_edm"."""
 
     n_timesteps: Steps = 100
     """T, the times of training: 1 to 10000. Generation may take any number of
@@ -62,12 +63,12 @@ class HeavyNoiseConfig(Section, name="noise"):
     they crowd near data; 1 is DLPM's and LIM's."""
 
     def check_together(self) -> None:
-        """Student's t noise has one size for an example."""
-        if self.method == "t_edm" and not self.isotropic:
-            raise ValueError(
-                "noise.isotropic=False with noise.method='t_edm': its noise has one size for an "
-                "example, which all times share. Leave it at True"
-            )
+        """Every noise has fields of its own."""
+        if self.method == "t_edm":
+            self.check_left_out(["alpha"], "noise of 't_edm' is Student's t, of noise.nu")
+            self.check_left_out(["isotropic"], "noise of 't_edm' has one size for an example")
+        else:
+            self.check_left_out(["nu"], f"noise of {self.method!r} is stable, of noise.alpha")
 
     @property
     def exponent(self) -> float:
@@ -120,6 +121,11 @@ class HeavyLossConfig(Section, name="loss"):
     group_size: Count = 1
     """Noises of each group, whose mean loss is taken: at least 1."""
 
+    def check_together(self) -> None:
+        """A threshold is that of a smooth loss."""
+        if self.kind != "smooth":
+            self.check_left_out(["threshold"], f"loss.kind={self.kind!r} has none")
+
 
 @dataclass(frozen=True)
 class LevyOptimConfig(OptimConfig, name="optim"):
@@ -137,7 +143,8 @@ class LevyGenerationConfig(Section, name="generation"):
     """The generation of points or images."""
 
     n_steps: Steps | None = None
-    """Steps back from noise: any number; None: the T of training."""
+    """Steps back from noise: 1 to 10000, whatever the T of training, which
+    None stands for."""
 
     deterministic: bool = False
     """All that is random is where the way begins: "dlpm" is DLIM then, "lim"
@@ -155,19 +162,12 @@ class LevyGenerationConfig(Section, name="generation"):
 
 
 @dataclass(frozen=True)
-class LevyEvaluationConfig(Section, name="evaluation"):
+class LevyEvaluationConfig(EvaluationConfig, name="evaluation"):
     """How generated examples are judged. None of it touches training."""
 
     clamp: Positive | None = None
     """Numbers of generated points are cut at this size before they are judged,
     which hides their tails; None: they are not."""
-
-    extractors: Annotated[tuple[Extractor, ...], NO_REPEATS] = ("classifier",)
-    """In whose features images are compared: "classifier" (in the package),
-    "inception", or own functions, "module:function"."""
-
-    bootstrap_replicates: Annotated[int, Must("of at least 20", lambda n: n >= 20)] = 100
-    """Resamples of generated examples behind each interval: at least 20."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +187,7 @@ class LevyConfig(Config):
         "generation.n_judged",
         "evaluation.clamp",
         "evaluation.extractors",
+        "evaluation.inception_weights",
         "evaluation.bootstrap_replicates",
     }
     exp: LevyExpConfig = field(default_factory=LevyExpConfig)
@@ -224,22 +225,44 @@ class LevyConfig(Config):
     def check_together(self) -> None:
         """Data, network, method and batches have to fit each other."""
         if self.data.has_images:
-            self.network.check_sides(self.data.facts.image_shape)
+            self._check_images()
+        else:
+            self._check_points()
         self.optim.check_enough(self.data.n_learnt, "examples")
-        generation, method = self.generation, self.noise.method
-        if generation.eta and not (generation.deterministic and method == "dlpm"):
+        generation, noise = self.generation, self.noise
+        if generation.eta and not (generation.deterministic and noise.method == "dlpm"):
             raise ValueError(
                 f"generation.eta={generation.eta} with generation.deterministic="
-                f"{generation.deterministic} and noise.method={method!r}: it is noise on the "
+                f"{generation.deterministic} and noise.method={noise.method!r}: it is noise on the "
                 "deterministic way of 'dlpm', DLIM. Leave it at 0"
             )
-        if self.data.has_images and self.evaluation.clamp is not None:
+        if self.loss.kind == "squared" and noise.method != "t_edm" and noise.alpha < 2:
             raise ValueError(
-                "evaluation.clamp: images are judged in grey levels, which end at -1 and 1. Leave "
-                "it out"
+                f"loss.kind='squared' with noise.alpha={noise.alpha:g}: the square of such noise "
+                "has no mean, and nor has the loss. Use 'smooth' or 'root'"
             )
-        if self.data.has_images and self.exp.n_drawn > generation.n_judged:
+
+    def _check_points(self) -> None:
+        of_images = "points are learnt, and not images"
+        self.network.check_left_out(
+            _fields(self.network), f"{of_images}; theirs is the section mlp"
+        )
+        self.exp.check_left_out(["n_drawn"], f"{of_images}; all that are judged are drawn")
+        self.evaluation.check_left_out(["extractors", "inception_weights"], of_images)
+
+    def _check_images(self) -> None:
+        self.mlp.check_left_out(
+            _fields(self.mlp), "images are learnt, and not points; theirs is the section network"
+        )
+        self.evaluation.check_left_out(["clamp"], "grey levels end at black and white")
+        self.network.check_sides(self.data.facts.image_shape)
+        n_drawn, n_judged = self.exp.n_drawn, self.generation.n_judged
+        if n_drawn > n_judged:
             raise ValueError(
-                f"exp.n_drawn={self.exp.n_drawn} are drawn of generation.n_judged="
-                f"{generation.n_judged}: draw fewer or generate more"
+                f"exp.n_drawn={n_drawn} are drawn of generation.n_judged={n_judged}: draw fewer or "
+                "generate more"
             )
+
+
+def _fields(section: Section) -> list[str]:
+    return [field.name for field in fields(section)]

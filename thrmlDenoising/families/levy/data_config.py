@@ -7,7 +7,7 @@ from thrmlDenoising.config import Must, Section
 from thrmlDenoising.config.fields import NO_REPEATS, NOT_EMPTY, Count, CountOrZero, Seed
 from thrmlDenoising.data import DatasetFacts, dataset_facts
 from thrmlDenoising.data.long_tail import long_tail_counts
-from thrmlDenoising.data.points import POINT_SETS
+from thrmlDenoising.data.points import POINT_SETS, STABLE_SETS
 
 Exponent = Annotated[float, Must("above 1, to 2", lambda x: 1 < x <= 2)]
 """Of tails: at 1 and below there is no mean."""
@@ -84,11 +84,18 @@ class LevyDataConfig(Section, name="data"):
                 f"data.image={self.image!r} with data.name={self.name!r}: a picture goes with the "
                 "name 'image', and with no other"
             )
-        if not self.has_images:
-            if self.imbalance != 1:
-                raise ValueError("data.imbalance: points have no classes, leave it at 1")
-            return
-        self._check_images()
+        if self.has_images:
+            self._check_images()
+        else:
+            self._check_points()
+
+    def _check_points(self) -> None:
+        self.check_left_out(["imbalance", "target_classes"], "points have no classes")
+        self.check_left_out(["data_dir"], "points are drawn, and not read")
+        if self.is_own:
+            self.check_left_out(["alpha", "points_seed"], "own points are as they are")
+        elif self.name not in STABLE_SETS:
+            self.check_left_out(["alpha"], f"the tails of {self.name!r} have no exponent")
 
     def _check_images(self) -> None:
         try:
@@ -99,6 +106,8 @@ class LevyDataConfig(Section, name="data"):
             raise ValueError(
                 f"data.name={self.name!r}: toy sets are of one image a class. Use another"
             )
+        of_points = ["n_train", "n_test", "points_seed", "alpha"]
+        self.check_left_out(of_points, f"{self.name} is a set of images, all of which are learnt")
         unknown = [c for c in self.target_classes if c >= facts.n_classes]
         if unknown:
             raise ValueError(
@@ -109,7 +118,10 @@ class LevyDataConfig(Section, name="data"):
     @property
     def n_learnt(self) -> int:
         """Training examples."""
-        if not self.has_images:
-            return self.n_train
+        return sum(self.class_counts) if self.has_images else self.n_train
+
+    @property
+    def class_counts(self) -> tuple[int, ...]:
+        """Training images of each class."""
         counts = [self.facts.train_counts[target] for target in self.target_classes]
-        return sum(long_tail_counts(counts, self.imbalance))
+        return long_tail_counts(counts, self.imbalance)

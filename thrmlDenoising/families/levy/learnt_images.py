@@ -70,7 +70,10 @@ class Images(Learnt):
 
     @property
     def _extractors(self) -> Extractors:
-        return Extractors.named(self.cfg.evaluation.extractors, self.cfg.data.name)
+        evaluation = self.cfg.evaluation
+        return Extractors.named(
+            evaluation.extractors, self.cfg.data.name, evaluation.inception_weights
+        )
 
     def network(self, key: Key[Array, ""]) -> Network:
         """See `Learnt`."""

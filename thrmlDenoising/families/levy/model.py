@@ -16,7 +16,7 @@ from thrmlDenoising.config.fields import Count, checked
 from thrmlDenoising.data.points import OwnPoints
 from thrmlDenoising.diffusion import blocks, walk, walk_through
 from thrmlDenoising.families.levy.config import LevyConfig
-from thrmlDenoising.families.levy.denoisers import Clipped, Denoiser
+from thrmlDenoising.families.levy.denoisers import Clipped, Denoiser, SaysNoise
 from thrmlDenoising.families.levy.going_back import (
     Backwards,
     Equation,
@@ -127,11 +127,9 @@ class LevyModel(Model[LevyState]):
 
     # ------------------------------------------------------------------ generation
 
-    def backwards(self, state: LevyState, n_steps: int, deterministic: bool) -> Backwards:
-        """The way from noise to data, with averaged parameters."""
-        self.check_finite(state)
+    def backwards(self, denoiser: SaysNoise, n_steps: int, deterministic: bool) -> Backwards:
+        """The way from noise to data, as this denoiser sees it."""
         noise, generation = self.cfg.noise, self.cfg.generation
-        denoiser = state.average
         if generation.clip is not None:
             denoiser = Clipped(denoiser, generation.clip)
         parts = denoiser, noise.fading.way(n_steps, noise.spacing), noise.mixture
@@ -149,15 +147,23 @@ class LevyModel(Model[LevyState]):
         n_steps: int | None = None,
         deterministic: bool | None = None,
     ) -> Float[np.ndarray, " example *axis"]:
-        """Generates n examples.
+        """Generates n examples, with averaged parameters.
 
         Args:
             n_steps: `generation.n_steps` if left out; so with `deterministic`.
         """
+        self.check_finite(state)
         steps: int = self.cfg.n_steps if n_steps is None else n_steps
         usual: bool = self.cfg.generation.deterministic
-        way = self.backwards(state, steps, usual if deterministic is None else deterministic)
-        return self._walked(way, key, n, [steps])[-1]
+        chosen = usual if deterministic is None else deterministic
+        return self.sample_with(state.average, key, n, steps, chosen)
+
+    def sample_with(
+        self, denoiser: SaysNoise, key: Key[Array, ""], n: int, n_steps: int, deterministic: bool
+    ) -> Float[np.ndarray, " example *axis"]:
+        """Generates n examples with any denoiser, such as an `ExactDenoiser`."""
+        way = self.backwards(denoiser, n_steps, deterministic)
+        return self._walked(way, key, n, [n_steps])[-1]
 
     def _walked(
         self, backwards: Backwards, key: Key[Array, ""], n: int, looks: Sequence[int]
@@ -199,7 +205,8 @@ class LevyModel(Model[LevyState]):
         def draw(path: Path) -> None:
             n_steps = self.cfg.n_steps
             looks = np.unique(np.linspace(0, n_steps, min(n_steps + 1, N_FRAMES)).round())
-            way = self.backwards(state, n_steps, self.cfg.generation.deterministic)
+            self.check_finite(state)
+            way = self.backwards(state.average, n_steps, self.cfg.generation.deterministic)
             key = purpose_key(self.cfg.exp.seed, "animation", state.epoch)
             places = looks.astype(int).tolist()
             frames = self._walked(way, key, self.data.n_animated, places)
