@@ -71,7 +71,7 @@ def test_a_run_has_numbers_tables_and_pictures(tmp_path):
     for name in (
         "images/epoch1_free.png",
         "gifs/epoch1_free.gif",
-        "tails.png",
+        "images/epoch1_tails.png",
         "modes_vs_epoch.png",
         "evaluations/epoch1.json",
         "metrics.csv",

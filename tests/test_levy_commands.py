@@ -252,7 +252,7 @@ def test_pictures_are_of_the_epoch_and_of_as_many_points_as_said(run, base):
     out = run(display_program, *words)
     assert "points of epoch 1" in out
     assert Path("drawn/images/epoch1_free.png").is_file()
-    assert Path("drawn/tails.png").is_file()
+    assert Path("drawn/images/epoch1_tails.png").is_file()
     assert not list(Path("drawn").glob("gifs/*"))
     run(display_program, *words[:-1], "animated", "--set", "exp.generate_gif=true")
     assert Path("animated/gifs/epoch1_free.gif").is_file()

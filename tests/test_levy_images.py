@@ -97,3 +97,14 @@ def test_images_that_are_not_finite_are_of_no_grey_level():
     made[1, 0, 0] = np.nan
     with pytest.raises(ValueError, match="1 of 3 images have numbers that are not finite"):
         levels_of(made)
+
+
+@pytest.mark.slow
+def test_sizes_for_every_pixel_are_kept_for_fewer_images_at_a_time(monkeypatch):
+    """4 x 784 sizes an image: 2 of 5 images are made together, and the first 2 stay the same."""
+    at_work = LevyDiffusion(image_cfg(noise=dict(n_timesteps=4, isotropic=False)))
+    whole = at_work.sample(2)
+    monkeypatch.setattr("thrmlDenoising.families.levy.model._MOST_SIZES", 2 * 4 * 784)
+    divided = at_work.sample(5)
+    assert divided.shape == (5, 28, 28)
+    np.testing.assert_allclose(divided[:2], whole, rtol=1e-5, atol=1e-5)

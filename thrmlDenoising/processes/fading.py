@@ -189,7 +189,10 @@ class Preserving(Fading):
 
 @dataclass(frozen=True)
 class Exploding(Fading):
-    """The signal stays, and s grows from .002 to 80, its seventh root evenly: that of EDM."""
+    """The signal stays, and s grows from .002 to 80, its seventh root evenly in u.
+
+    With evenly spread times, a spacing of 1, these are EDM's (arXiv 2206.00364).
+    """
 
     def signal(self, u: Times) -> Times:
         """See `Fading`."""

@@ -165,7 +165,9 @@ class RunFolder:
 
 
 def image_name(epoch: int, mode: str) -> str:
-    """Where in a run folder the image grid of an epoch is; `mode` is "free" or "clamped"."""
+    """Where in a run folder the picture of an epoch is: of `mode` "free" or "clamped" what was
+    generated; "tails" of points.
+    """
     return f"images/epoch{epoch}_{mode}.png"
 
 

@@ -59,14 +59,16 @@ class LevyDiffusion(Trainable[LevyModel, LevyState]):
     ) -> Float[np.ndarray, " {n} *axis"]:
         """Generates n points of shape (axis,), or images of shape (row, column) from -1 to 1.
 
-        Nothing is cut: numbers of images may be a little beyond black and white.
+        Nothing is cut, unless `generation.clip` says so: numbers of images may be beyond black and
+        white.
 
         Args:
             key: the same key gives the same examples, whatever kind of key; left out, it is made
                 from `exp.seed`.
-            n_steps: steps back from noise, any number; `generation.n_steps` if left out.
-            deterministic: whether all that is random is where the way begins;
-                `generation.deterministic` if left out.
+            n_steps: steps back from noise, whatever the T of training; `generation.n_steps` if left
+                out.
+            deterministic: whether all that is random is where the way begins, and what
+                `generation.eta` adds of it; `generation.deterministic` if left out.
 
         Raises:
             ValueError: less than 1 example or step, or `deterministic` is another word.

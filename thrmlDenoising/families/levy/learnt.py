@@ -151,7 +151,7 @@ class Points(Learnt):
         survival = partial(draw_survival, distances, "distance from the median of data", title)
         return {
             image_name(epoch, "free"): partial(draw_points, made, self.test, title),
-            "tails.png": survival,
+            image_name(epoch, "tails"): survival,
         }
 
     def animation(

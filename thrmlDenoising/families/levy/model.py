@@ -1,5 +1,6 @@
 """Heavy-tailed diffusion as every family is: what its config says."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -42,6 +43,9 @@ LOSS = "training_loss"
 N_FRAMES = 30
 """Of an animation, at most."""
 
+_MOST_SIZES = 2**25
+"""Of a path, of which two arrays are kept: a quarter of a gigabyte."""
+
 
 class LevyModel(Model[LevyState]):
     """Data that fade into heavy-tailed noise, and a network that says which noise they hold.
@@ -74,8 +78,8 @@ class LevyModel(Model[LevyState]):
     @classmethod
     def judging(cls, cfg: LevyConfig, n: int) -> LevyConfig:
         """See `Model.judging`; no more images are drawn than judged."""
-        drawn = min(cfg.exp.n_drawn, n)
-        return cfg.replace(generation={"n_judged": n}, exp={"n_drawn": drawn})
+        drawn = {"n_drawn": min(cfg.exp.n_drawn, n)} if cfg.data.has_images else {}
+        return cfg.replace(generation={"n_judged": n}, exp=drawn)
 
     # ------------------------------------------------------------------ training
 
@@ -171,12 +175,19 @@ class LevyModel(Model[LevyState]):
         """Examples on their way, after so many steps each."""
         places = np.arange(backwards.way.n_steps, -1, -1, dtype=np.int32)
         made = []
-        for block, block_key in blocks(key, n, self.data.block):
+        for block, block_key in blocks(key, n, self._block(backwards.way.n_steps)):
             start_key, walk_key = jax.random.split(block_key)
             shape = block.stop - block.start, *self.data.shape
             x, step = backwards.begin(start_key, shape)
             made.append(walk(step, walk_key, x, places, looks))
         return np.concatenate(made, axis=1)
+
+    def _block(self, n_steps: int) -> int:
+        """Examples that are made together: fewer where a path has a size for every pixel."""
+        if self.cfg.noise.isotropic:
+            return self.data.block
+        n_sizes = n_steps * math.prod(self.data.shape)
+        return max(1, min(self.data.block, _MOST_SIZES // n_sizes))
 
     # ------------------------------------------------------------------ measuring
 
