@@ -112,3 +112,4 @@ def test_squares_of_noise_without_a_variance_have_no_mean(method):
     with pytest.raises(ValueError, match=r"loss.kind='squared' with noise.alpha=1.9.*'smooth'"):
         tiny_cfg(**squared)
     assert tiny_cfg(**squared | dict(noise=dict(method=method, alpha=2.0))).loss.kind == "squared"
+    assert tiny_cfg(**squared, denoiser=dict(says="start")).loss.kind == "squared"

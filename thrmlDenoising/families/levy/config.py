@@ -55,8 +55,8 @@ class HeavyNoiseConfig(Section, name="noise"):
     "exploding" for "t_edm"."""
 
     n_timesteps: Steps = 100
-    """T, the times of training: 1 to 10000. Generation may take any number of
-    steps."""
+    """T, the times of training: 1 to 10000. Generation may take as many steps
+    as it likes, to the same limit."""
 
     spacing: Positive = 1.5
     """Power of evenly spread times, in training and in generation: above 1
@@ -236,10 +236,12 @@ class LevyConfig(Config):
                 f"{generation.deterministic} and noise.method={noise.method!r}: it is noise on the "
                 "deterministic way of 'dlpm', DLIM. Leave it at 0"
             )
-        if self.loss.kind == "squared" and noise.method != "t_edm" and noise.alpha < 2:
+        says, has_variance = self.denoiser.says, noise.exponent == 2
+        if self.loss.kind == "squared" and says != "start" and not has_variance:
             raise ValueError(
-                f"loss.kind='squared' with noise.alpha={noise.alpha:g}: the square of such noise "
-                "has no mean, and nor has the loss. Use 'smooth' or 'root'"
+                f"loss.kind='squared' with noise.alpha={noise.alpha:g} and denoiser.says={says!r}: "
+                "the square of such noise has no mean, and nor has the loss. Use 'smooth' or "
+                "'root', or let the network say the 'start'"
             )
 
     def _check_points(self) -> None:
