@@ -203,3 +203,8 @@ def test_who_knows_a_mixture_makes_it_from_students_noise(kind, seed):
     denoiser = ExactDenoiser.of(TWO, mixture, 100)
     made = walked(kind(denoiser, Exploding(2.0).way(60), mixture), seed, (4000, 1))
     assert faults(made, TWO, 0.97, 0.03) == []
+
+
+def test_an_exact_denoiser_is_of_one_size_for_an_example():
+    with pytest.raises(ValueError, match="isotropic=False has a size for every axis"):
+        ExactDenoiser.of(TWO, Stable(1.8, isotropic=False))

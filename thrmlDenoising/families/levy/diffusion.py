@@ -68,8 +68,8 @@ class LevyDiffusion(Trainable[LevyModel, LevyState]):
             n_steps: steps back from noise, whatever the T of training; `generation.n_steps` if left
                 out.
             deterministic: whether all that is random is where the way begins, and what
-                `generation.eta` adds, which is of such ways alone; `generation.deterministic` if left
-                out.
+                `generation.eta` adds, which is of such ways alone; `generation.deterministic` if
+                left out.
 
         Raises:
             ValueError: less than 1 example or step, or `deterministic` is another word.

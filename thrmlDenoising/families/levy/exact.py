@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from thrmlDenoising.data.points import Mixture
 from thrmlDenoising.families.levy.denoisers import X
-from thrmlDenoising.processes import NormalMixture, Place
+from thrmlDenoising.processes import NormalMixture, Place, Stable
 
 _DRAWS_A_SIZE = 1000
 
@@ -44,7 +44,16 @@ class ExactDenoiser(eqx.Module):
 
     @classmethod
     def of(cls, data: Mixture, noise: NormalMixture, n_sizes: int = 100) -> Self:
-        """Of a mixture, and noise of the same size in all axes."""
+        """Of a mixture, and noise of one size for an example.
+
+        Raises:
+            ValueError: every axis has a size of its own, so that modes are not normal given one.
+        """
+        if isinstance(noise, Stable) and not noise.isotropic:
+            raise ValueError(
+                "noise with isotropic=False has a size for every axis: the exact denoiser sums "
+                "over one A for an example. Use noise.isotropic=True"
+            )
         log_weights = jnp.log(jnp.asarray(data.weights))
         sizes = jnp.asarray(_quantiles(noise, n_sizes))
         return cls(jnp.asarray(data.means), data.std, log_weights, sizes)
