@@ -25,6 +25,8 @@ import figures.families.plot
 import figures.families.train
 import figures.grayscale.plot
 import figures.grayscale.train
+import figures.heavy_tails.plot
+import figures.heavy_tails.train
 import figures.hierarchy.plot
 import figures.hierarchy.train
 import figures.MEBM_DTM_ACP_ablation.plot
@@ -47,6 +49,7 @@ FOLDERS = [
     Folder(figures.grayscale.train.main, figures.grayscale.plot.FIGURE),
     Folder(figures.families.train.main, figures.families.plot.FIGURE),
     Folder(figures.hierarchy.train.main, figures.hierarchy.plot.FIGURE),
+    Folder(figures.heavy_tails.train.main, figures.heavy_tails.plot.FIGURE),
 ]
 
 
