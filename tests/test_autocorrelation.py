@@ -268,6 +268,7 @@ def test_independent_spins_forget_at_once():
     assert integrated_time(curve) == pytest.approx(1, abs=0.1)
 
 
+@pytest.mark.slow
 def test_the_replication_protocol_ends_at_the_end_of_the_ramp():
     """A pair that is free at the ramp's start and stuck at its end keeps its memory."""
     step, machine = pair_machine(1.0)

@@ -217,6 +217,7 @@ def test_a_backend_that_is_missing_is_told_before_anything_is_measured(monkeypat
     assert not out
 
 
+@pytest.mark.slow
 def test_a_call_of_a_network_is_a_training_step():
     cfg = NetworkConfig(channels=2, multipliers=(1,), attention_levels=(), n_blocks=1)
     made = networks.networks({"tiny": cfg}, side=4)

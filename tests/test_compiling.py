@@ -39,6 +39,7 @@ def use(cfg: DTMConfig, folder: Path) -> None:
     dtm.mixing()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", rest_slow(FAST_SAMPLERS))
 def test_a_second_run_of_equal_shapes_compiles_nothing(tmp_path, backend):
     cfg = tiny_cfg(sampling=dict(backend=backend))

@@ -208,6 +208,7 @@ def test_gradient_of_sampled_moments(graph, step):
         assert gradient_p_value(step, graph, seed, kl_gradient) > ALARM
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", [swapped_phases, beta_forgotten])
 def test_a_wrong_gradient_is_caught(graph, step, mistake):
     assert gradient_p_value(step, graph, 0, mistake) < ALARM
@@ -339,6 +340,7 @@ def start(graph, step) -> Start:
     return Start(step, Parameters(biases, jnp.zeros(graph.n_weights)), batch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["fresh", "data"])
 def test_starts_without_memory(graph, start, name):
     memory = NEGATIVE_STARTS[name].init(jax.random.key(0), 8, graph.n_nodes)
@@ -352,6 +354,7 @@ def test_starts_without_memory(graph, start, name):
     assert memory.size == remembered.size == 0
 
 
+@pytest.mark.slow
 def test_a_start_from_the_data_has_hidden_spins_that_know_it(graph, step):
     """They follow P(hidden | data, input) exactly, as the positive phase leaves them."""
     setting, _ = both_phases(0, graph)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from heavy import tiny_cfg
-from tiny import measured, rest_slow
+from tiny import SLOW, measured, rest_slow
 
 from thrmlDenoising.data import OwnImages
 from thrmlDenoising.data.points import OwnPoints
@@ -39,7 +39,7 @@ def assert_same_states(ours: LevyDiffusion, theirs: list[np.ndarray]) -> None:
         np.testing.assert_array_equal(a, b, strict=True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=SLOW)
 def points(tmp_path_factory) -> LevyDiffusion:
     return trained(tmp_path_factory.mktemp("runs"))
 

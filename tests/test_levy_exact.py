@@ -96,6 +96,7 @@ class Deaf(Equation):
         return super().__call__(key, x, s, t) * 0.5 + 0.5 * x / self.way.gamma[t]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", rest_slow([Flow, Posterior]))
 @pytest.mark.parametrize("seed", SEEDS)
 def test_who_knows_a_mixture_makes_it(kind, seed):

@@ -269,6 +269,7 @@ def of_shuffled_sizes(step: AlongPath) -> AlongPath:
     return eqx.tree_at(lambda step: step.log_spreads, step, step.log_spreads[:, order])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isotropic", rest_slow([True, False]))
 @pytest.mark.parametrize("seed", SEEDS)
 def test_who_knows_x_0_passes_where_its_noise_was(isotropic, seed):

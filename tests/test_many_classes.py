@@ -181,6 +181,7 @@ def test_a_model_of_many_classes_makes_no_more_images_than_are_shown(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_curves_without_number_keep_their_picture(tmp_path, drawn):
     values = np.linspace(0.1, 1, 500)[None]
     draw_autocorrelation_vs_epoch([0], values, 0.016, tmp_path / "a.png")

@@ -121,6 +121,7 @@ def test_a_class_that_has_changed_since_is_named(tmp_path, monkeypatch):
         DTM.load(dtm.logging_and_saving_dir)
 
 
+@pytest.mark.slow
 def test_a_class_that_is_edited_in_place_is_not_run_as_it_was(monkeypatch):
     """As `%autoreload` of IPython edits it, or an assignment to a method."""
     cfg = cfg_of(RestrictedManager)

@@ -15,6 +15,7 @@ from thrmlDenoising import DTM
 from thrmlDenoising.families.dtm.replication import DTM_NAMES, STEP_NAMES
 
 
+@pytest.mark.slow
 def test_a_step_with_a_learning_rate_of_0_stays_as_it_is(tmp_path: Path):
     dtm = DTM(tiny_cfg(optim=dict(step_learning_rates=(0.05, 0))), base_dir=tmp_path)
     before = [step.weights for step in dtm.steps]

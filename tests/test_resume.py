@@ -120,6 +120,7 @@ def test_how_often_a_run_is_evaluated_does_not_change_what_it_learns(straight, t
     ]
 
 
+@pytest.mark.slow
 def test_measuring_does_not_change_what_is_learnt(tmp_path):
     fixed = tiny_cfg(cp=dict(adaptive_cp=False))
     blind = fixed.replace(exp=dict(compute_autocorr=False))

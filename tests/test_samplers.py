@@ -82,7 +82,11 @@ SCHEDULES = {
 }
 
 
-@pytest.fixture(scope="module", params=SAMPLERS, ids=lambda sampler: sampler.__name__)
+@pytest.fixture(
+    scope="module",
+    params=[*rest_slow(SAMPLERS[:1], 0), *SAMPLERS[1:]],  # thrml's programs take long to compile
+    ids=lambda sampler: sampler.__name__,
+)
 def sampler_type(request) -> type[AbstractSampler]:
     return request.param
 

@@ -210,6 +210,7 @@ def of_blocks(size: int) -> np.ndarray:
     return np.kron(np.eye(n_tokens // size), np.ones((size, size))).astype(bool)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_answer_hangs_on_every_token(kind):
     assert reach(tiny(kind)).all()

@@ -131,6 +131,7 @@ def test_evaluating_at_the_start_changes_nothing_that_is_learnt(tmp_path):
 # Models that are good for nothing
 
 
+@pytest.mark.slow
 def test_numbers_that_are_not_finite_stop_a_run_before_they_are_saved(tmp_path):
     cfg = tiny_cfg(optim=dict(step_learning_rates=(0.05, 1e39)))
     dtm = DTM(cfg, base_dir=tmp_path)
