@@ -8,18 +8,17 @@ from thrmlDenoising.support.command_line import quiet_interrupts
 if __name__ == "__main__":
     quiet_interrupts()
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from thrmlDenoising.experiments import FigureData, PaperFigure
-from thrmlDenoising.plots.paper import draw_band, log_axis
+from thrmlDenoising.plots.paper import draw_band, log_axis, plain_ticks
 
 METHODS = {"dlpm": "DLPM, DLIM", "lim": "LIM, its ODE", "t_edm": "t-EDM, its flow"}
 """What a panel is called: generation with noise in every step, and without."""
@@ -68,10 +67,10 @@ def draw(data: FigureData) -> Figure:
 # --- what is drawn -------------------------------------------------------------------------
 
 
-def tails_of(data: FigureData, method: str, start: str = "modes") -> list[str]:
+def tails_of(data: FigureData, method: str) -> list[str]:
     """The alphas or nus of a method that were trained, as the names of variants have them."""
     found = {row["variant"] for row in data.rows("modes")}
-    prefix = f"{start}_{method}_"
+    prefix = f"modes_{method}_"
     tails = {name.removeprefix(prefix) for name in found if name.startswith(prefix)}
     return sorted((tail for tail in tails if _is_number(tail)), key=float)
 
@@ -132,13 +131,7 @@ def _is_of(row: Mapping[str, str], method: str, tail: str) -> bool:
 
 def _axis_of_steps(axes: Axes) -> None:
     axes.set(xscale="log", xlabel="steps back")
-    _plain_ticks(axes, (5, 10, 25, 100))
-
-
-def _plain_ticks(axes: Axes, places: Sequence[float]) -> None:
-    axes.xaxis.set_major_locator(ticker.FixedLocator(places))
-    axes.xaxis.set_major_formatter(ticker.ScalarFormatter())
-    axes.xaxis.set_minor_formatter(ticker.NullFormatter())
+    plain_ticks(axes.xaxis, (5, 10, 25, 100))
 
 
 def _draw_choices(axes: Axes, data: FigureData) -> None:
@@ -160,7 +153,7 @@ def _draw_choices(axes: Axes, data: FigureData) -> None:
     ]
     axes.plot(*zip(*theirs, strict=True), "kx", markersize=4, label="published code")
     axes.set(xlabel="alpha", ylabel=NAMES["total_variation"], ylim=(0, 0.2))
-    _plain_ticks(axes, [float(alpha) for alpha in alphas])
+    plain_ticks(axes.xaxis, [float(alpha) for alpha in alphas])
     axes.set_title(f"DLPM, {PUBLISHED_STEPS} steps")
     axes.legend(handlelength=1.5)
 

@@ -16,11 +16,10 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib import ticker
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 from thrmlDenoising.experiments import FigureData, PaperFigure, RunTable
-from thrmlDenoising.plots.paper import draw_band
+from thrmlDenoising.plots.paper import draw_band, plain_ticks
 
 MOST = 0.8
 """The part of a level's rules for which is asked how many strings it takes."""
@@ -208,7 +207,7 @@ def _draw_learning(axes: Axes, data: FigureData, shown: Shown) -> None:
         made = np.array(epochs) * (shown.n_train // shown.batch_size)
         draw_band(axes, made[1:], values[:, 1:], color=f"C{number}", label=f"level {number}")
     axes.set(xscale="log", xlabel="updates", ylabel="valid (%)", ylim=(0, 102))
-    _plain_ticks(axes.xaxis, [shown.n_updates >> i for i in range(5)])
+    plain_ticks(axes.xaxis, [shown.n_updates >> i for i in range(5)])
     axes.set_title(f"m = {shown.m}, P = {shown.n_train:,}, {len(tables)} seeds")
     axes.legend(handlelength=1)
 
@@ -242,17 +241,11 @@ def _draw_sizes_needed(
         xscale="log", yscale="log", xlabel="rules a symbol, m", ylabel=f"P for {MOST:.0%} of them"
     )
     axes.set_ylim(0.7 * np.nanmin(of_levels), 5 * np.nanmax(of_levels))  # the legend is above
-    _plain_ticks(axes.xaxis, m)
+    plain_ticks(axes.xaxis, m)
     axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(ticker.ScalarFormatter())
     axes.yaxis.set_minor_formatter(ticker.NullFormatter())
     axes.legend(title="exponent of m (published)", loc="upper right", handlelength=1)
-
-
-def _plain_ticks(axis: Axis, places: Sequence[int]) -> None:
-    axis.set_major_locator(ticker.FixedLocator(places))
-    axis.set_major_formatter(ticker.ScalarFormatter())
-    axis.set_minor_formatter(ticker.NullFormatter())
 
 
 FIGURE = PaperFigure(Path(__file__).parent, draw)

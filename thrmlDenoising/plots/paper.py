@@ -16,6 +16,7 @@ from thrmlDenoising.support.files import written_aside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 STYLE = Path(__file__).with_name("paper.mplstyle")
@@ -52,6 +53,13 @@ def log_axis(axes: "Axes", label: str, ticks: Sequence[int] = (1, 2, 3, 5)) -> N
     axes.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=ticks))
     axes.yaxis.set_major_formatter(mpl.ticker.ScalarFormatter())
     axes.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+
+
+def plain_ticks(axis: "Axis", places: Sequence[float]) -> None:
+    """Plain numbers at these places, and no others."""
+    axis.set_major_locator(mpl.ticker.FixedLocator(places))
+    axis.set_major_formatter(mpl.ticker.ScalarFormatter())
+    axis.set_minor_formatter(mpl.ticker.NullFormatter())
 
 
 def digest_of(files: Iterable[Path]) -> str:
